@@ -1,0 +1,387 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""PEM in, described certificates out; chains.
+
+Everything X.509 is left to the ``cryptography`` library, which is imported only when a certificate is looked at.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime
+import hashlib
+import ipaddress
+import re
+import typing as t
+import warnings
+from dataclasses import dataclass
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import MissingLibrary, RdsMysqlError
+
+if t.TYPE_CHECKING:
+    from cryptography import x509
+
+_PEM_BLOCK = re.compile(
+    rb"-----BEGIN (?P<label>[A-Z0-9 ]+)-----\s*(?P<body>.*?)\s*-----END (?P=label)-----",
+    re.DOTALL,
+)
+_PEM_BEGIN = re.compile(rb"-----BEGIN (?P<label>[A-Z0-9 ]+)-----")
+_CERTIFICATE_LABELS = (b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE")
+_WEAK_NAME_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class CertificateError(RdsMysqlError):
+    """Material that is not the certificate, or the chain, that it has to be."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A certificate described.
+
+    ``not_before`` and ``not_after`` are aware datetimes in UTC; ``fingerprint_sha256`` is colon separated upper-case
+    hex, as ``openssl x509 -fingerprint`` prints it; ``san`` holds entries such as ``DNS:db.example`` and
+    ``IP:192.0.2.1``.
+    """
+
+    common_name: str
+    subject: str
+    issuer: str
+    serial_number: str
+    not_before: datetime.datetime
+    not_after: datetime.datetime
+    fingerprint_sha256: str
+    key: str
+    is_ca: bool
+    self_signed: bool
+    san: t.Tuple[str, ...]
+    der: bytes
+
+    def days_left(self, now: datetime.datetime) -> int:
+        """Whole days until the certificate expires; negative when it has expired."""
+        return (self.not_after - now).days
+
+    def expired(self, now: datetime.datetime) -> bool:
+        """Whether the end of its validity has passed."""
+        return now > self.not_after
+
+    @property
+    def pem(self) -> bytes:
+        """The certificate as PEM with Unix line ends, ending in one."""
+        return der_to_pem(self.der)
+
+    def describe(self, now: datetime.datetime) -> t.Dict[str, t.Any]:
+        """The return value's form: plain types, times as ISO 8601 in UTC."""
+        return {
+            "common_name": self.common_name,
+            "subject": self.subject,
+            "issuer": self.issuer,
+            "serial_number": self.serial_number,
+            "not_before": iso8601(self.not_before),
+            "not_after": iso8601(self.not_after),
+            "days_left": self.days_left(now),
+            "fingerprint_sha256": self.fingerprint_sha256,
+            "key": self.key,
+            "self_signed": self.self_signed,
+            "expired": self.expired(now),
+        }
+
+
+def utc_now() -> datetime.datetime:
+    """The time now, aware, in UTC, to the second."""
+    return datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+
+
+def iso8601(moment: datetime.datetime) -> str:
+    """``2026-11-24T15:40:00Z``."""
+    return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def der_to_pem(der: bytes) -> bytes:
+    """One certificate as PEM, lines of 64 characters (RFC 7468)."""
+    body = base64.b64encode(der)
+    lines = [body[i : i + 64] for i in range(0, len(body), 64)]
+    return b"-----BEGIN CERTIFICATE-----\n" + b"\n".join(lines) + b"\n-----END CERTIFICATE-----\n"
+
+
+def _x509() -> t.Any:
+    try:
+        from cryptography import x509 as module
+    except ImportError as e:
+        raise MissingLibrary("cryptography", "read and check certificates", e) from e
+    return module
+
+
+def parse_certificate(der: bytes, source: str) -> Certificate:
+    """Describe one DER certificate.
+
+    :arg source: Where it came from, for the error message.
+    :raises CertificateError: when it is not a certificate.
+    """
+    loaded = _load(der, source)
+    return _describe(loaded, der)
+
+
+def _load(der: bytes, source: str) -> x509.Certificate:
+    x509_module = _x509()
+    try:
+        with warnings.catch_warnings():
+            # Some published RDS roots break rules that cryptography only warns about (a serial number that is not
+            # positive); the user can do nothing about it.
+            warnings.simplefilter("ignore")
+            loaded = x509_module.load_der_x509_certificate(der)
+    except (ValueError, TypeError) as e:
+        raise CertificateError("{0} holds a certificate that cannot be parsed: {1}".format(source, e)) from e
+    return t.cast("x509.Certificate", loaded)
+
+
+def _describe(loaded: x509.Certificate, der: bytes) -> Certificate:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # The aware attributes came with cryptography 42; the naive ones are UTC as well.
+        if hasattr(loaded, "not_valid_after_utc"):
+            not_before, not_after = loaded.not_valid_before_utc, loaded.not_valid_after_utc
+        else:
+            not_before = loaded.not_valid_before.replace(tzinfo=datetime.timezone.utc)
+            not_after = loaded.not_valid_after.replace(tzinfo=datetime.timezone.utc)
+        digest = hashlib.sha256(der).hexdigest().upper()
+        return Certificate(
+            common_name=_common_name(loaded),
+            subject=_name(loaded.subject),
+            issuer=_name(loaded.issuer),
+            serial_number="{0:X}".format(loaded.serial_number),
+            not_before=not_before,
+            not_after=not_after,
+            fingerprint_sha256=":".join(digest[i : i + 2] for i in range(0, len(digest), 2)),
+            key=_key(loaded),
+            is_ca=_is_ca(loaded),
+            self_signed=loaded.subject == loaded.issuer and _signed_by(loaded, loaded),
+            san=_subject_alternative_names(loaded),
+            der=der,
+        )
+
+
+def _name(name: x509.Name) -> str:
+    return name.rfc4514_string()
+
+
+def _common_name(loaded: x509.Certificate) -> str:
+    from cryptography.x509.oid import NameOID
+
+    values = loaded.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(values[0].value) if values else _name(loaded.subject)
+
+
+def _key(loaded: x509.Certificate) -> str:
+    from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        public_key = loaded.public_key()
+    except (UnsupportedAlgorithm, ValueError, TypeError) as e:  # The rest of the description is still of use.
+        return "unknown ({0})".format(type(e).__name__)
+    if isinstance(public_key, rsa.RSAPublicKey):
+        return "RSA {0}".format(public_key.key_size)
+    if isinstance(public_key, ec.EllipticCurvePublicKey):
+        return "EC {0}".format(public_key.curve.name)
+    if isinstance(public_key, dsa.DSAPublicKey):
+        return "DSA {0}".format(public_key.key_size)
+    return type(public_key).__name__.lstrip("_").replace("PublicKey", "")
+
+
+def _is_ca(loaded: x509.Certificate) -> bool:
+    from cryptography import x509 as x509_module
+
+    try:
+        constraints = loaded.extensions.get_extension_for_class(x509_module.BasicConstraints)
+    except (x509_module.ExtensionNotFound, ValueError):
+        return False
+    return bool(constraints.value.ca)
+
+
+def _subject_alternative_names(loaded: x509.Certificate) -> t.Tuple[str, ...]:
+    from cryptography import x509 as x509_module
+
+    try:
+        extension = loaded.extensions.get_extension_for_class(x509_module.SubjectAlternativeName)
+    except (x509_module.ExtensionNotFound, ValueError):
+        return ()
+    names = []
+    for name in extension.value:
+        if isinstance(name, x509_module.DNSName):
+            names.append("DNS:{0}".format(name.value))
+        elif isinstance(name, x509_module.IPAddress):
+            names.append("IP:{0}".format(name.value))
+    return tuple(names)
+
+
+def _signed_by(loaded: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether the issuer's key verifies the certificate's signature (names are compared by the caller)."""
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+    try:
+        public_key = issuer.public_key()
+        algorithm = loaded.signature_hash_algorithm
+        if isinstance(public_key, rsa.RSAPublicKey) and algorithm is not None:
+            parameters = getattr(loaded, "signature_algorithm_parameters", None) or padding.PKCS1v15()
+            public_key.verify(loaded.signature, loaded.tbs_certificate_bytes, parameters, algorithm)
+        elif isinstance(public_key, ec.EllipticCurvePublicKey) and algorithm is not None:
+            public_key.verify(loaded.signature, loaded.tbs_certificate_bytes, ec.ECDSA(algorithm))
+        elif hasattr(public_key, "verify"):
+            public_key.verify(loaded.signature, loaded.tbs_certificate_bytes)  # Ed25519 and Ed448
+        else:
+            return False
+    except (InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError):
+        return False
+    return True
+
+
+def parse_pem(content: bytes, source: str) -> t.Tuple[Certificate, ...]:
+    """All certificates of a PEM file, in order; text between them is passed over, as every client does.
+
+    :arg source: Where it came from, for the error messages.
+    :raises CertificateError: for anything but certificates in PEM form, a private key among them.
+    """
+    if not content.strip():
+        raise CertificateError("{0} is empty: expected CA certificates in PEM form.".format(source))
+    begins = [match.group("label") for match in _PEM_BEGIN.finditer(content)]
+    for label in begins:
+        if b"PRIVATE KEY" in label:
+            raise CertificateError(
+                "{0} holds a private key, which does not belong into a CA bundle; nothing of it was kept.".format(source)
+            )
+        if label not in _CERTIFICATE_LABELS:
+            raise CertificateError(
+                "{0} holds a PEM block that is not a certificate: {1}.".format(source, label.decode("ascii"))
+            )
+    if not begins:
+        raise CertificateError("{0} holds no PEM certificate; it looks like {1}.".format(source, _guess(content)))
+    blocks = list(_PEM_BLOCK.finditer(content))
+    if len(blocks) != len(begins) or any(b"-----BEGIN" in block.group("body") for block in blocks):
+        raise CertificateError(
+            "{0} is truncated: it begins {1} certificates, but ends only some of them.".format(source, len(begins))
+        )
+    certificates = []
+    for number, block in enumerate(blocks, 1):
+        where = "{0} (certificate {1} of {2})".format(source, number, len(blocks))
+        try:
+            der = base64.b64decode(b"".join(block.group("body").split()), validate=True)
+        except (binascii.Error, ValueError) as e:
+            raise CertificateError("{0} is not valid base64: {1}".format(where, e)) from e
+        certificates.append(parse_certificate(der, where))
+    return tuple(certificates)
+
+
+def _guess(content: bytes) -> str:
+    start = content.lstrip()[:200].lower()
+    if start.startswith((b"<!doctype", b"<html", b"<head", b"<body")):
+        return "an HTML page"
+    if start.startswith(b"<?xml") or start.startswith(b"<error"):
+        return "an XML document, such as S3's error answers"
+    if start.startswith((b"{", b"[")):
+        return "JSON"
+    if start.startswith(b"\x30\x82"):
+        return "a certificate in DER form"
+    return "something else"
+
+
+def check_bundle(certificates: t.Sequence[Certificate], source_of: t.Mapping[bytes, str]) -> None:
+    """Check that a bundle is one: CA certificates only, each chaining to a root that is in it.
+
+    :arg source_of: For each certificate's DER, where it came from, for the error messages.
+    :raises CertificateError: naming the certificate, its source and the reason.
+    """
+    loaded = [(certificate, _load(certificate.der, source_of[certificate.der])) for certificate in certificates]
+    for certificate, x509_certificate in loaded:
+        source = source_of[certificate.der]
+        if not certificate.is_ca:
+            raise CertificateError(
+                "{0} holds a certificate that is not a CA certificate: {1}.".format(source, certificate.subject)
+            )
+        if certificate.self_signed:
+            continue
+        issuers = [issuer for unused, issuer in loaded if issuer.subject == x509_certificate.issuer]
+        if not issuers:
+            raise CertificateError(
+                "{0} holds {1}, whose issuer {2} is not in the bundle.".format(
+                    source, certificate.subject, certificate.issuer
+                )
+            )
+        if not any(_signed_by(x509_certificate, issuer) for issuer in issuers):
+            raise CertificateError(
+                "{0} holds {1}, whose signature does not verify with the key of its issuer {2}.".format(
+                    source, certificate.subject, certificate.issuer
+                )
+            )
+
+
+def matches_host(certificate: Certificate, host: str) -> bool:
+    """Whether the certificate names the host, by OpenSSL's rules (RFC 6125).
+
+    DNS names compare without case, a wildcard stands for exactly one whole left-most label, an address matches only an
+    address entry, and the common name counts only where there is no DNS entry at all.
+    """
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        address = None
+    if address is not None:
+        entries = [entry[len("IP:") :] for entry in certificate.san if entry.startswith("IP:")]
+        return any(ipaddress.ip_address(entry) == address for entry in entries)
+    names = [entry[len("DNS:") :] for entry in certificate.san if entry.startswith("DNS:")]
+    return any(_dns_name_matches(name, host) for name in names or [certificate.common_name])
+
+
+def _dns_name_matches(pattern: str, host: str) -> bool:
+    if _WEAK_NAME_CHARACTERS.search(pattern):
+        return False
+    pattern, host = pattern.rstrip(".").lower(), host.rstrip(".").lower()
+    if "*" not in pattern:
+        return pattern == host
+    pattern_labels, host_labels = pattern.split("."), host.split(".")
+    return (
+        pattern_labels[0] == "*"
+        and "*" not in "".join(pattern_labels[1:])
+        and len(pattern_labels) == len(host_labels) >= 3
+        and bool(host_labels[0])
+        and pattern_labels[1:] == host_labels[1:]
+    )
+
+
+_RDS_AUTHORITY_GENERATIONS = (
+    ("rds root 2015", "rds-ca-2015"),
+    ("rds root 2019", "rds-ca-2019"),
+    ("rsa2048", "rds-ca-rsa2048-g1"),
+    ("rsa4096", "rds-ca-rsa4096-g1"),
+    ("ecc384", "rds-ca-ecc384-g1"),
+)
+_RDS_INTERMEDIATE_2019 = re.compile(r"amazon rds (?P<region>[a-z]{2}(?:-[a-z]+)+-\d) (?:2019 )?ca\b")
+_RETIRED_RDS_AUTHORITIES = ("rds-ca-2015", "rds-ca-2019")
+
+
+def rds_authority(certificate: Certificate) -> t.Optional[str]:
+    """The RDS certificate authority that issued a server certificate, by AWS's name for it, or None.
+
+    The names are those of the issuers in the bundles that AWS publishes ("Using SSL/TLS to encrypt a connection to a
+    DB instance", Amazon RDS User Guide): ``Amazon RDS eu-central-1 Root CA RSA2048 G1`` signs servers for
+    rds-ca-rsa2048-g1 through ``Amazon RDS eu-central-1 Subordinate CA RSA2048 G1.A.1`` or the like; the 2015 and 2019
+    intermediates are ``Amazon RDS eu-central-1 CA`` and ``Amazon RDS eu-central-1 2019 CA``.
+    """
+    issuer = certificate.issuer.lower()
+    if "amazon rds" not in issuer:
+        return None
+    for fragment, authority in _RDS_AUTHORITY_GENERATIONS:
+        if fragment in issuer:
+            return authority
+    if _RDS_INTERMEDIATE_2019.search(issuer):
+        return "rds-ca-2019" if "2019" in issuer else "rds-ca-2015"
+    return None
+
+
+def is_retired_authority(authority: t.Optional[str]) -> bool:
+    """Whether AWS has retired the authority: its root has expired, or clients no longer get it."""
+    return authority in _RETIRED_RDS_AUTHORITIES

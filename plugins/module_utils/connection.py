@@ -1,0 +1,472 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Connection options to an SSLContext and a PyMySQL connection."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import typing as t
+import warnings
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import authentication, handshake
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import (
+    MissingLibrary,
+    OptionError,
+    RdsMysqlError,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.option_files import read_client_section
+
+SSL_MODES = ("disabled", "preferred", "required", "verify_ca", "verify_identity")
+TLS_VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+_VERIFYING = ("verify_ca", "verify_identity")
+_ENCRYPTING = ("required",) + _VERIFYING
+_OLD_TLS_VERSIONS = ("TLSv1", "TLSv1.1")
+
+# "Server Error Message Reference" and "Client Error Message Reference", MySQL Reference Manual.
+ER_ACCESS_DENIED_ERROR = 1045
+ER_SECURE_TRANSPORT_REQUIRED = 3159
+CR_CONN_HOST_ERROR = 2003
+CR_SERVER_LOST = 2013
+CR_SSL_CONNECTION_ERROR = 2026
+
+# X509_V_ERR_* of OpenSSL's x509_vfy.h.
+_CERTIFICATE_NOT_YET_VALID = 9
+_CERTIFICATE_HAS_EXPIRED = 10
+_HOSTNAME_MISMATCH = 62
+_IP_ADDRESS_MISMATCH = 64
+
+_SSL_CONTEXT_OPTION_LEGACY_SERVER_CONNECT = 0x4
+
+
+class ConnectionFailed(RdsMysqlError):
+    """No session; the message names the endpoint and the reason. ``code`` is MySQL's error number, if there is one."""
+
+    def __init__(self, message: str, code: t.Optional[int] = None, **details: t.Any) -> None:
+        super().__init__(message, **details)
+        self.code = code
+
+
+class CertificateRejected(ConnectionFailed):
+    """The server's certificate did not pass verification; nothing but the greeting was exchanged."""
+
+
+class TlsNotOffered(ConnectionFailed):
+    """TLS is needed and the server offers none; no credentials were sent."""
+
+
+class LoginRefused(ConnectionFailed):
+    """The server was reached and turned this login down."""
+
+
+class QueryFailed(RdsMysqlError):
+    """A statement failed. ``code`` is MySQL's error number; ``connection_lost`` says that the session is gone."""
+
+    def __init__(self, statement: str, code: int, text: str, connection_lost: bool) -> None:
+        super().__init__("{0} failed: ({1}) {2}".format(statement, code, text))
+        self.code = code
+        self.connection_lost = connection_lost
+
+
+@dataclass(frozen=True)
+class ConnectionOptions:
+    """Where to connect, as whom, and how the connection has to be protected.
+
+    ``user`` is None when there are no credentials at all. ``timeout`` is in seconds and bounds each network wait.
+    """
+
+    host: str
+    port: int
+    unix_socket: t.Optional[str]
+    user: t.Optional[str]
+    password: str = field(repr=False)
+    timeout: int
+    ssl_mode: str
+    ca_cert: t.Optional[str]
+    client_cert: t.Optional[str]
+    client_key: t.Optional[str]
+    tls_min_version: str
+
+    @classmethod
+    def from_params(cls, params: t.Mapping[str, t.Any]) -> ConnectionOptions:
+        """Options from a module's validated parameters and the ``[client]`` section of ``config_file``.
+
+        :raises OptionError: naming the option that is wrong.
+        """
+        user, password = _credentials(params)
+        ca_cert = _readable_file(params, "ca_cert")
+        return cls(
+            host=str(params["login_host"]),
+            port=_port(params["login_port"]),
+            unix_socket=_plain(params.get("login_unix_socket")),
+            user=user,
+            password=password,
+            timeout=_timeout(params["connect_timeout"]),
+            ssl_mode=_ssl_mode(params.get("ssl_mode"), params.get("check_hostname"), ca_cert),
+            ca_cert=ca_cert,
+            client_cert=_readable_file(params, "client_cert"),
+            client_key=_readable_file(params, "client_key"),
+            tls_min_version=str(params["tls_min_version"]),
+        )
+
+    @property
+    def endpoint(self) -> str:
+        """The server's name in messages: ``host:port``, or the path of the socket."""
+        if self.unix_socket:
+            return self.unix_socket
+        return "[{0}]:{1}".format(self.host, self.port) if ":" in self.host else "{0}:{1}".format(self.host, self.port)
+
+    @property
+    def address(self) -> t.Union[t.Tuple[str, int], str]:
+        """The address for the socket module."""
+        return self.unix_socket or (self.host, self.port)
+
+    @property
+    def verifies(self) -> bool:
+        """Whether the server's certificate has to pass verification."""
+        return self.ssl_mode in _VERIFYING
+
+    def encrypted(self) -> ConnectionOptions:
+        """The same, with TLS required where it was only preferred or even disabled."""
+        return self if self.ssl_mode in _ENCRYPTING else replace(self, ssl_mode="required")
+
+    def plaintext(self) -> ConnectionOptions:
+        """The same, without TLS."""
+        return replace(self, ssl_mode="disabled")
+
+
+def _plain(value: t.Optional[t.Any]) -> t.Optional[str]:
+    # PyMySQL and the ssl module check exact types, and ansible-core 2.19+ hands out tagged subclasses of str and int.
+    return None if value is None or value == "" else str(value)
+
+
+def _port(value: int) -> int:
+    port = int(value)
+    if not 0 < port < 65536:
+        raise OptionError("login_port: {0} is not a port number between 1 and 65535.".format(port))
+    return port
+
+
+def _timeout(value: int) -> int:
+    timeout = int(value)
+    if timeout < 1:
+        raise OptionError("connect_timeout: {0} is not a positive number of seconds.".format(timeout))
+    return timeout
+
+
+def _credentials(params: t.Mapping[str, t.Any]) -> t.Tuple[t.Optional[str], str]:
+    user, password = _plain(params.get("login_user")), _plain(params.get("login_password"))
+    path = _plain(params.get("config_file"))
+    explicit = path is not None
+    path = os.path.expanduser(path or "~/.my.cnf")
+    if explicit or os.path.exists(path):
+        section = read_client_section(path)
+        user = user or section.get("user") or None
+        password = password if password is not None else section.get("password")
+    if user is None and password:
+        raise OptionError("login_user: a password is given, but no user, neither here nor in {0}.".format(path))
+    return user, password or ""
+
+
+def _readable_file(params: t.Mapping[str, t.Any], name: str) -> t.Optional[str]:
+    path = _plain(params.get(name))
+    if path is None:
+        return None
+    try:
+        with open(path, "rb"):
+            return path
+    except OSError as e:
+        raise OptionError("{0}: {1} cannot be read: {2}.".format(name, path, e.strerror)) from e
+
+
+def _ssl_mode(mode: t.Optional[str], check_hostname: t.Optional[bool], ca_cert: t.Optional[str]) -> str:
+    if mode is None:
+        if ca_cert is None:
+            return "preferred"
+        return "verify_ca" if check_hostname is False else "verify_identity"
+    if mode in _VERIFYING and ca_cert is None:
+        raise OptionError(
+            "ca_cert: ssl_mode {0} needs the CA bundle that the server certificate has to chain to "
+            "(dbtls.rds_mysql.rds_ca_bundle fetches the one of RDS).".format(mode)
+        )
+    if mode == "verify_identity" and check_hostname is False or mode == "verify_ca" and check_hostname:
+        raise OptionError(
+            "check_hostname: {0} contradicts ssl_mode {1}; leave one of them out.".format(
+                str(check_hostname).lower(), mode
+            )
+        )
+    return str(mode)
+
+
+def ssl_context(
+    ca_cert: t.Optional[str],
+    check_hostname: bool,
+    tls_min_version: str,
+    client_cert: t.Optional[str] = None,
+    client_key: t.Optional[str] = None,
+) -> ssl.SSLContext:
+    """A client's context; without ``ca_cert`` it takes any certificate.
+
+    :raises OptionError: when a file does not hold what it should.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # CPython 3.13 sets it by default; CA certificates whose basicConstraints is not critical are in use in the field.
+    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0x20)
+    context.check_hostname = False
+    if ca_cert is None:
+        context.verify_mode = ssl.CERT_NONE
+    else:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.check_hostname = check_hostname
+        try:
+            context.load_verify_locations(cafile=ca_cert)
+        except (OSError, ValueError) as e:  # ssl.SSLError is an OSError
+            raise OptionError("ca_cert: {0} holds no usable CA certificates in PEM form: {1}.".format(ca_cert, e)) from e
+    if client_cert is not None:
+        try:
+            context.load_cert_chain(client_cert, client_key, password=_no_passphrase)
+        except (OSError, ValueError) as e:
+            raise OptionError(
+                "client_cert: {0} and {1} are not a certificate and its unencrypted key: {2}.".format(
+                    client_cert, client_key or "no client_key", e
+                )
+            ) from e
+    _admit_tls_versions(context, tls_min_version)
+    return context
+
+
+def _no_passphrase() -> str:
+    # Without this OpenSSL asks on the terminal for the passphrase of an encrypted key.
+    raise ValueError("the key is encrypted with a passphrase")
+
+
+def _admit_tls_versions(context: ssl.SSLContext, tls_min_version: str) -> None:
+    version = getattr(ssl.TLSVersion, tls_min_version.replace(".", "_"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # The user has asked for the old versions by name.
+        context.minimum_version = version
+    if tls_min_version in _OLD_TLS_VERSIONS:
+        # MySQL 5.6 offers only TLSv1 with RSA key exchange, SHA-1 signatures and no secure renegotiation, all of which
+        # OpenSSL 3 admits only at security level 0.
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        context.options |= _SSL_CONTEXT_OPTION_LEGACY_SERVER_CONNECT
+
+
+class Session:
+    """A login on a server, open until closed. Use it as a context manager."""
+
+    def __init__(self, options: ConnectionOptions, connection: t.Any, transport: authentication.Transport) -> None:
+        self.options = options
+        self.warnings: t.Tuple[str, ...] = tuple(transport.warnings)
+        self._connection = connection
+        tls = connection._sock if isinstance(connection._sock, ssl.SSLSocket) else None
+        cipher = tls.cipher() if tls else None
+        self.encrypted = tls is not None
+        self.protocol: t.Optional[str] = tls.version() if tls else None
+        self.cipher: t.Optional[str] = cipher[0] if cipher else None
+        self.certificate: t.Optional[bytes] = tls.getpeercert(binary_form=True) if tls else None
+        self.verified = self.encrypted and options.verifies
+        self.connection_id = int(connection.server_thread_id[0])
+        self.greeting = handshake.Greeting(
+            raw_version=connection.server_version, capabilities=connection.server_capabilities
+        )
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Say good-bye to the server; never fails."""
+        if self._connection.open:
+            self._connection.close()
+
+    def query(self, statement: str, arguments: t.Sequence[t.Any] = ()) -> t.List[t.Tuple[t.Any, ...]]:
+        """Run one statement and return its rows.
+
+        :arg arguments: Values for the ``%s`` in the statement; without any the statement goes as it is.
+        :raises QueryFailed: with MySQL's error number.
+        """
+        import pymysql
+
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(statement, tuple(arguments) or None)
+                return list(cursor.fetchall())
+        except pymysql.MySQLError as e:
+            raise self._query_failed(statement, e) from e
+        except (OSError, ValueError, IndexError, AssertionError, AttributeError) as e:
+            # What PyMySQL raises on a connection that is closed, or on bytes that are not a packet.
+            raise QueryFailed(statement, 0, "{0}: {1}".format(type(e).__name__, e), connection_lost=True) from e
+
+    def mogrify(self, statement: str, arguments: t.Sequence[t.Any] = ()) -> str:
+        """The statement as it would be sent."""
+        with self._connection.cursor() as cursor:
+            return str(cursor.mogrify(statement, tuple(arguments) or None))
+
+    def _query_failed(self, statement: str, error: t.Any) -> QueryFailed:
+        code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+        text = str(error.args[1]) if len(error.args) > 1 else str(error)
+        return QueryFailed(statement, code, text, connection_lost=not self._connection.open)
+
+
+def open_session(options: ConnectionOptions) -> Session:
+    """Log in.
+
+    :raises ConnectionFailed: or one of its kinds, when that does not succeed.
+    :raises PasswordWithheld: when the server asks for the password in a way that the transport does not allow.
+    :raises MissingLibrary: without PyMySQL.
+    """
+    try:
+        import pymysql
+    except ImportError as e:
+        raise MissingLibrary("PyMySQL", "log in to MySQL and MariaDB", e) from e
+    if options.user is None:
+        raise OptionError("login_user: no user is given, neither here nor in the config_file.")
+    context = None
+    if options.ssl_mode != "disabled":
+        context = ssl_context(
+            ca_cert=options.ca_cert if options.verifies else None,
+            check_hostname=options.ssl_mode == "verify_identity",
+            tls_min_version=options.tls_min_version,
+            client_cert=options.client_cert,
+            client_key=options.client_key,
+        )
+    transport = authentication.Transport(endpoint=options.endpoint, verifies=options.verifies)
+    connection = _connection_class()(
+        host=options.host,
+        port=options.port,
+        unix_socket=options.unix_socket,
+        user=options.user,
+        # PyMySQL encodes text as Latin-1; MySQL's own clients send the bytes of the terminal, UTF-8 today.
+        password=options.password.encode("utf-8"),
+        charset="utf8mb4",
+        connect_timeout=options.timeout,
+        read_timeout=options.timeout,
+        write_timeout=options.timeout,
+        ssl=context,
+        ssl_disabled=context is None,
+        auth_plugin_map=authentication.plugin_map(transport),
+        autocommit=True,
+        defer_connect=True,
+    )
+    connection.dbtls_tls_optional = options.ssl_mode == "preferred"
+    try:
+        connection.connect()
+    except pymysql.MySQLError as e:
+        raise _connection_failed(options, connection, e) from e
+    except (ValueError, IndexError, UnicodeDecodeError, AssertionError, KeyError) as e:
+        # PyMySQL's parser on bytes that are not a greeting.
+        connection._force_close()
+        raise ConnectionFailed(
+            "{0} does not answer as a MySQL server does ({1}).".format(options.endpoint, type(e).__name__)
+        ) from e
+    if getattr(connection, "_auth_plugin_name", "") == "sha256_password" and options.password:
+        # PyMySQL answers this one with the password at once, before it asks any handler, if there is TLS.
+        if context is not None and not options.verifies:
+            transport.warn_unverified("sha256_password")
+    return Session(options, connection, transport)
+
+
+def _connection_class() -> t.Any:
+    from pymysql.connections import Connection
+    from pymysql.err import OperationalError
+
+    class _Connection(Connection):  # type: ignore[misc,unused-ignore]
+        """PyMySQL before 1.2 goes on in plain text when TLS is wanted and not on offer. This one never does."""
+
+        dbtls_tls_optional = False
+
+        def _request_authentication(self) -> None:
+            if self.ssl and not self.server_capabilities & handshake.CLIENT_SSL:
+                if not self.dbtls_tls_optional:
+                    raise OperationalError(CR_SSL_CONNECTION_ERROR, "the server offers no TLS")
+                self.ssl = False
+            super()._request_authentication()
+
+    return _Connection
+
+
+def _connection_failed(options: ConnectionOptions, connection: t.Any, error: t.Any) -> ConnectionFailed:
+    code = error.args[0] if error.args and isinstance(error.args[0], int) else None
+    text = str(error.args[1]) if len(error.args) > 1 else str(error)
+    cause = getattr(error, "original_exception", None)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return certificate_rejected(options, cause)
+    if isinstance(cause, ssl.SSLError):
+        return ConnectionFailed(tls_failure(options.endpoint, cause, options.tls_min_version), code)
+    if code == CR_CONN_HOST_ERROR:
+        return ConnectionFailed("Cannot reach {0}: {1}.".format(options.endpoint, _network_reason(options, cause)), code)
+    if code == CR_SERVER_LOST and "timed out" in text:
+        return ConnectionFailed(
+            "{0} accepts connections, but did not answer within {1} seconds.".format(options.endpoint, options.timeout),
+            code,
+        )
+    if code == CR_SSL_CONNECTION_ERROR:
+        return TlsNotOffered(
+            "{0} offers no TLS, and ssl_mode is {1}; no credentials were sent.".format(
+                options.endpoint, options.ssl_mode
+            ),
+            code,
+        )
+    message = "{0} refused the login of {1!r}: ({2}) {3}".format(options.endpoint, options.user, code, text)
+    if code == ER_ACCESS_DENIED_ERROR:
+        message += ". The password or the user name is wrong, or the account requires {0}.".format(
+            "something that this connection lacks, such as a client certificate"
+            if _was_encrypted(options, connection)
+            else "TLS, which this connection did not use (set ca_cert)"
+        )
+        return LoginRefused(message, code)
+    if code == ER_SECURE_TRANSPORT_REQUIRED:
+        message += ". Set ca_cert, or ssl_mode to required."
+    return LoginRefused(message, code)
+
+
+def _was_encrypted(options: ConnectionOptions, connection: t.Any) -> bool:
+    capabilities = getattr(connection, "server_capabilities", 0)
+    return options.ssl_mode != "disabled" and bool(capabilities & handshake.CLIENT_SSL)
+
+
+def _network_reason(options: ConnectionOptions, cause: t.Optional[BaseException]) -> str:
+    if isinstance(cause, socket.timeout):
+        return "no answer within {0} seconds".format(options.timeout)
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    return str(cause)
+
+
+def certificate_rejected(options: ConnectionOptions, cause: ssl.SSLCertVerificationError) -> CertificateRejected:
+    """The sentence for each way in which a server certificate fails verification."""
+    reason = {
+        _CERTIFICATE_HAS_EXPIRED: "it, or one that signed it, has expired",
+        _CERTIFICATE_NOT_YET_VALID: "it, or one that signed it, is not valid yet",
+        _HOSTNAME_MISMATCH: "it is not made out to {0}; connect by a name that it holds, or set check_hostname: false "
+        "to verify the chain only".format(options.host),
+        _IP_ADDRESS_MISMATCH: "it is not made out to {0}; connect by a name that it holds, or set check_hostname: "
+        "false to verify the chain only".format(options.host),
+    }.get(cause.verify_code, "it does not chain to a certificate in ca_cert {0}".format(options.ca_cert))
+    return CertificateRejected(
+        "The certificate of {0} was rejected: {1} ({2}). No credentials were sent.".format(
+            options.endpoint, reason, cause.verify_message
+        ),
+        verify_code=cause.verify_code,
+    )
+
+
+def tls_failure(endpoint: str, cause: OSError, tls_min_version: str) -> str:
+    """The sentence for a TLS handshake that fails for another reason than the certificate."""
+    reason = getattr(cause, "reason", None) or cause.strerror or str(cause)
+    advice = ""
+    if tls_min_version not in _OLD_TLS_VERSIONS and _looks_too_old(str(reason)):
+        advice = ". The server has perhaps nothing newer than TLSv1 or TLSv1.1: set tls_min_version: TLSv1 to allow it"
+    return "The TLS handshake with {0} failed: {1}{2}. No credentials were sent.".format(endpoint, reason, advice)
+
+
+def _looks_too_old(reason: str) -> bool:
+    signs = ("PROTOCOL", "VERSION", "HANDSHAKE_FAILURE", "EOF", "NO_CIPHERS", "NO_SHARED", "RENEGOTIATION")
+    return any(sign in reason.upper() for sign in signs)
