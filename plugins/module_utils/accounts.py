@@ -1,0 +1,252 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Accounts (user and host together), the patterns that name them, and requirement levels in their order."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import QueryFailed, Session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
+
+# The weakest first.
+LEVELS = ("NONE", "ANY", "X509", "SPECIFIED")
+
+# "Master user account privileges" and "Common DBA tasks", Amazon RDS User Guide; "Reserved Accounts", MySQL Reference
+# Manual; the mariadb.sys account and the PUBLIC role of MariaDB.
+_SYSTEM_USERS = frozenset(
+    (
+        "rdsadmin",
+        "rdsrepladmin",
+        "rds_superuser_role",
+        "mysql.sys",
+        "mysql.session",
+        "mysql.infoschema",
+        "mariadb.sys",
+        "PUBLIC",
+    )
+)
+_SYSTEM_PREFIX = "AWS_"
+_LOCAL_HOSTS = frozenset(("localhost", "127.0.0.1", "::1"))
+
+# ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR, ER_DBACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR
+_ACCESS_DENIED = (1142, 1143, 1044, 1227)
+
+
+class AccountsNotReadable(RdsMysqlError):
+    """The login may not read the tables that hold the accounts."""
+
+
+@dataclass(frozen=True, order=True)
+class Account:
+    """A user and a host; both exactly as the server stores them."""
+
+    user: str
+    host: str
+
+    def __str__(self) -> str:
+        return "{0}@{1}".format(self.user, self.host)
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """What an account's REQUIRE clause asks for. The three parts belong to ``SPECIFIED``."""
+
+    ssl_type: str = "NONE"
+    cipher: str = ""
+    issuer: str = ""
+    subject: str = ""
+
+    @property
+    def level(self) -> int:
+        """Its place among the levels, the weakest being 0."""
+        return LEVELS.index(self.ssl_type)
+
+    def describe(self) -> str:
+        """As a REQUIRE clause shows it, for people."""
+        if self.ssl_type != "SPECIFIED":
+            return self.ssl_type
+        parts = [
+            "{0} {1!r}".format(name, value)
+            for name, value in (("SUBJECT", self.subject), ("ISSUER", self.issuer), ("CIPHER", self.cipher))
+            if value
+        ]
+        return " ".join(["SPECIFIED"] + parts)
+
+
+@dataclass(frozen=True)
+class AccountState:
+    """An account as the server has it now."""
+
+    account: Account
+    requirement: Requirement
+    plugin: str
+    locked: bool
+    is_role: bool
+
+    @property
+    def system(self) -> bool:
+        """Whether the account belongs to the server or to AWS, and not to the people who use the database."""
+        return self.account.user in _SYSTEM_USERS or self.account.user.startswith(_SYSTEM_PREFIX)
+
+    @property
+    def local(self) -> bool:
+        """Whether the account can be used only on the server's own machine."""
+        return self.account.host.lower() in _LOCAL_HOSTS
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether anybody may log in as this account without naming a user."""
+        return not self.account.user and not self.is_role
+
+    def describe(self) -> t.Dict[str, t.Any]:
+        """The return value's form."""
+        return {
+            "user": self.account.user,
+            "host": self.account.host,
+            "ssl_type": self.requirement.ssl_type,
+            "locked": self.locked,
+            "is_role": self.is_role,
+            "system": self.system,
+            "local": self.local,
+            "plugin": self.plugin,
+        }
+
+
+def read_accounts(session: Session, dialect: Dialect) -> t.Tuple[AccountState, ...]:
+    """Every account and role of the server, in order.
+
+    :raises AccountsNotReadable: naming the privilege that is missing.
+    """
+    try:
+        rows = session.query(dialect.accounts_query)
+    except QueryFailed as e:
+        if e.code not in _ACCESS_DENIED:
+            raise
+        tables = "mysql.user and mysql.global_priv" if dialect.user_table_is_view else "mysql.user"
+        raise AccountsNotReadable(
+            "{0} may not read the accounts of {1}: grant it SELECT on {2}.".format(
+                session.options.user, session.options.endpoint, tables
+            )
+        ) from e
+    return tuple(sorted((_state(row) for row in rows), key=lambda state: state.account))
+
+
+def _state(row: t.Tuple[t.Any, ...]) -> AccountState:
+    user, host, plugin, ssl_type, cipher, issuer, subject, locked, is_role = row
+    return AccountState(
+        account=Account(_text(user), _text(host)),
+        requirement=Requirement(_text(ssl_type) or "NONE", _text(cipher), _text(issuer), _text(subject)),
+        plugin=_text(plugin),
+        locked=bool(locked),
+        is_role=bool(is_role),
+    )
+
+
+def _text(value: t.Any) -> str:
+    if value is None:
+        return ""
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
+
+
+def current_account(session: Session) -> Account:
+    """The account that the server has chosen for this session's login."""
+    user, unused, host = _text(session.query("SELECT CURRENT_USER()")[0][0]).rpartition("@")
+    return Account(user, host)
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """``user@host`` where ``*`` in either part stands for any characters; everything else is literal."""
+
+    text: str
+    user: str
+    host: str
+
+    @classmethod
+    def parse(cls, text: str, option: str) -> Pattern:
+        """Split at the last ``@``, since a user name may hold one and a host may not; without one, every host.
+
+        :raises OptionError: naming the option, for an empty pattern.
+        """
+        user, separator, host = text.rpartition("@")
+        if not separator:
+            user, host = text, "*"
+        if not host or not text:
+            raise OptionError("{0}: {1!r} is not a pattern of the form user@host.".format(option, text))
+        return cls(text=text, user=user, host=host)
+
+    def matches(self, account: Account) -> bool:
+        """User names compare with case and host names without, as the server does."""
+        return bool(
+            _wildcards(self.user).match(account.user) and _wildcards(self.host.lower()).match(account.host.lower())
+        )
+
+
+def _wildcards(text: str) -> t.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in text.split("*")) + r"\Z", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which accounts are meant: by exact name (``user``, and ``host`` unless every host), by patterns, or all."""
+
+    user: t.Optional[str] = None
+    host: t.Optional[str] = None
+    patterns: t.Tuple[Pattern, ...] = ()
+    exclude: t.Tuple[Pattern, ...] = ()
+    include_system: bool = False
+
+    def describe(self) -> str:
+        """For messages."""
+        if self.user is not None:
+            return "{0!r}@{1}".format(self.user, repr(self.host) if self.host is not None else "(every host)")
+        return ", ".join(repr(pattern.text) for pattern in self.patterns) or "any account"
+
+    def includes(self, state: AccountState) -> bool:
+        """Roles never; system accounts only when asked for."""
+        if state.is_role or (state.system and not self.include_system):
+            return False
+        if any(pattern.matches(state.account) for pattern in self.exclude):
+            return False
+        if self.user is not None:
+            return state.account.user == self.user and (
+                self.host is None or state.account.host.lower() == self.host.lower()
+            )
+        return not self.patterns or any(pattern.matches(state.account) for pattern in self.patterns)
+
+
+def host_admits(account_host: str, client_host: str) -> bool:
+    """Whether an account's host part admits a client: ``%`` and ``_`` as in LIKE, or an address with a netmask.
+
+    Source: "Specifying Account Names", MySQL Reference Manual.
+    """
+    address, slash, mask = account_host.partition("/")
+    if slash:
+        try:
+            return ipaddress.ip_address(client_host) in ipaddress.ip_network("{0}/{1}".format(address, mask), strict=False)
+        except ValueError:
+            return False
+    translated = re.escape(account_host.lower()).replace("%", ".*").replace("_", ".")
+    return bool(re.match(translated.replace(r"\.*", ".*") + r"\Z", client_host.lower()))
+
+
+def quote(text: str, dialect: Dialect) -> str:
+    """A string literal. Account names and DNs in statements that take no parameters go through here, and only here.
+
+    A backslash is doubled unless the server's sql_mode makes it an ordinary character.
+    """
+    if not dialect.no_backslash_escapes:
+        text = text.replace("\\", "\\\\")
+    return "'{0}'".format(text.replace("'", "''"))
+
+
+def quote_account(account: Account, dialect: Dialect) -> str:
+    """``'user'@'host'``."""
+    return "{0}@{1}".format(quote(account.user, dialect), quote(account.host, dialect))
