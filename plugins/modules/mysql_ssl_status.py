@@ -1,0 +1,219 @@
+#!/usr/bin/python
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mysql_ssl_status
+short_description: Look at what a MySQL or MariaDB server does about TLS
+version_added: 0.1.0
+description:
+  - Looks at one server and says what TLS it offers, what this session really uses, whose certificate the server shows,
+    which accounts may log in without TLS, which sessions are in plain text right now, and what to do about it.
+  - Works with Amazon RDS for MySQL and MariaDB, Aurora MySQL, and MySQL and MariaDB servers of one's own.
+  - Without a user it looks from outside only, up to the TLS handshake, and sends no credentials.
+  - Changes nothing, ever.
+author:
+  - dbtls contributors (@dbtls)
+extends_documentation_fragment:
+  - dbtls.rds_mysql.connection
+  - dbtls.rds_mysql.attributes
+  - dbtls.rds_mysql.attributes.action_group
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+options:
+  expiry_warn_days:
+    description: Days before its expiry from which the certificate of the server is reported.
+    type: int
+    default: 30
+  fail_on:
+    description:
+      - Fail, after everything has been gathered, when there is a finding of at least this severity.
+      - The failed task returns RV(mysql_ssl) all the same.
+    type: str
+    choices: [none, low, medium, high]
+    default: none
+seealso:
+  - module: dbtls.rds_mysql.mysql_require_ssl
+  - module: dbtls.rds_mysql.rds_ca_bundle
+"""
+
+EXAMPLES = r"""
+- name: Look at a server from outside, without credentials
+  dbtls.rds_mysql.mysql_ssl_status:
+    login_host: db.example.com
+
+- name: Look at a server with everything verified
+  dbtls.rds_mysql.mysql_ssl_status:
+    login_host: db.example.com
+    login_user: db_root
+    login_password: "{{ db_root_password }}"
+    ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
+
+- name: Fail when somebody may log in without TLS, or the certificate expires within 60 days
+  dbtls.rds_mysql.mysql_ssl_status:
+    login_host: db.example.com
+    config_file: ~/.my.cnf
+    ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
+    expiry_warn_days: 60
+    fail_on: medium
+
+- name: Say which accounts may log in without TLS
+  ansible.builtin.debug:
+    msg: "{{ mysql_ssl.accounts | selectattr('ssl_type', 'eq', 'NONE') | map(attribute='user') | list }}"
+  when: not mysql_ssl.compliant
+
+- name: Look at an old server through its socket, its TLSv1 included
+  dbtls.rds_mysql.mysql_ssl_status:
+    login_unix_socket: /run/mysqld/mysqld.sock
+    login_user: db_root
+    login_password: "{{ db_root_password }}"
+    connect_timeout: 5
+    ssl_mode: required
+    tls_min_version: TLSv1
+
+- name: Look with a client certificate, at a server whose certificate has another name
+  dbtls.rds_mysql.mysql_ssl_status:
+    login_host: 192.0.2.10
+    login_port: 3307
+    login_user: audit
+    ca_cert: /etc/ssl/private-ca.pem
+    check_hostname: false
+    client_cert: /etc/ssl/audit.pem
+    client_key: /etc/ssl/audit.key
+"""
+
+RETURN = r"""
+mysql_ssl:
+  description: The status. The same is available as the fact C(mysql_ssl).
+  returned: success, and on failure if the server could be looked at
+  type: dict
+  contains:
+    endpoint:
+      description: Where the server was looked at.
+      type: dict
+      sample: {host: db.example.com, port: 3306, socket: null}
+    server:
+      description:
+        - The version of the server, its family (V(mysql) or V(mariadb)), and whether it is V(rds) or V(aurora) that
+          manages it (null otherwise, or without a login).
+      type: dict
+      sample: {version: 8.4.6, family: mysql, managed_by: rds}
+    tls:
+      description:
+        - What the server offers. C(have_ssl) and C(have_openssl) are V(YES), V(DISABLED) or V(NO), from the server's
+          variables where it has them, else from the handshake, as C(have_ssl_source) says.
+        - C(versions) are those that the server says it accepts, or the one that was negotiated where it does not say.
+      type: dict
+      sample:
+        available: true
+        have_ssl: "YES"
+        have_openssl: "YES"
+        have_ssl_source: variable
+        versions: [TLSv1.2, TLSv1.3]
+        require_secure_transport: false
+        server_certificate_not_after: "2027-05-14T00:00:00Z"
+    session:
+      description:
+        - This very session; null without a login. C(user) is the account that the server chose for it, C(via) V(tcp) or
+          V(socket). C(verified) is true only if the certificate of this session was checked.
+      type: dict
+      sample:
+        user: db_root@%
+        encrypted: true
+        protocol: TLSv1.3
+        cipher: TLS_AES_256_GCM_SHA384
+        verified: true
+        via: tcp
+    certificate:
+      description:
+        - The certificate that the server showed; null without TLS.
+        - The fields of RV(dbtls.rds_mysql.rds_ca_bundle#module:certificates), and C(san) (the names it is made out to),
+          C(trusted) (whether it verifies with O(ca_cert), null without one), C(trust_error), C(hostname_matches) and
+          C(rds_ca) (the RDS certificate authority it was issued under).
+      type: dict
+      sample:
+        common_name: db.example.com
+        issuer: CN=Amazon RDS eu-central-1 Root CA RSA2048 G1
+        not_after: "2027-05-14T00:00:00Z"
+        days_left: 170
+        san: ["DNS:db.example.com"]
+        trusted: true
+        trust_error: null
+        hostname_matches: true
+        rds_ca: rds-ca-rsa2048-g1
+    accounts:
+      description:
+        - Every account and role, null where the login may not read them. C(ssl_type) is V(NONE), V(ANY), V(X509) or
+          V(SPECIFIED); C(local) accounts can be used on the server's own machine only, C(system) ones belong to the
+          server or to AWS.
+      type: list
+      elements: dict
+      sample:
+        - {user: app, host: "%", ssl_type: NONE, locked: false, is_role: false, system: false, local: false,
+           plugin: caching_sha2_password}
+    sessions:
+      description: The other clients' sessions, with and without TLS; null where the server does not tell.
+      type: dict
+      sample:
+        source: performance_schema.threads
+        total: 2
+        encrypted: 1
+        plaintext: 1
+        by_account:
+          - {user: app, host: 192.0.2.7, encrypted: 1, plaintext: 1}
+    findings:
+      description: What is wrong, the most severe first. C(severity) is V(high), V(medium), V(low) or V(info).
+      type: list
+      elements: dict
+      sample:
+        - id: account-without-tls
+          severity: high
+          subject: app@%
+          message: app@% may log in without TLS.
+          remediation: "dbtls.rds_mysql.mysql_require_ssl with user: 'app' and host: '%'."
+    compliant:
+      description: Whether there is no finding of severity V(medium) or V(high).
+      type: bool
+      sample: false
+ansible_facts:
+  description: The fact that is set.
+  returned: success
+  type: dict
+  contains:
+    mysql_ssl:
+      description: The same as RV(mysql_ssl).
+      type: dict
+      sample: {compliant: true}
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import connection_argument_spec
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import run_module
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.status import run
+
+
+def main() -> t.NoReturn:
+    """Look, and leave."""
+    module = AnsibleModule(
+        argument_spec=dict(
+            connection_argument_spec(),
+            expiry_warn_days={"type": "int", "default": 30},
+            fail_on={"type": "str", "default": "none", "choices": ["none", "low", "medium", "high"]},
+        ),
+        required_together=[("client_cert", "client_key")],
+        supports_check_mode=True,
+    )
+    run_module(module, lambda: run(module.params))
+
+
+if __name__ == "__main__":
+    main()
