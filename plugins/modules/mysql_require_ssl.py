@@ -1,0 +1,303 @@
+#!/usr/bin/python
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mysql_require_ssl
+short_description: Require TLS of MySQL and MariaDB accounts without locking anybody out
+version_added: 0.1.0
+description:
+  - Gives accounts the requirement to use TLS (the C(REQUIRE) clause), on Amazon RDS for MySQL and MariaDB, Aurora MySQL,
+    and MySQL and MariaDB servers of one's own, old and new.
+  - The session that changes things stays open to the end. After the change a second session proves that the login
+    account still gets in with TLS and, if it was changed, no longer gets in without. Anything unexpected puts back
+    exactly what was there, and the task fails.
+  - Stops before anything is written, in check mode too, when the server offers no TLS, when the login account is to be
+    changed and cannot log in with TLS now, when clients of an account that is to be changed are connected without TLS
+    (see O(plaintext_sessions)), and when no account matches.
+  - Passwords, privileges and everything else of the accounts stay as they are.
+author:
+  - dbtls contributors (@dbtls)
+extends_documentation_fragment:
+  - dbtls.rds_mysql.connection
+  - dbtls.rds_mysql.attributes
+  - dbtls.rds_mysql.attributes.action_group
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+options:
+  user:
+    description:
+      - Name of the user, exactly.
+      - Exactly one of O(user), O(accounts) and O(all_accounts) is needed.
+    type: str
+  host:
+    description: Host part of the account, exactly. Without it, every host of O(user).
+    type: str
+  accounts:
+    description:
+      - Accounts as V(user@host), where V(*) in either part stands for any characters. V(%) is the character that the
+        server has in its host names.
+      - Without C(@), every host.
+    type: list
+    elements: str
+  all_accounts:
+    description: Every account. Roles are never among them, system accounts only with O(include_system=true).
+    type: bool
+    default: false
+  exclude:
+    description: Accounts to leave out, in the form of O(accounts).
+    type: list
+    elements: str
+  include_system:
+    description:
+      - Whether accounts that belong to the server or to AWS, such as C(rdsadmin) or C(mysql.sys), may be among the
+        accounts. AWS does not let anybody change its own.
+    type: bool
+    default: false
+  ssl_type:
+    description:
+      - What to require.
+      - V(any) requires TLS, V(x509) also a client certificate that the server can verify, V(specified) one with the
+        O(subject), O(issuer) or O(cipher) given.
+      - V(none) takes the requirement off.
+    type: str
+    choices: [any, x509, specified, none]
+    default: any
+  subject:
+    description: Subject of the client certificate, as V(/C=DE/O=Example/CN=app). Only with O(ssl_type=specified).
+    type: str
+  issuer:
+    description: Issuer of the client certificate, in the same form. Only with O(ssl_type=specified).
+    type: str
+  cipher:
+    description: Cipher that the connection has to use. Only with O(ssl_type=specified).
+    type: str
+  exact:
+    description:
+      - A stronger requirement than O(ssl_type) that an account already has is left alone. With V(true) it is replaced.
+    type: bool
+    default: false
+  method:
+    description:
+      - How to write the requirement.
+      - V(alter_user) uses C(ALTER USER ... REQUIRE ...), which MySQL has since 5.7.6 and MariaDB since 10.2.
+      - V(grant_tables) updates C(mysql.user), which is possible on older servers and on MySQL servers that leave the
+        table open. It fails before writing where that table is a view (MariaDB from 10.4) or closed (RDS for MySQL from
+        8.0.36).
+      - V(auto) uses V(alter_user) where the server has it, else V(grant_tables), and C(GRANT USAGE ... REQUIRE ...)
+        where the server is too old for the first and refuses the second.
+    type: str
+    choices: [auto, alter_user, grant_tables]
+    default: auto
+  flush:
+    description:
+      - Whether to run C(FLUSH PRIVILEGES). V(auto) does when the method needs it; V(never) is an error with a method
+        that needs it.
+    type: str
+    choices: [auto, always, never]
+    default: auto
+  plaintext_sessions:
+    description:
+      - What to do when clients of an account that is to be changed are connected without TLS now. They stay connected,
+        but would not get in again.
+      - V(fail) fails before anything is written, V(warn) names them and goes on, V(allow) goes on.
+    type: str
+    choices: [fail, warn, allow]
+    default: fail
+seealso:
+  - module: dbtls.rds_mysql.mysql_ssl_status
+  - module: dbtls.rds_mysql.rds_ca_bundle
+"""
+
+EXAMPLES = r"""
+- name: Require TLS of db_root, from every host
+  dbtls.rds_mysql.mysql_require_ssl:
+    login_host: db.example.com
+    login_user: db_root
+    login_password: "{{ db_root_password }}"
+    ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
+    user: db_root
+
+- name: Require TLS of every account, and go on although some clients are connected without
+  dbtls.rds_mysql.mysql_require_ssl:
+    login_host: db.example.com
+    login_user: db_root
+    login_password: "{{ db_root_password }}"
+    ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
+    all_accounts: true
+    exclude:
+      - legacy@10.1.*
+    plaintext_sessions: warn
+
+- name: Require a client certificate of two groups of accounts
+  dbtls.rds_mysql.mysql_require_ssl:
+    config_file: ~/.my.cnf
+    accounts:
+      - app_*@%
+      - batch@*
+    ssl_type: x509
+
+- name: Require one certificate, even where another one is required now
+  dbtls.rds_mysql.mysql_require_ssl:
+    config_file: ~/.my.cnf
+    user: replica
+    host: 192.0.2.%
+    ssl_type: specified
+    subject: /O=Example/CN=replica
+    issuer: /O=Example/CN=Example Database CA
+    exact: true
+
+- name: Require TLS on MySQL 5.6, the way the manual of that time had it
+  dbtls.rds_mysql.mysql_require_ssl:
+    login_host: old.example.com
+    login_user: db_root
+    login_password: "{{ db_root_password }}"
+    ca_cert: /etc/ssl/rds/rds-ca-2019-eu-central-1.pem
+    tls_min_version: TLSv1
+    user: db_root
+    method: grant_tables
+    flush: auto
+
+- name: Take the requirement off again
+  dbtls.rds_mysql.mysql_require_ssl:
+    config_file: ~/.my.cnf
+    user: app
+    ssl_type: none
+"""
+
+RETURN = r"""
+accounts:
+  description: The accounts that match, with their requirement before and after.
+  returned: once the accounts are known
+  type: list
+  elements: dict
+  contains:
+    user:
+      description: User part of the account.
+      type: str
+      sample: app
+    host:
+      description: Host part of the account.
+      type: str
+      sample: "%"
+    before:
+      description: V(NONE), V(ANY), V(X509) or V(SPECIFIED).
+      type: str
+      sample: NONE
+    after:
+      description: The same, after the change.
+      type: str
+      sample: ANY
+statements:
+  description: The statements as they were executed, or as they would be in check mode. They hold no secrets.
+  returned: once the accounts are known and no guard stopped the task
+  type: list
+  elements: str
+  sample: ["ALTER USER 'app'@'%' REQUIRE SSL"]
+rollback_statements:
+  description: The statements that put back what was there.
+  returned: once the accounts are known and no guard stopped the task
+  type: list
+  elements: str
+  sample: ["ALTER USER 'app'@'%' REQUIRE NONE"]
+method:
+  description: The method used; V(alter_user), V(grant_tables), or V(grant_usage).
+  returned: once the accounts are known
+  type: str
+  sample: alter_user
+flushed:
+  description: Whether C(FLUSH PRIVILEGES) was run, or would be in check mode.
+  returned: once the accounts are known
+  type: bool
+  sample: false
+verified:
+  description:
+    - Whether new logins have proven the result. Always V(false) in check mode; where something could not be proven, a
+      warning says what.
+  returned: once the accounts are known and no guard stopped the task
+  type: bool
+  sample: true
+rolled_back:
+  description: Whether everything was put back as it was, and that was checked.
+  returned: once the accounts are known and no guard stopped the task
+  type: bool
+  sample: false
+state_unknown:
+  description:
+    - Something went wrong, and putting it back could not be proven either. RV(rollback_statements) are what to run by
+      hand.
+  returned: only in that case
+  type: bool
+  sample: true
+plaintext_sessions:
+  description: Clients of accounts that are to be changed that are connected without TLS.
+  returned: once the accounts are known
+  type: list
+  elements: dict
+  contains:
+    user:
+      description: User name of the client.
+      type: str
+      sample: app
+    host:
+      description: Where the client connected from.
+      type: str
+      sample: 192.0.2.7
+    connection_id:
+      description: The connection's number in the process list.
+      type: int
+      sample: 4711
+    command:
+      description: What the connection is doing.
+      type: str
+      sample: Sleep
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import enforcement
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import connection_argument_spec
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import run_module
+
+
+def main() -> t.NoReturn:
+    """Require, prove, and leave."""
+    module = AnsibleModule(
+        argument_spec=dict(
+            connection_argument_spec(),
+            user={"type": "str"},
+            host={"type": "str"},
+            accounts={"type": "list", "elements": "str"},
+            all_accounts={"type": "bool", "default": False},
+            exclude={"type": "list", "elements": "str"},
+            include_system={"type": "bool", "default": False},
+            ssl_type={"type": "str", "default": "any", "choices": ["any", "x509", "specified", "none"]},
+            subject={"type": "str"},
+            issuer={"type": "str"},
+            cipher={"type": "str"},
+            exact={"type": "bool", "default": False},
+            method={"type": "str", "default": "auto", "choices": list(enforcement.METHODS)},
+            flush={"type": "str", "default": "auto", "choices": list(enforcement.FLUSH)},
+            plaintext_sessions={
+                "type": "str",
+                "default": "fail",
+                "choices": list(enforcement.PLAINTEXT_SESSIONS),
+            },
+        ),
+        required_by={"host": ("user",)},
+        required_together=[("client_cert", "client_key")],
+        supports_check_mode=True,
+    )
+    run_module(module, lambda: enforcement.run(module.params, module.check_mode))
+
+
+if __name__ == "__main__":
+    main()
