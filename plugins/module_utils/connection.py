@@ -250,9 +250,9 @@ def _admit_tls_versions(context: ssl.SSLContext, tls_min_version: str) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)  # The user has asked for the old versions by name.
         context.minimum_version = version
     if tls_min_version in _OLD_TLS_VERSIONS:
-        # MySQL 5.6 offers only TLSv1 with RSA key exchange, SHA-1 signatures and no secure renegotiation, all of which
-        # OpenSSL 3 admits only at security level 0.
-        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        # MySQL 5.6 has only TLSv1, SHA-1 signatures and no secure renegotiation, which OpenSSL 3 admits at security level
+        # 0 only, and a Diffie-Hellman group that OpenSSL refuses at any level: leaving DHE out brings it to RSA.
+        context.set_ciphers("DEFAULT:!kDHE:@SECLEVEL=0")
         context.options |= _SSL_CONTEXT_OPTION_LEGACY_SERVER_CONNECT
 
 

@@ -536,6 +536,13 @@ def wish_from_params(params: t.Mapping[str, t.Any]) -> Wish:
 
     :raises OptionError: naming the option that is wrong.
     """
+    ways = [name for name in ("user", "accounts", "all_accounts") if params.get(name)]
+    if len(ways) != 1:
+        raise OptionError(
+            "Exactly one of user, accounts and all_accounts says which accounts are meant; {0}.".format(
+                "none is given" if not ways else "given are {0}".format(" and ".join(ways))
+            )
+        )
     ssl_type = str(params["ssl_type"]).upper()
     parts = {name: str(params.get(name) or "") for name in ("cipher", "issuer", "subject")}
     if ssl_type == "SPECIFIED" and not any(parts.values()):

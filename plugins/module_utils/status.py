@@ -354,7 +354,7 @@ def _transport_findings(status: ServerStatus) -> t.Iterator[Finding]:
             "weak-protocol",
             "medium",
             endpoint,
-            "The server accepts {0}, which are obsolete.".format(" and ".join(weak)),
+            "The server accepts obsolete versions of TLS: {0}.".format(", ".join(weak)),
             "Set tls_version = TLSv1.2,TLSv1.3 in the server's configuration or parameter group.",
         )
     if status.available and status.require_secure_transport is False:
