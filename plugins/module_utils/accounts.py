@@ -51,7 +51,7 @@ class Account:
     host: str
 
     def __str__(self) -> str:
-        return "{0}@{1}".format(self.user, self.host)
+        return f"{self.user}@{self.host}"
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,11 @@ class Requirement:
         if self.ssl_type != "SPECIFIED":
             return self.ssl_type
         parts = [
-            "{0} {1!r}".format(name, value)
+            f"{name} {value!r}"
             for name, value in (("SUBJECT", self.subject), ("ISSUER", self.issuer), ("CIPHER", self.cipher))
             if value
         ]
-        return " ".join(["SPECIFIED"] + parts)
+        return " ".join(["SPECIFIED", *parts])
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class AccountState:
         """Whether anybody may log in as this account without naming a user."""
         return not self.account.user and not self.is_role
 
-    def describe(self) -> t.Dict[str, t.Any]:
+    def describe(self) -> dict[str, t.Any]:
         """The return value's form."""
         return {
             "user": self.account.user,
@@ -119,7 +119,7 @@ class AccountState:
         }
 
 
-def read_accounts(session: Session, dialect: Dialect) -> t.Tuple[AccountState, ...]:
+def read_accounts(session: Session, dialect: Dialect) -> tuple[AccountState, ...]:
     """Every account and role of the server, in order.
 
     :raises AccountsNotReadable: naming the privilege that is missing.
@@ -131,14 +131,13 @@ def read_accounts(session: Session, dialect: Dialect) -> t.Tuple[AccountState, .
             raise
         tables = "mysql.user and mysql.global_priv" if dialect.user_table_is_view else "mysql.user"
         raise AccountsNotReadable(
-            "{0} may not read the accounts of {1}: grant it SELECT on {2}.".format(
-                session.options.user, session.options.endpoint, tables
-            )
+            f"{session.options.user} may not read the accounts of {session.options.endpoint}: grant it SELECT on "
+            f"{tables}."
         ) from e
     return tuple(sorted((_state(row) for row in rows), key=lambda state: state.account))
 
 
-def _state(row: t.Tuple[t.Any, ...]) -> AccountState:
+def _state(row: tuple[t.Any, ...]) -> AccountState:
     user, host, plugin, ssl_type, cipher, issuer, subject, locked, is_role = row
     return AccountState(
         account=Account(_text(user), _text(host)),
@@ -157,7 +156,7 @@ def _text(value: t.Any) -> str:
 
 def current_account(session: Session) -> Account:
     """The account that the server has chosen for this session's login."""
-    user, unused, host = _text(session.query("SELECT CURRENT_USER()")[0][0]).rpartition("@")
+    user, _unused, host = _text(session.query("SELECT CURRENT_USER()")[0][0]).rpartition("@")
     return Account(user, host)
 
 
@@ -179,7 +178,7 @@ class Pattern:
         if not separator:
             user, host = text, "*"
         if not host or not text:
-            raise OptionError("{0}: {1!r} is not a pattern of the form user@host.".format(option, text))
+            raise OptionError(f"{option}: {text!r} is not a pattern of the form user@host.")
         return cls(text=text, user=user, host=host)
 
     def matches(self, account: Account) -> bool:
@@ -197,16 +196,16 @@ def _wildcards(text: str) -> t.Pattern[str]:
 class Selection:
     """Which accounts are meant: by exact name (``user``, and ``host`` unless every host), by patterns, or all."""
 
-    user: t.Optional[str] = None
-    host: t.Optional[str] = None
-    patterns: t.Tuple[Pattern, ...] = ()
-    exclude: t.Tuple[Pattern, ...] = ()
+    user: str | None = None
+    host: str | None = None
+    patterns: tuple[Pattern, ...] = ()
+    exclude: tuple[Pattern, ...] = ()
     include_system: bool = False
 
     def describe(self) -> str:
         """For messages."""
         if self.user is not None:
-            return "{0!r}@{1}".format(self.user, repr(self.host) if self.host is not None else "(every host)")
+            return "{!r}@{}".format(self.user, repr(self.host) if self.host is not None else "(every host)")
         return ", ".join(repr(pattern.text) for pattern in self.patterns) or "any account"
 
     def includes(self, state: AccountState) -> bool:
@@ -230,7 +229,7 @@ def host_admits(account_host: str, client_host: str) -> bool:
     address, slash, mask = account_host.partition("/")
     if slash:
         try:
-            return ipaddress.ip_address(client_host) in ipaddress.ip_network("{0}/{1}".format(address, mask), strict=False)
+            return ipaddress.ip_address(client_host) in ipaddress.ip_network(f"{address}/{mask}", strict=False)
         except ValueError:
             return False
     translated = re.escape(account_host.lower()).replace("%", ".*").replace("_", ".")
@@ -244,9 +243,9 @@ def quote(text: str, dialect: Dialect) -> str:
     """
     if not dialect.no_backslash_escapes:
         text = text.replace("\\", "\\\\")
-    return "'{0}'".format(text.replace("'", "''"))
+    return "'{}'".format(text.replace("'", "''"))
 
 
 def quote_account(account: Account, dialect: Dialect) -> str:
     """``'user'@'host'``."""
-    return "{0}@{1}".format(quote(account.user, dialect), quote(account.host, dialect))
+    return f"{quote(account.user, dialect)}@{quote(account.host, dialect)}"

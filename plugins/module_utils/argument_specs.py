@@ -11,7 +11,7 @@ import typing as t
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import SSL_MODES, TLS_VERSIONS
 
 
-def connection_argument_spec() -> t.Dict[str, t.Dict[str, t.Any]]:
+def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
     """The options of the doc fragment ``dbtls.rds_mysql.connection``."""
     return {
         "login_host": {"type": "str", "default": "localhost"},

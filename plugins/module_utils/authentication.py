@@ -37,15 +37,15 @@ class Transport:
 
     endpoint: str
     verifies: bool
-    warnings: t.List[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def reveal_to_verified(self, connection: t.Any, plugin: str) -> None:
         """Stop unless the connection is TLS with a verified server, as the password is about to be shown to it."""
         if _is_tls(connection) and self.verifies:
             return
         raise PasswordWithheld(
-            "{0} asks for the password in clear text ({1}). It was not sent: that needs TLS with a verified server "
-            "certificate. Set ca_cert to the CA bundle of the server{2}.".format(
+            "{} asks for the password in clear text ({}). It was not sent: that needs TLS with a verified server "
+            "certificate. Set ca_cert to the CA bundle of the server{}.".format(
                 self.endpoint, plugin, "" if _is_tls(connection) else " and ssl_mode to verify_identity"
             )
         )
@@ -54,19 +54,20 @@ class Transport:
         """Stop without TLS, warn where TLS is not verified: the server gets at the password in full authentication."""
         if _is_tls(connection):
             if not self.verifies:
-                self.warn_unverified(plugin)
+                self.warnings.append(self.unverified(plugin))
         elif not connection.unix_socket:
             raise PasswordWithheld(
-                "{0} asks for full authentication ({1}), which gives the password away on a connection without TLS. It "
+                f"{self.endpoint} asks for full authentication ({plugin}), which gives the password away on a "
+                "connection without TLS. It "
                 "was not sent. Set ca_cert to the CA bundle of the server (or ssl_mode to required, for TLS without "
-                "verification).".format(self.endpoint, plugin)
+                "verification)."
             )
 
-    def warn_unverified(self, plugin: str) -> None:
-        """Say that the password went to a server that nobody has verified."""
-        self.warnings.append(
-            "The password went to {0} over TLS, but to a server whose certificate was not verified, because {1} asked "
-            "for full authentication. Set ca_cert to the CA bundle of the server.".format(self.endpoint, plugin)
+    def unverified(self, plugin: str) -> str:
+        """The warning that the password went to a server that nobody has verified."""
+        return (
+            f"The password went to {self.endpoint} over TLS, but to a server whose certificate was not verified, "
+            f"because {plugin} asked for full authentication. Set ca_cert to the CA bundle of the server."
         )
 
 
@@ -74,7 +75,7 @@ def _is_tls(connection: t.Any) -> bool:
     return isinstance(connection._sock, ssl.SSLSocket)
 
 
-def plugin_map(transport: Transport) -> t.Dict[str, t.Any]:
+def plugin_map(transport: Transport) -> dict[str, t.Any]:
     """PyMySQL's ``auth_plugin_map``: a handler class for each plugin that can give the password away."""
     return {
         "mysql_clear_password": _clear_text_handler(transport, "mysql_clear_password"),
@@ -91,7 +92,7 @@ def _clear_text_handler(transport: Transport, plugin: str) -> type:
         def __init__(self, connection: t.Any) -> None:
             self._connection = connection
 
-        def authenticate(self, packet: t.Any) -> t.Any:
+        def authenticate(self, packet: t.Any) -> t.Any:  # noqa: ARG002  PyMySQL calls it with the request
             transport.reveal_to_verified(self._connection, plugin)
             self._connection.write_packet(self._connection.password + b"\0")
             answer = self._connection._read_packet()
@@ -104,6 +105,8 @@ def _clear_text_handler(transport: Transport, plugin: str) -> type:
 def _sha256_handler(transport: Transport) -> type:
     from pymysql import _auth
 
+    exchange: t.Any = _auth.sha256_password_auth
+
     class Handler:
         """Every exchange of sha256_password is a full authentication."""
 
@@ -113,7 +116,7 @@ def _sha256_handler(transport: Transport) -> type:
         def authenticate(self, packet: t.Any) -> t.Any:
             if self._connection.password:
                 transport.reveal_to_encrypted(self._connection, "sha256_password")
-            return _auth.sha256_password_auth(self._connection, packet)
+            return exchange(self._connection, packet)
 
     return Handler
 

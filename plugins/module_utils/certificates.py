@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import datetime
+import datetime as dt
 import hashlib
 import ipaddress
 import re
@@ -50,20 +50,20 @@ class Certificate:
     subject: str
     issuer: str
     serial_number: str
-    not_before: datetime.datetime
-    not_after: datetime.datetime
+    not_before: dt.datetime
+    not_after: dt.datetime
     fingerprint_sha256: str
     key: str
     is_ca: bool
     self_signed: bool
-    san: t.Tuple[str, ...]
+    san: tuple[str, ...]
     der: bytes
 
-    def days_left(self, now: datetime.datetime) -> int:
+    def days_left(self, now: dt.datetime) -> int:
         """Whole days until the certificate expires; negative when it has expired."""
         return (self.not_after - now).days
 
-    def expired(self, now: datetime.datetime) -> bool:
+    def expired(self, now: dt.datetime) -> bool:
         """Whether the end of its validity has passed."""
         return now > self.not_after
 
@@ -72,7 +72,7 @@ class Certificate:
         """The certificate as PEM with Unix line ends, ending in one."""
         return der_to_pem(self.der)
 
-    def describe(self, now: datetime.datetime) -> t.Dict[str, t.Any]:
+    def describe(self, now: dt.datetime) -> dict[str, t.Any]:
         """The return value's form: plain types, times as ISO 8601 in UTC."""
         return {
             "common_name": self.common_name,
@@ -89,14 +89,14 @@ class Certificate:
         }
 
 
-def utc_now() -> datetime.datetime:
+def utc_now() -> dt.datetime:
     """The time now, aware, in UTC, to the second."""
-    return datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
 
 
-def iso8601(moment: datetime.datetime) -> str:
+def iso8601(moment: dt.datetime) -> str:
     """``2026-11-24T15:40:00Z``."""
-    return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def der_to_pem(der: bytes) -> bytes:
@@ -133,7 +133,7 @@ def _load(der: bytes, source: str) -> x509.Certificate:
             warnings.simplefilter("ignore")
             loaded = x509_module.load_der_x509_certificate(der)
     except (ValueError, TypeError) as e:
-        raise CertificateError("{0} holds a certificate that cannot be parsed: {1}".format(source, e)) from e
+        raise CertificateError(f"{source} holds a certificate that cannot be parsed: {e}") from e
     return t.cast("x509.Certificate", loaded)
 
 
@@ -144,14 +144,14 @@ def _describe(loaded: x509.Certificate, der: bytes) -> Certificate:
         if hasattr(loaded, "not_valid_after_utc"):
             not_before, not_after = loaded.not_valid_before_utc, loaded.not_valid_after_utc
         else:
-            not_before = loaded.not_valid_before.replace(tzinfo=datetime.timezone.utc)
-            not_after = loaded.not_valid_after.replace(tzinfo=datetime.timezone.utc)
+            not_before = loaded.not_valid_before.replace(tzinfo=dt.timezone.utc)
+            not_after = loaded.not_valid_after.replace(tzinfo=dt.timezone.utc)
         digest = hashlib.sha256(der).hexdigest().upper()
         return Certificate(
             common_name=_common_name(loaded),
             subject=_name(loaded.subject),
             issuer=_name(loaded.issuer),
-            serial_number="{0:X}".format(loaded.serial_number),
+            serial_number=f"{loaded.serial_number:X}",
             not_before=not_before,
             not_after=not_after,
             fingerprint_sha256=":".join(digest[i : i + 2] for i in range(0, len(digest), 2)),
@@ -175,20 +175,19 @@ def _common_name(loaded: x509.Certificate) -> str:
 
 
 def _key(loaded: x509.Certificate) -> str:
-    from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
-
     from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 
     try:
         public_key = loaded.public_key()
     except (UnsupportedAlgorithm, ValueError, TypeError) as e:  # The rest of the description is still of use.
-        return "unknown ({0})".format(type(e).__name__)
+        return f"unknown ({type(e).__name__})"
     if isinstance(public_key, rsa.RSAPublicKey):
-        return "RSA {0}".format(public_key.key_size)
+        return f"RSA {public_key.key_size}"
     if isinstance(public_key, ec.EllipticCurvePublicKey):
-        return "EC {0}".format(public_key.curve.name)
+        return f"EC {public_key.curve.name}"
     if isinstance(public_key, dsa.DSAPublicKey):
-        return "DSA {0}".format(public_key.key_size)
+        return f"DSA {public_key.key_size}"
     return type(public_key).__name__.lstrip("_").replace("PublicKey", "")
 
 
@@ -202,7 +201,7 @@ def _is_ca(loaded: x509.Certificate) -> bool:
     return bool(constraints.value.ca)
 
 
-def _subject_alternative_names(loaded: x509.Certificate) -> t.Tuple[str, ...]:
+def _subject_alternative_names(loaded: x509.Certificate) -> tuple[str, ...]:
     from cryptography import x509 as x509_module
 
     try:
@@ -212,16 +211,16 @@ def _subject_alternative_names(loaded: x509.Certificate) -> t.Tuple[str, ...]:
     names = []
     for name in extension.value:
         if isinstance(name, x509_module.DNSName):
-            names.append("DNS:{0}".format(name.value))
+            names.append(f"DNS:{name.value}")
         elif isinstance(name, x509_module.IPAddress):
-            names.append("IP:{0}".format(name.value))
+            names.append(f"IP:{name.value}")
     return tuple(names)
 
 
 def _signed_by(loaded: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether the issuer's key verifies the certificate's signature (names are compared by the caller)."""
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+    from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 
     try:
         public_key = issuer.public_key()
@@ -231,8 +230,8 @@ def _signed_by(loaded: x509.Certificate, issuer: x509.Certificate) -> bool:
             public_key.verify(loaded.signature, loaded.tbs_certificate_bytes, parameters, algorithm)
         elif isinstance(public_key, ec.EllipticCurvePublicKey) and algorithm is not None:
             public_key.verify(loaded.signature, loaded.tbs_certificate_bytes, ec.ECDSA(algorithm))
-        elif hasattr(public_key, "verify"):
-            public_key.verify(loaded.signature, loaded.tbs_certificate_bytes)  # Ed25519 and Ed448
+        elif isinstance(public_key, (ed448.Ed448PublicKey, ed25519.Ed25519PublicKey)):
+            public_key.verify(loaded.signature, loaded.tbs_certificate_bytes)
         else:
             return False
     except (InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError):
@@ -240,38 +239,38 @@ def _signed_by(loaded: x509.Certificate, issuer: x509.Certificate) -> bool:
     return True
 
 
-def parse_pem(content: bytes, source: str) -> t.Tuple[Certificate, ...]:
+def parse_pem(content: bytes, source: str) -> tuple[Certificate, ...]:
     """All certificates of a PEM file, in order; text between them is passed over, as every client does.
 
     :arg source: Where it came from, for the error messages.
     :raises CertificateError: for anything but certificates in PEM form, a private key among them.
     """
     if not content.strip():
-        raise CertificateError("{0} is empty: expected CA certificates in PEM form.".format(source))
+        raise CertificateError(f"{source} is empty: expected CA certificates in PEM form.")
     begins = [match.group("label") for match in _PEM_BEGIN.finditer(content)]
     for label in begins:
         if b"PRIVATE KEY" in label:
             raise CertificateError(
-                "{0} holds a private key, which does not belong into a CA bundle; nothing of it was kept.".format(source)
+                f"{source} holds a private key, which does not belong into a CA bundle; nothing of it was kept."
             )
         if label not in _CERTIFICATE_LABELS:
             raise CertificateError(
-                "{0} holds a PEM block that is not a certificate: {1}.".format(source, label.decode("ascii"))
+                "{} holds a PEM block that is not a certificate: {}.".format(source, label.decode("ascii"))
             )
     if not begins:
-        raise CertificateError("{0} holds no PEM certificate; it looks like {1}.".format(source, _guess(content)))
+        raise CertificateError(f"{source} holds no PEM certificate; it looks like {_guess(content)}.")
     blocks = list(_PEM_BLOCK.finditer(content))
     if len(blocks) != len(begins) or any(b"-----BEGIN" in block.group("body") for block in blocks):
         raise CertificateError(
-            "{0} is truncated: it begins {1} certificates, but ends only some of them.".format(source, len(begins))
+            f"{source} is truncated: it begins {len(begins)} certificates, but ends only some of them."
         )
     certificates = []
     for number, block in enumerate(blocks, 1):
-        where = "{0} (certificate {1} of {2})".format(source, number, len(blocks))
+        where = f"{source} (certificate {number} of {len(blocks)})"
         try:
             der = base64.b64decode(b"".join(block.group("body").split()), validate=True)
         except (binascii.Error, ValueError) as e:
-            raise CertificateError("{0} is not valid base64: {1}".format(where, e)) from e
+            raise CertificateError(f"{where} is not valid base64: {e}") from e
         certificates.append(parse_certificate(der, where))
     return tuple(certificates)
 
@@ -280,7 +279,7 @@ def _guess(content: bytes) -> str:
     start = content.lstrip()[:200].lower()
     if start.startswith((b"<!doctype", b"<html", b"<head", b"<body")):
         return "an HTML page"
-    if start.startswith(b"<?xml") or start.startswith(b"<error"):
+    if start.startswith((b"<?xml", b"<error")):
         return "an XML document, such as S3's error answers"
     if start.startswith((b"{", b"[")):
         return "JSON"
@@ -299,23 +298,18 @@ def check_bundle(certificates: t.Sequence[Certificate], source_of: t.Mapping[byt
     for certificate, x509_certificate in loaded:
         source = source_of[certificate.der]
         if not certificate.is_ca:
-            raise CertificateError(
-                "{0} holds a certificate that is not a CA certificate: {1}.".format(source, certificate.subject)
-            )
+            raise CertificateError(f"{source} holds a certificate that is not a CA certificate: {certificate.subject}.")
         if certificate.self_signed:
             continue
         issuers = [issuer for unused, issuer in loaded if issuer.subject == x509_certificate.issuer]
         if not issuers:
             raise CertificateError(
-                "{0} holds {1}, whose issuer {2} is not in the bundle.".format(
-                    source, certificate.subject, certificate.issuer
-                )
+                f"{source} holds {certificate.subject}, whose issuer {certificate.issuer} is not in the bundle."
             )
         if not any(_signed_by(x509_certificate, issuer) for issuer in issuers):
             raise CertificateError(
-                "{0} holds {1}, whose signature does not verify with the key of its issuer {2}.".format(
-                    source, certificate.subject, certificate.issuer
-                )
+                f"{source} holds {certificate.subject}, whose signature does not verify with the key of its issuer "
+                f"{certificate.issuer}."
             )
 
 
@@ -363,7 +357,7 @@ _RDS_INTERMEDIATE_2019 = re.compile(r"amazon rds (?P<region>[a-z]{2}(?:-[a-z]+)+
 _RETIRED_RDS_AUTHORITIES = ("rds-ca-2015", "rds-ca-2019")
 
 
-def rds_authority(certificate: Certificate) -> t.Optional[str]:
+def rds_authority(certificate: Certificate) -> str | None:
     """The RDS certificate authority that issued a server certificate, by AWS's name for it, or None.
 
     The names are those of the issuers in the bundles that AWS publishes ("Using SSL/TLS to encrypt a connection to a
@@ -382,6 +376,6 @@ def rds_authority(certificate: Certificate) -> t.Optional[str]:
     return None
 
 
-def is_retired_authority(authority: t.Optional[str]) -> bool:
+def is_retired_authority(authority: str | None) -> bool:
     """Whether AWS has retired the authority: its root has expired, or clients no longer get it."""
     return authority in _RETIRED_RDS_AUTHORITIES

@@ -24,7 +24,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.option_files impor
 SSL_MODES = ("disabled", "preferred", "required", "verify_ca", "verify_identity")
 TLS_VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 _VERIFYING = ("verify_ca", "verify_identity")
-_ENCRYPTING = ("required",) + _VERIFYING
+_ENCRYPTING = ("required", *_VERIFYING)
 _OLD_TLS_VERSIONS = ("TLSv1", "TLSv1.1")
 
 # "Server Error Message Reference" and "Client Error Message Reference", MySQL Reference Manual.
@@ -46,7 +46,7 @@ _SSL_CONTEXT_OPTION_LEGACY_SERVER_CONNECT = 0x4
 class ConnectionFailed(RdsMysqlError):
     """No session; the message names the endpoint and the reason. ``code`` is MySQL's error number, if there is one."""
 
-    def __init__(self, message: str, code: t.Optional[int] = None, **details: t.Any) -> None:
+    def __init__(self, message: str, code: int | None = None, **details: t.Any) -> None:
         super().__init__(message, **details)
         self.code = code
 
@@ -67,7 +67,7 @@ class QueryFailed(RdsMysqlError):
     """A statement failed. ``code`` is MySQL's error number; ``connection_lost`` says that the session is gone."""
 
     def __init__(self, statement: str, code: int, text: str, connection_lost: bool) -> None:
-        super().__init__("{0} failed: ({1}) {2}".format(statement, code, text))
+        super().__init__(f"{statement} failed: ({code}) {text}")
         self.code = code
         self.connection_lost = connection_lost
 
@@ -81,14 +81,14 @@ class ConnectionOptions:
 
     host: str
     port: int
-    unix_socket: t.Optional[str]
-    user: t.Optional[str]
+    unix_socket: str | None
+    user: str | None
     password: str = field(repr=False)
     timeout: int
     ssl_mode: str
-    ca_cert: t.Optional[str]
-    client_cert: t.Optional[str]
-    client_key: t.Optional[str]
+    ca_cert: str | None
+    client_cert: str | None
+    client_key: str | None
     tls_min_version: str
 
     @classmethod
@@ -118,10 +118,10 @@ class ConnectionOptions:
         """The server's name in messages: ``host:port``, or the path of the socket."""
         if self.unix_socket:
             return self.unix_socket
-        return "[{0}]:{1}".format(self.host, self.port) if ":" in self.host else "{0}:{1}".format(self.host, self.port)
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
-    def address(self) -> t.Union[t.Tuple[str, int], str]:
+    def address(self) -> tuple[str, int] | str:
         """The address for the socket module."""
         return self.unix_socket or (self.host, self.port)
 
@@ -139,7 +139,7 @@ class ConnectionOptions:
         return replace(self, ssl_mode="disabled")
 
 
-def _plain(value: t.Optional[t.Any]) -> t.Optional[str]:
+def _plain(value: t.Any | None) -> str | None:
     # PyMySQL and the ssl module check exact types, and ansible-core 2.19+ hands out tagged subclasses of str and int.
     return None if value is None or value == "" else str(value)
 
@@ -147,18 +147,18 @@ def _plain(value: t.Optional[t.Any]) -> t.Optional[str]:
 def _port(value: int) -> int:
     port = int(value)
     if not 0 < port < 65536:
-        raise OptionError("login_port: {0} is not a port number between 1 and 65535.".format(port))
+        raise OptionError(f"login_port: {port} is not a port number between 1 and 65535.")
     return port
 
 
 def _timeout(value: int) -> int:
     timeout = int(value)
     if timeout < 1:
-        raise OptionError("connect_timeout: {0} is not a positive number of seconds.".format(timeout))
+        raise OptionError(f"connect_timeout: {timeout} is not a positive number of seconds.")
     return timeout
 
 
-def _credentials(params: t.Mapping[str, t.Any]) -> t.Tuple[t.Optional[str], str]:
+def _credentials(params: t.Mapping[str, t.Any]) -> tuple[str | None, str]:
     user, password = _plain(params.get("login_user")), _plain(params.get("login_password"))
     path = _plain(params.get("config_file"))
     explicit = path is not None
@@ -168,11 +168,11 @@ def _credentials(params: t.Mapping[str, t.Any]) -> t.Tuple[t.Optional[str], str]
         user = user or section.get("user") or None
         password = password if password is not None else section.get("password")
     if user is None and password:
-        raise OptionError("login_user: a password is given, but no user, neither here nor in {0}.".format(path))
+        raise OptionError(f"login_user: a password is given, but no user, neither here nor in {path}.")
     return user, password or ""
 
 
-def _readable_file(params: t.Mapping[str, t.Any], name: str) -> t.Optional[str]:
+def _readable_file(params: t.Mapping[str, t.Any], name: str) -> str | None:
     path = _plain(params.get(name))
     if path is None:
         return None
@@ -180,34 +180,32 @@ def _readable_file(params: t.Mapping[str, t.Any], name: str) -> t.Optional[str]:
         with open(path, "rb"):
             return path
     except OSError as e:
-        raise OptionError("{0}: {1} cannot be read: {2}.".format(name, path, e.strerror)) from e
+        raise OptionError(f"{name}: {path} cannot be read: {e.strerror}.") from e
 
 
-def _ssl_mode(mode: t.Optional[str], check_hostname: t.Optional[bool], ca_cert: t.Optional[str]) -> str:
+def _ssl_mode(mode: str | None, check_hostname: bool | None, ca_cert: str | None) -> str:
     if mode is None:
         if ca_cert is None:
             return "preferred"
         return "verify_ca" if check_hostname is False else "verify_identity"
     if mode in _VERIFYING and ca_cert is None:
         raise OptionError(
-            "ca_cert: ssl_mode {0} needs the CA bundle that the server certificate has to chain to "
-            "(dbtls.rds_mysql.rds_ca_bundle fetches the one of RDS).".format(mode)
+            f"ca_cert: ssl_mode {mode} needs the CA bundle that the server certificate has to chain to "
+            "(dbtls.rds_mysql.rds_ca_bundle fetches the one of RDS)."
         )
-    if mode == "verify_identity" and check_hostname is False or mode == "verify_ca" and check_hostname:
+    if (mode == "verify_identity" and check_hostname is False) or (mode == "verify_ca" and check_hostname):
         raise OptionError(
-            "check_hostname: {0} contradicts ssl_mode {1}; leave one of them out.".format(
-                str(check_hostname).lower(), mode
-            )
+            f"check_hostname: {str(check_hostname).lower()} contradicts ssl_mode {mode}; leave one of them out."
         )
     return str(mode)
 
 
 def ssl_context(
-    ca_cert: t.Optional[str],
+    ca_cert: str | None,
     check_hostname: bool,
     tls_min_version: str,
-    client_cert: t.Optional[str] = None,
-    client_key: t.Optional[str] = None,
+    client_cert: str | None = None,
+    client_key: str | None = None,
 ) -> ssl.SSLContext:
     """A client's context; without ``ca_cert`` it takes any certificate.
 
@@ -225,13 +223,13 @@ def ssl_context(
         try:
             context.load_verify_locations(cafile=ca_cert)
         except (OSError, ValueError) as e:  # ssl.SSLError is an OSError
-            raise OptionError("ca_cert: {0} holds no usable CA certificates in PEM form: {1}.".format(ca_cert, e)) from e
+            raise OptionError(f"ca_cert: {ca_cert} holds no usable CA certificates in PEM form: {e}.") from e
     if client_cert is not None:
         try:
             context.load_cert_chain(client_cert, client_key, password=_no_passphrase)
         except (OSError, ValueError) as e:
             raise OptionError(
-                "client_cert: {0} and {1} are not a certificate and its unencrypted key: {2}.".format(
+                "client_cert: {} and {} are not a certificate and its unencrypted key: {}.".format(
                     client_cert, client_key or "no client_key", e
                 )
             ) from e
@@ -250,8 +248,8 @@ def _admit_tls_versions(context: ssl.SSLContext, tls_min_version: str) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)  # The user has asked for the old versions by name.
         context.minimum_version = version
     if tls_min_version in _OLD_TLS_VERSIONS:
-        # MySQL 5.6 has only TLSv1, SHA-1 signatures and no secure renegotiation, which OpenSSL 3 admits at security level
-        # 0 only, and a Diffie-Hellman group that OpenSSL refuses at any level: leaving DHE out brings it to RSA.
+        # MySQL 5.6 has only TLSv1, SHA-1 signatures and no secure renegotiation, which OpenSSL 3 admits at security
+        # level 0 only, and a Diffie-Hellman group that OpenSSL refuses at any level: leaving DHE out brings it to RSA.
         context.set_ciphers("DEFAULT:!kDHE:@SECLEVEL=0")
         context.options |= _SSL_CONTEXT_OPTION_LEGACY_SERVER_CONNECT
 
@@ -261,14 +259,14 @@ class Session:
 
     def __init__(self, options: ConnectionOptions, connection: t.Any, transport: authentication.Transport) -> None:
         self.options = options
-        self.warnings: t.Tuple[str, ...] = tuple(transport.warnings)
+        self.warnings: tuple[str, ...] = tuple(transport.warnings)
         self._connection = connection
         tls = connection._sock if isinstance(connection._sock, ssl.SSLSocket) else None
         cipher = tls.cipher() if tls else None
         self.encrypted = tls is not None
-        self.protocol: t.Optional[str] = tls.version() if tls else None
-        self.cipher: t.Optional[str] = cipher[0] if cipher else None
-        self.certificate: t.Optional[bytes] = tls.getpeercert(binary_form=True) if tls else None
+        self.protocol: str | None = tls.version() if tls else None
+        self.cipher: str | None = cipher[0] if cipher else None
+        self.certificate: bytes | None = tls.getpeercert(binary_form=True) if tls else None
         self.verified = self.encrypted and options.verifies
         self.connection_id = int(connection.server_thread_id[0])
         self.greeting = handshake.Greeting(
@@ -286,7 +284,7 @@ class Session:
         if self._connection.open:
             self._connection.close()
 
-    def query(self, statement: str, arguments: t.Sequence[t.Any] = ()) -> t.List[t.Tuple[t.Any, ...]]:
+    def query(self, statement: str, arguments: t.Sequence[t.Any] = ()) -> list[tuple[t.Any, ...]]:
         """Run one statement and return its rows.
 
         :arg arguments: Values for the ``%s`` in the statement; without any the statement goes as it is.
@@ -302,7 +300,7 @@ class Session:
             raise self._query_failed(statement, e) from e
         except (OSError, ValueError, IndexError, AssertionError, AttributeError) as e:
             # What PyMySQL raises on a connection that is closed, or on bytes that are not a packet.
-            raise QueryFailed(statement, 0, "{0}: {1}".format(type(e).__name__, e), connection_lost=True) from e
+            raise QueryFailed(statement, 0, f"{type(e).__name__}: {e}", connection_lost=True) from e
 
     def mogrify(self, statement: str, arguments: t.Sequence[t.Any] = ()) -> str:
         """The statement as it would be sent."""
@@ -364,30 +362,31 @@ def open_session(options: ConnectionOptions) -> Session:
         # PyMySQL's parser on bytes that are not a greeting.
         connection._force_close()
         raise ConnectionFailed(
-            "{0} does not answer as a MySQL server does ({1}).".format(options.endpoint, type(e).__name__)
+            f"{options.endpoint} does not answer as a MySQL server does ({type(e).__name__})."
         ) from e
-    if getattr(connection, "_auth_plugin_name", "") == "sha256_password" and options.password:
-        # PyMySQL answers this one with the password at once, before it asks any handler, if there is TLS.
-        if context is not None and not options.verifies:
-            transport.warn_unverified("sha256_password")
-    return Session(options, connection, transport)
+    session = Session(options, connection, transport)
+    if connection._auth_plugin_name == "sha256_password" and session.encrypted and not session.verified:
+        # PyMySQL answers this default plugin with the password at once, before it asks any handler, if there is TLS.
+        session.warnings += (transport.unverified("sha256_password"),)
+    return session
 
 
 def _connection_class() -> t.Any:
     from pymysql.connections import Connection
     from pymysql.err import OperationalError
 
-    class _Connection(Connection):  # type: ignore[misc,unused-ignore]
+    class _Connection(Connection):
         """PyMySQL before 1.2 goes on in plain text when TLS is wanted and not on offer. This one never does."""
 
         dbtls_tls_optional = False
+        server_capabilities: int
 
         def _request_authentication(self) -> None:
             if self.ssl and not self.server_capabilities & handshake.CLIENT_SSL:
                 if not self.dbtls_tls_optional:
                     raise OperationalError(CR_SSL_CONNECTION_ERROR, "the server offers no TLS")
                 self.ssl = False
-            super()._request_authentication()
+            super()._request_authentication()  # type: ignore[misc]  # not in the stubs
 
     return _Connection
 
@@ -401,22 +400,20 @@ def _connection_failed(options: ConnectionOptions, connection: t.Any, error: t.A
     if isinstance(cause, ssl.SSLError):
         return ConnectionFailed(tls_failure(options.endpoint, cause, options.tls_min_version), code)
     if code == CR_CONN_HOST_ERROR:
-        return ConnectionFailed("Cannot reach {0}: {1}.".format(options.endpoint, _network_reason(options, cause)), code)
+        return ConnectionFailed(f"Cannot reach {options.endpoint}: {_network_reason(options, cause)}.", code)
     if code == CR_SERVER_LOST and "timed out" in text:
         return ConnectionFailed(
-            "{0} accepts connections, but did not answer within {1} seconds.".format(options.endpoint, options.timeout),
+            f"{options.endpoint} accepts connections, but did not answer within {options.timeout} seconds.",
             code,
         )
     if code == CR_SSL_CONNECTION_ERROR:
         return TlsNotOffered(
-            "{0} offers no TLS, and ssl_mode is {1}; no credentials were sent.".format(
-                options.endpoint, options.ssl_mode
-            ),
+            f"{options.endpoint} offers no TLS, and ssl_mode is {options.ssl_mode}; no credentials were sent.",
             code,
         )
-    message = "{0} refused the login of {1!r}: ({2}) {3}".format(options.endpoint, options.user, code, text)
+    message = f"{options.endpoint} refused the login of {options.user!r}: ({code}) {text}"
     if code == ER_ACCESS_DENIED_ERROR:
-        message += ". The password or the user name is wrong, or the account requires {0}.".format(
+        message += ". The password or the user name is wrong, or the account requires {}.".format(
             "something that this connection lacks, such as a client certificate"
             if _was_encrypted(options, connection)
             else "TLS, which this connection did not use (set ca_cert)"
@@ -432,9 +429,9 @@ def _was_encrypted(options: ConnectionOptions, connection: t.Any) -> bool:
     return options.ssl_mode != "disabled" and bool(capabilities & handshake.CLIENT_SSL)
 
 
-def _network_reason(options: ConnectionOptions, cause: t.Optional[BaseException]) -> str:
+def _network_reason(options: ConnectionOptions, cause: BaseException | None) -> str:
     if isinstance(cause, socket.timeout):
-        return "no answer within {0} seconds".format(options.timeout)
+        return f"no answer within {options.timeout} seconds"
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror
     return str(cause)
@@ -445,15 +442,16 @@ def certificate_rejected(options: ConnectionOptions, cause: ssl.SSLCertVerificat
     reason = {
         _CERTIFICATE_HAS_EXPIRED: "it, or one that signed it, has expired",
         _CERTIFICATE_NOT_YET_VALID: "it, or one that signed it, is not valid yet",
-        _HOSTNAME_MISMATCH: "it is not made out to {0}; connect by a name that it holds, or set check_hostname: false "
-        "to verify the chain only".format(options.host),
-        _IP_ADDRESS_MISMATCH: "it is not made out to {0}; connect by a name that it holds, or set check_hostname: "
-        "false to verify the chain only".format(options.host),
-    }.get(cause.verify_code, "it does not chain to a certificate in ca_cert {0}".format(options.ca_cert))
+        _HOSTNAME_MISMATCH: f"it is not made out to {options.host}; connect by a name that it holds, or set "
+        "check_hostname: false "
+        "to verify the chain only",
+        _IP_ADDRESS_MISMATCH: f"it is not made out to {options.host}; connect by a name that it holds, or set "
+        "check_hostname: "
+        "false to verify the chain only",
+    }.get(cause.verify_code, f"it does not chain to a certificate in ca_cert {options.ca_cert}")
     return CertificateRejected(
-        "The certificate of {0} was rejected: {1} ({2}). No credentials were sent.".format(
-            options.endpoint, reason, cause.verify_message
-        ),
+        f"The certificate of {options.endpoint} was rejected: {reason} ({cause.verify_message}). No credentials were "
+        "sent.",
         verify_code=cause.verify_code,
     )
 
@@ -464,7 +462,7 @@ def tls_failure(endpoint: str, cause: OSError, tls_min_version: str) -> str:
     advice = ""
     if tls_min_version not in _OLD_TLS_VERSIONS and _looks_too_old(str(reason)):
         advice = ". The server has perhaps nothing newer than TLSv1 or TLSv1.1: set tls_min_version: TLSv1 to allow it"
-    return "The TLS handshake with {0} failed: {1}{2}. No credentials were sent.".format(endpoint, reason, advice)
+    return f"The TLS handshake with {endpoint} failed: {reason}{advice}. No credentials were sent."
 
 
 def _looks_too_old(reason: str) -> bool:

@@ -4,8 +4,8 @@
 
 """What differs between server families and versions: what to ask, what to say.
 
-Every decision that depends on a version stands here, once. :func:`discover` asks a server what it is; everything else is
-a property of the answer.
+Every decision that depends on a version stands here, once. :func:`discover` asks a server what it is; everything else
+is a property of the answer.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Dialect:
     variables: t.Mapping[str, str]
 
     @property
-    def version_tuple(self) -> t.Tuple[int, ...]:
+    def version_tuple(self) -> tuple[int, ...]:
         """``(10, 11, 14)``, for comparisons."""
         match = re.match(r"\d+(?:\.\d+)*", self.version)
         return tuple(int(part) for part in match.group().split(".")) if match else ()
@@ -63,7 +63,7 @@ class Dialect:
         return self.family == "mariadb"
 
     @property
-    def managed_by(self) -> t.Optional[str]:
+    def managed_by(self) -> str | None:
         """``aurora``, ``rds``, or None for a server of one's own.
 
         RDS and Aurora run from ``/rdsdbbin``; Aurora alone has the variable ``aurora_version``.
@@ -89,7 +89,7 @@ class Dialect:
         return "NO_BACKSLASH_ESCAPES" in self.variables.get("sql_mode", "").upper()
 
     @property
-    def tls_versions(self) -> t.Optional[t.Tuple[str, ...]]:
+    def tls_versions(self) -> tuple[str, ...] | None:
         """The TLS versions that the server says it accepts, None where it does not say."""
         value = self.variables.get("tls_version")
         if value is None:
@@ -97,7 +97,7 @@ class Dialect:
         return tuple(sorted(version.strip() for version in value.split(",") if version.strip()))
 
     @property
-    def require_secure_transport(self) -> t.Optional[bool]:
+    def require_secure_transport(self) -> bool | None:
         """The server-wide switch, None where the server has none."""
         value = self.variables.get("require_secure_transport")
         return None if value is None else value.upper() in _SWITCHED_ON
@@ -119,12 +119,13 @@ class Dialect:
         columns = "u.User, u.Host, u.plugin, u.ssl_type, u.ssl_cipher, u.x509_issuer, u.x509_subject"
         if self.user_table_is_view:
             return (
-                "SELECT {0}, COALESCE(JSON_VALUE(g.Priv, '$.account_locked'), 0) IN (1, 'true'), u.is_role = 'Y' "
+                f"SELECT {columns}, "
+                "COALESCE(JSON_VALUE(g.Priv, '$.account_locked'), 0) IN (1, 'true'), u.is_role = 'Y' "
                 "FROM mysql.user u JOIN mysql.global_priv g ON g.User = u.User AND g.Host = u.Host"
-            ).format(columns)
+            )
         if self.is_mariadb:
             is_role = "u.is_role = 'Y'" if self.version_tuple >= _MARIADB_ROLES else "0"
-            return "SELECT {0}, 0, {1} FROM mysql.user u".format(columns, is_role)
+            return f"SELECT {columns}, 0, {is_role} FROM mysql.user u"
         locked = "u.account_locked = 'Y'" if self.has_alter_user_require else "0"
         # CREATE ROLE makes a locked account with an expired, empty password; nothing else marks it as a role.
         is_role = (
@@ -132,7 +133,7 @@ class Dialect:
             if self.version_tuple >= _MYSQL_ROLES
             else "0"
         )
-        return "SELECT {0}, {1}, {2} FROM mysql.user u".format(columns, locked, is_role)
+        return f"SELECT {columns}, {locked}, {is_role} FROM mysql.user u"
 
     @property
     def sessions_query(self) -> str:
@@ -153,10 +154,9 @@ def discover(session: Session) -> Dialect:
 
     :raises QueryFailed: when it does not answer.
     """
-    names = ", ".join("'{0}'".format(name) for name in _VARIABLES)
-    rows = session.query("SHOW VARIABLES WHERE Variable_name IN ({0})".format(names))
+    names = ", ".join(f"'{name}'" for name in _VARIABLES)
+    rows = session.query(f"SHOW VARIABLES WHERE Variable_name IN ({names})")
     variables = {str(name).lower(): _text(value) for name, value in rows}
-    # Aurora answers to a proxy's or an old client's eyes like any MySQL; the greeting is as good a source of the family.
     return Dialect(
         family=session.greeting.family,
         version=variables.get("version", session.greeting.version),

@@ -85,7 +85,7 @@ class Statement:
     """A statement and its parameters."""
 
     text: str
-    arguments: t.Tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
 
     def run(self, session: Session) -> None:
         """Execute it."""
@@ -100,16 +100,16 @@ class Statement:
 class Plan:
     """Everything decided before anything is written."""
 
-    targets: t.Tuple[AccountState, ...]
-    changes: t.Tuple[Change, ...]
+    targets: tuple[AccountState, ...]
+    changes: tuple[Change, ...]
     method: str
     flushes: bool
     login_account: Account
-    plaintext_sessions: t.Tuple[status.LiveSession, ...]
-    warnings: t.Tuple[str, ...]
+    plaintext_sessions: tuple[status.LiveSession, ...]
+    warnings: tuple[str, ...]
 
     @property
-    def login_changes(self) -> t.Optional[Change]:
+    def login_changes(self) -> Change | None:
         """The change of the account that this module is logged in as, if it is among them."""
         return next((change for change in self.changes if change.account == self.login_account), None)
 
@@ -119,13 +119,13 @@ class Outcome:
     """What was done, or would be done in check mode."""
 
     plan: Plan
-    statements: t.Tuple[str, ...]
-    rollback_statements: t.Tuple[str, ...]
+    statements: tuple[str, ...]
+    rollback_statements: tuple[str, ...]
     changed: bool
     verified: bool
-    warnings: t.Tuple[str, ...]
+    warnings: tuple[str, ...]
 
-    def describe(self) -> t.Dict[str, t.Any]:
+    def describe(self) -> dict[str, t.Any]:
         """The module's return values."""
         return dict(
             describe_plan(self.plan),
@@ -138,7 +138,7 @@ class Outcome:
         )
 
 
-def describe_plan(plan: Plan) -> t.Dict[str, t.Any]:
+def describe_plan(plan: Plan) -> dict[str, t.Any]:
     """The part of the return values that the plan alone decides."""
     changed = {change.account: change for change in plan.changes}
     listed = []
@@ -161,8 +161,8 @@ def describe_plan(plan: Plan) -> t.Dict[str, t.Any]:
         "diff": {
             "before_header": "TLS requirements",
             "after_header": "TLS requirements",
-            "before": "".join("{0}: {1}\n".format(c.account, c.before.describe()) for c in plan.changes),
-            "after": "".join("{0}: {1}\n".format(c.account, c.after.describe()) for c in plan.changes),
+            "before": "".join(f"{c.account}: {c.before.describe()}\n" for c in plan.changes),
+            "after": "".join(f"{c.account}: {c.after.describe()}\n" for c in plan.changes),
         },
     }
 
@@ -170,8 +170,8 @@ def describe_plan(plan: Plan) -> t.Dict[str, t.Any]:
 def enforce(options: ConnectionOptions, wish: Wish, check_mode: bool) -> Outcome:
     """Give the accounts their requirement, or in check mode say what that would do.
 
-    :raises RdsMysqlError: or one of its kinds. Unless its details have ``rolled_back`` or ``state_unknown``, nothing was
-        written.
+    :raises RdsMysqlError: or one of its kinds. Unless its details have ``rolled_back`` or ``state_unknown``, nothing
+        was written.
     """
     with open_session(options) as control:
         dialect = discover(control)
@@ -204,8 +204,9 @@ def make_plan(control: Session, dialect: Dialect, known: t.Sequence[AccountState
     targets = tuple(state for state in known if wish.selection.includes(state))
     if not targets:
         raise EnforcementError(
-            "No account of {0} matches {1}; roles never match, and system accounts only with "
-            "include_system: true.".format(endpoint, wish.selection.describe())
+            f"No account of {endpoint} matches {wish.selection.describe()}; roles never match, and system accounts "
+            "only with "
+            "include_system: true."
         )
     changes = tuple(
         Change(state.account, state.requirement, wish.requirement)
@@ -219,8 +220,8 @@ def make_plan(control: Session, dialect: Dialect, known: t.Sequence[AccountState
     tightened = [change for change in changes if change.after.ssl_type != "NONE"]
     if tightened and sessions is None and wish.plaintext_sessions != "allow":
         warnings.append(
-            "{0} does not tell which sessions use TLS, so clients that connect without it could not be looked "
-            "for.".format(endpoint)
+            f"{endpoint} does not tell which sessions use TLS, so clients that connect without it could not be looked "
+            "for."
         )
     return Plan(
         targets=targets,
@@ -254,20 +255,17 @@ def _choose_method(control: Session, dialect: Dialect, wish: Wish) -> str:
     endpoint = control.options.endpoint
     if wish.method == ALTER_USER and not dialect.has_alter_user_require:
         raise EnforcementError(
-            "method: {0} runs {1}, which has no ALTER USER ... REQUIRE; use auto or grant_tables.".format(
-                endpoint, dialect.version
-            )
+            f"method: {endpoint} runs {dialect.version}, which has no ALTER USER ... REQUIRE; use auto or grant_tables."
         )
     if wish.method == GRANT_TABLES:
         if dialect.user_table_is_view:
             raise EnforcementError(
-                "method: grant_tables does not work on {0}, where mysql.user is a view; use auto or "
-                "alter_user.".format(endpoint)
+                f"method: grant_tables does not work on {endpoint}, where mysql.user is a view; use auto or alter_user."
             )
         if not _may_update_user_table(control):
             raise EnforcementError(
-                "method: grant_tables does not work on {0}, which does not let {1} write to mysql.user (RDS for MySQL "
-                "closes it from 8.0.36 on); use auto{2}.".format(
+                "method: grant_tables does not work on {}, which does not let {} write to mysql.user (RDS for MySQL "
+                "closes it from 8.0.36 on); use auto{}.".format(
                     endpoint, control.options.user, " or alter_user" if dialect.has_alter_user_require else ""
                 )
             )
@@ -292,13 +290,14 @@ def _flushes(method: str, flush: str, endpoint: str) -> bool:
     needed = method == GRANT_TABLES
     if needed and flush == "never":
         raise OptionError(
-            "flush: never does not go with method grant_tables on {0}, as an update of mysql.user counts only after "
-            "FLUSH PRIVILEGES.".format(endpoint)
+            f"flush: never does not go with method grant_tables on {endpoint}, as an update of mysql.user counts only "
+            "after "
+            "FLUSH PRIVILEGES."
         )
     return needed or flush == "always"
 
 
-def _with_flush(plan: Plan, statements: t.List[Statement]) -> t.Tuple[Statement, ...]:
+def _with_flush(plan: Plan, statements: list[Statement]) -> tuple[Statement, ...]:
     if not statements:
         return ()
     before = [Statement(_NEVER_CREATE)] if plan.method == GRANT_USAGE else []
@@ -316,9 +315,7 @@ def _statement(method: str, change: Change, dialect: Dialect) -> Statement:
         )
     verb = "ALTER USER" if method == ALTER_USER else "GRANT USAGE ON *.* TO"
     return Statement(
-        "{0} {1} REQUIRE {2}".format(
-            verb, accounts.quote_account(change.account, dialect), _require_clause(wanted, dialect)
-        )
+        f"{verb} {accounts.quote_account(change.account, dialect)} REQUIRE {_require_clause(wanted, dialect)}"
     )
 
 
@@ -326,7 +323,7 @@ def _require_clause(requirement: Requirement, dialect: Dialect) -> str:
     if requirement.ssl_type != "SPECIFIED":
         return {"NONE": "NONE", "ANY": "SSL", "X509": "X509"}[requirement.ssl_type]
     parts = (("SUBJECT", requirement.subject), ("ISSUER", requirement.issuer), ("CIPHER", requirement.cipher))
-    return " AND ".join("{0} {1}".format(name, accounts.quote(value, dialect)) for name, value in parts if value)
+    return " AND ".join(f"{name} {accounts.quote(value, dialect)}" for name, value in parts if value)
 
 
 def guard(control: Session, plan: Plan, wish: Wish) -> None:
@@ -339,8 +336,9 @@ def guard(control: Session, plan: Plan, wish: Wish) -> None:
         return
     if not control.greeting.offers_tls:
         raise EnforcementError(
-            "{0} offers no TLS, so that an account that has to use it could never log in again. Nothing was changed. "
-            "Set TLS up on the server first.".format(options.endpoint),
+            f"{options.endpoint} offers no TLS, so that an account that has to use it could never log in again. "
+            "Nothing was changed. "
+            "Set TLS up on the server first.",
             **describe_plan(plan),
         )
     mine = plan.login_changes
@@ -348,10 +346,9 @@ def guard(control: Session, plan: Plan, wish: Wish) -> None:
         _guard_login(control, plan, mine)
     if plan.plaintext_sessions and wish.plaintext_sessions == "fail":
         raise EnforcementError(
-            "Clients are connected to {0} without TLS and would not get in again: {1}. Nothing was changed. Let them "
-            "connect with TLS first, or set plaintext_sessions to warn or allow.".format(
-                options.endpoint, _list_sessions(plan.plaintext_sessions)
-            ),
+            f"Clients are connected to {options.endpoint} without TLS and would not get in again: "
+            f"{_list_sessions(plan.plaintext_sessions)}. Nothing was changed. Let them "
+            "connect with TLS first, or set plaintext_sessions to warn or allow.",
             **describe_plan(plan),
         )
 
@@ -360,8 +357,9 @@ def _guard_login(control: Session, plan: Plan, mine: Change) -> None:
     options = control.options
     if mine.after.ssl_type in ("X509", "SPECIFIED") and options.client_cert is None:
         raise EnforcementError(
-            "{0}, the account of this login, would need a client certificate from now on, and client_cert is not "
-            "set. Nothing was changed.".format(mine.account),
+            f"{mine.account}, the account of this login, would need a client certificate from now on, and client_cert "
+            "is not "
+            "set. Nothing was changed.",
             **describe_plan(plan),
         )
     if control.encrypted:
@@ -370,28 +368,26 @@ def _guard_login(control: Session, plan: Plan, mine: Change) -> None:
         open_session(options.encrypted()).close()
     except (ConnectionFailed, PasswordWithheld) as e:
         raise EnforcementError(
-            "{0} is the account of this login, and it cannot log in with TLS now, so that it would be locked out: {1} "
-            "Nothing was changed.".format(mine.account, e.message),
+            f"{mine.account} is the account of this login, and it cannot log in with TLS now, so that it would be "
+            f"locked out: {e.message} "
+            "Nothing was changed.",
             **describe_plan(plan),
         ) from e
 
 
 def _list_sessions(sessions: t.Sequence[status.LiveSession], most: int = 10) -> str:
     listed = ", ".join(
-        "{0} from {1} (connection {2})".format(session.user, session.host, session.connection_id)
-        for session in sessions[:most]
+        f"{session.user} from {session.host} (connection {session.connection_id})" for session in sessions[:most]
     )
     rest = len(sessions) - most
-    return listed + (" and {0} more".format(rest) if rest > 0 else "")
+    return listed + (f" and {rest} more" if rest > 0 else "")
 
 
-def _plaintext_warnings(plan: Plan, wish: Wish) -> t.Tuple[str, ...]:
+def _plaintext_warnings(plan: Plan, wish: Wish) -> tuple[str, ...]:
     if wish.plaintext_sessions != "warn" or not plan.plaintext_sessions:
         return ()
     return (
-        "Clients that are connected without TLS will not get in again: {0}.".format(
-            _list_sessions(plan.plaintext_sessions)
-        ),
+        f"Clients that are connected without TLS will not get in again: {_list_sessions(plan.plaintext_sessions)}.",
     )
 
 
@@ -424,21 +420,19 @@ def _carry_out(
     )
 
 
-def _read_back(
-    session: Session, dialect: Dialect, expected: t.Sequence[t.Tuple[Account, Requirement]]
-) -> None:
+def _read_back(session: Session, dialect: Dialect, expected: t.Sequence[tuple[Account, Requirement]]) -> None:
     now = {state.account: state.requirement for state in accounts.read_accounts(session, dialect)}
     for account, requirement in expected:
         found = now.get(account)
         if found != requirement:
             raise EnforcementError(
-                "{0} should now have the requirement {1}, but has {2}.".format(
+                "{} should now have the requirement {}, but has {}.".format(
                     account, requirement.describe(), found.describe() if found else "gone"
                 )
             )
 
 
-def _verify(control: Session, plan: Plan) -> t.Tuple[str, ...]:
+def _verify(control: Session, plan: Plan) -> tuple[str, ...]:
     """Prove by new logins that the login account still gets in with TLS and, if it has to, no longer without.
 
     :return: What could not be proven.
@@ -448,12 +442,10 @@ def _verify(control: Session, plan: Plan) -> t.Tuple[str, ...]:
     mine = plan.login_changes
     try:
         with open_session(options.encrypted() if control.greeting.offers_tls else options) as second:
-            unused = second.query("SELECT 1")
+            second.query("SELECT 1")
     except (ConnectionFailed, PasswordWithheld) as e:
         raise EnforcementError(
-            "After the change {0} cannot log in to {1} with TLS any more: {2}".format(
-                options.user, options.endpoint, e.message
-            )
+            f"After the change {options.user} cannot log in to {options.endpoint} with TLS any more: {e.message}"
         ) from e
     if mine is None or mine.after.ssl_type == "NONE":
         return ()
@@ -463,12 +455,15 @@ def _verify(control: Session, plan: Plan) -> t.Tuple[str, ...]:
         return ()
     except PasswordWithheld:
         return (
-            "Whether {0} is refused without TLS could not be proven: the server asks for the password itself on that "
-            "connection, and it was not sent.".format(mine.account),
+            (
+                f"Whether {mine.account} is refused without TLS could not be proven: the server asks for the password "
+                "itself on that "
+                "connection, and it was not sent."
+            ),
         )
     except ConnectionFailed as e:
-        return ("Whether {0} is refused without TLS could not be proven: {1}".format(mine.account, e.message),)
-    raise EnforcementError("After the change {0} still gets in without TLS.".format(mine.account))
+        return (f"Whether {mine.account} is refused without TLS could not be proven: {e.message}",)
+    raise EnforcementError(f"After the change {mine.account} still gets in without TLS.")
 
 
 def _verified_without_change(control: Session, outcome: Outcome) -> Outcome:
@@ -512,16 +507,14 @@ def _put_back(
                 if reconnect:
                     session.close()
         except RdsMysqlError as e:
-            reason = "{0} Putting it back failed as well: {1}".format(reason.rstrip(), e.message)
+            reason = f"{reason.rstrip()} Putting it back failed as well: {e.message}"
             continue
         details.update(rolled_back=True, changed=False)
-        return EnforcementError(
-            "{0} Everything was put back as it was, and checked.".format(cause.message.rstrip()), **details
-        )
+        return EnforcementError(f"{cause.message.rstrip()} Everything was put back as it was, and checked.", **details)
     details.update(rolled_back=False, changed=True, state_unknown=True)
     return EnforcementError(
-        "{0} The state of {1} on {2} is unknown. Log in, look at SHOW CREATE USER or mysql.user, and run the "
-        "rollback_statements of this result by hand: {3}".format(
+        "{} The state of {} on {} is unknown. Log in, look at SHOW CREATE USER or mysql.user, and run the "
+        "rollback_statements of this result by hand: {}".format(
             reason,
             ", ".join(str(change.account) for change in plan.changes),
             control.options.endpoint,
@@ -539,8 +532,8 @@ def wish_from_params(params: t.Mapping[str, t.Any]) -> Wish:
     ways = [name for name in ("user", "accounts", "all_accounts") if params.get(name)]
     if len(ways) != 1:
         raise OptionError(
-            "Exactly one of user, accounts and all_accounts says which accounts are meant; {0}.".format(
-                "none is given" if not ways else "given are {0}".format(" and ".join(ways))
+            "Exactly one of user, accounts and all_accounts says which accounts are meant; {}.".format(
+                "none is given" if not ways else "given are {}".format(" and ".join(ways))
             )
         )
     ssl_type = str(params["ssl_type"]).upper()
@@ -550,7 +543,7 @@ def wish_from_params(params: t.Mapping[str, t.Any]) -> Wish:
     if ssl_type != "SPECIFIED":
         given = sorted(name for name, value in parts.items() if value)
         if given:
-            raise OptionError("{0}: goes only with ssl_type: specified.".format(", ".join(given)))
+            raise OptionError("{}: goes only with ssl_type: specified.".format(", ".join(given)))
     return Wish(
         selection=Selection(
             user=_optional(params.get("user")),
@@ -567,11 +560,11 @@ def wish_from_params(params: t.Mapping[str, t.Any]) -> Wish:
     )
 
 
-def _optional(value: t.Optional[t.Any]) -> t.Optional[str]:
+def _optional(value: t.Any | None) -> str | None:
     return None if value is None else str(value)
 
 
-def run(params: t.Mapping[str, t.Any], check_mode: bool) -> t.Dict[str, t.Any]:
+def run(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     """The module's work: from validated parameters to return values.
 
     :raises RdsMysqlError: or one of its kinds, with return values among its details.

@@ -19,7 +19,7 @@ class RdsMysqlError(Exception):
     def __init__(self, message: str, **details: t.Any) -> None:
         super().__init__(message)
         self.message = message
-        self.details: t.Dict[str, t.Any] = details
+        self.details: dict[str, t.Any] = details
 
 
 class MissingLibrary(RdsMysqlError):
@@ -30,7 +30,7 @@ class MissingLibrary(RdsMysqlError):
     """
 
     def __init__(self, library: str, reason: str, cause: ImportError) -> None:
-        super().__init__("The Python library {0} is needed to {1}: {2}".format(library, reason, cause))
+        super().__init__(f"The Python library {library} is needed to {reason}: {cause}")
         self.library = library
         self.reason = reason
 

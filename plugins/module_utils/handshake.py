@@ -15,7 +15,6 @@ import socket
 import ssl
 import struct
 import time
-import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
@@ -51,7 +50,7 @@ class ServerRefused(HandshakeError):
     """The server answered with an ERR packet before any login, such as "Host ... is blocked"."""
 
     def __init__(self, endpoint: str, code: int, text: str) -> None:
-        super().__init__("{0} refuses the connection: ({1}) {2}".format(endpoint, code, text))
+        super().__init__(f"{endpoint} refuses the connection: ({code}) {text}")
         self.code = code
 
 
@@ -59,7 +58,7 @@ class TlsHandshakeFailed(HandshakeError):
     """TLS is on offer, but its handshake failed. ``cause`` is the ssl module's exception."""
 
     def __init__(self, endpoint: str, cause: OSError) -> None:
-        super().__init__("The TLS handshake with {0} failed: {1}".format(endpoint, cause))
+        super().__init__(f"The TLS handshake with {endpoint} failed: {cause}")
         self.cause = cause
 
 
@@ -93,9 +92,9 @@ class Handshake:
     """The connection phase up to TLS, as it went; the TLS fields are None where no TLS was asked for or offered."""
 
     greeting: Greeting
-    protocol: t.Optional[str] = None
-    cipher: t.Optional[str] = None
-    certificate: t.Optional[bytes] = None
+    protocol: str | None = None
+    cipher: str | None = None
+    certificate: bytes | None = None
 
 
 def parse_greeting(payload: bytes, endpoint: str) -> Greeting:
@@ -105,14 +104,12 @@ def parse_greeting(payload: bytes, endpoint: str) -> Greeting:
     :raises HandshakeError: for anything that is not a greeting.
     """
     if not payload:
-        raise HandshakeError("{0} sent an empty packet instead of a MySQL greeting.".format(endpoint))
+        raise HandshakeError(f"{endpoint} sent an empty packet instead of a MySQL greeting.")
     if payload[0] == ERR_PACKET_HEADER:
         raise _refusal(payload, endpoint)
     if payload[0] != PROTOCOL_VERSION_10:
         raise HandshakeError(
-            "{0} does not greet as a MySQL server does (protocol version {1} instead of 10).".format(
-                endpoint, payload[0]
-            )
+            f"{endpoint} does not greet as a MySQL server does (protocol version {payload[0]} instead of 10)."
         )
     version, terminator, rest = payload[1:].partition(b"\0")
     # thread id (4), first part of the nonce (8), filler (1), lower capability flags (2), character set (1),
@@ -120,7 +117,7 @@ def parse_greeting(payload: bytes, endpoint: str) -> Greeting:
     fixed = struct.Struct("<I8sxHBHH")
     lower_only = struct.Struct("<I8sxH")
     if not terminator or len(rest) < lower_only.size:
-        raise HandshakeError("{0} sent a greeting that ends too early.".format(endpoint))
+        raise HandshakeError(f"{endpoint} sent a greeting that ends too early.")
     if len(rest) >= fixed.size:
         lower, upper = fixed.unpack_from(rest)[2], fixed.unpack_from(rest)[5]
     else:
@@ -130,7 +127,7 @@ def parse_greeting(payload: bytes, endpoint: str) -> Greeting:
 
 def _refusal(payload: bytes, endpoint: str) -> HandshakeError:
     if len(payload) < 3:
-        return HandshakeError("{0} sent an error packet that ends too early.".format(endpoint))
+        return HandshakeError(f"{endpoint} sent an error packet that ends too early.")
     code = struct.unpack_from("<H", payload, 1)[0]
     text = payload[3:].decode("utf-8", "replace")
     if text.startswith("#"):  # SQL state, after a client has said that it speaks 4.1
@@ -149,10 +146,10 @@ def ssl_request(greeting: Greeting) -> bytes:
 
 def look(
     endpoint: str,
-    address: t.Union[t.Tuple[str, int], str],
-    context: t.Optional[ssl.SSLContext],
+    address: tuple[str, int] | str,
+    context: ssl.SSLContext | None,
     timeout: float,
-    server_hostname: t.Optional[str] = None,
+    server_hostname: str | None = None,
 ) -> Handshake:
     """Greet a server, start TLS if it is on offer and a context is given, and leave.
 
@@ -167,7 +164,7 @@ def look(
     try:
         connection = _connect(address, timeout)
     except OSError as e:
-        raise HandshakeError("Cannot reach {0}: {1}.".format(endpoint, e.strerror or e)) from e
+        raise HandshakeError(f"Cannot reach {endpoint}: {e.strerror or e}.") from e
     with connection:
         try:
             greeting = parse_greeting(_read_packet(connection, deadline, endpoint), endpoint)
@@ -176,10 +173,10 @@ def look(
             connection.sendall(ssl_request(greeting))
         except socket.timeout as e:
             raise HandshakeError(
-                "{0} accepts connections, but did not greet within {1:g} seconds.".format(endpoint, timeout)
+                f"{endpoint} accepts connections, but did not greet within {timeout:g} seconds."
             ) from e
         except OSError as e:
-            raise HandshakeError("{0} broke the connection off: {1}.".format(endpoint, e.strerror or e)) from e
+            raise HandshakeError(f"{endpoint} broke the connection off: {e.strerror or e}.") from e
         return _start_tls(connection, context, deadline, endpoint, greeting, server_hostname)
 
 
@@ -189,7 +186,7 @@ def _start_tls(
     deadline: float,
     endpoint: str,
     greeting: Greeting,
-    server_hostname: t.Optional[str],
+    server_hostname: str | None,
 ) -> Handshake:
     try:
         connection.settimeout(_remaining(deadline))
@@ -205,7 +202,7 @@ def _start_tls(
         raise TlsHandshakeFailed(endpoint, e) from e
 
 
-def _connect(address: t.Union[t.Tuple[str, int], str], timeout: float) -> socket.socket:
+def _connect(address: tuple[str, int] | str, timeout: float) -> socket.socket:
     if not isinstance(address, str):
         return socket.create_connection(address, timeout)
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -229,9 +226,7 @@ def _read_packet(connection: socket.socket, deadline: float, endpoint: str) -> b
     header = _read_exactly(connection, _PACKET_HEADER.size, deadline, endpoint)
     length = _PACKET_HEADER.unpack(header)[0] & 0xFFFFFF
     if length > _MAX_PAYLOAD:
-        raise HandshakeError(
-            "{0} does not greet as a MySQL server does (a first packet of {1} bytes).".format(endpoint, length)
-        )
+        raise HandshakeError(f"{endpoint} does not greet as a MySQL server does (a first packet of {length} bytes).")
     return _read_exactly(connection, length, deadline, endpoint)
 
 
@@ -241,6 +236,6 @@ def _read_exactly(connection: socket.socket, length: int, deadline: float, endpo
         connection.settimeout(_remaining(deadline))
         chunk = connection.recv(length - len(received))
         if not chunk:
-            raise HandshakeError("{0} closed the connection in the middle of its greeting.".format(endpoint))
+            raise HandshakeError(f"{endpoint} closed the connection in the middle of its greeting.")
         received += chunk
     return received

@@ -11,15 +11,13 @@ Source: "Using Option Files", MySQL Reference Manual.
 
 from __future__ import annotations
 
-import typing as t
-
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
 
 _ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "r": "\r", "\\": "\\", "s": " "}
 _QUOTES = "'\""
 
 
-def read_client_section(path: str) -> t.Dict[str, str]:
+def read_client_section(path: str) -> dict[str, str]:
     """Options of ``[client]``, by name with ``-`` for ``_``; the last one wins.
 
     :raises OptionError: when the file cannot be read.
@@ -29,17 +27,16 @@ def read_client_section(path: str) -> t.Dict[str, str]:
             lines = f.read().splitlines()
     except (OSError, UnicodeDecodeError) as e:
         reason = e.strerror if isinstance(e, OSError) else "it is not UTF-8 text"
-        raise OptionError("config_file: {0} cannot be read: {1}.".format(path, reason)) from e
-    options: t.Dict[str, str] = {}
+        raise OptionError(f"config_file: {path} cannot be read: {reason}.") from e
+    options: dict[str, str] = {}
     section = None
-    for line in lines:
-        line = line.strip()
+    for line in (line.strip() for line in lines):
         if not line or line[0] in "#;!":
             continue
         if line.startswith("["):
             section = line[1:].partition("]")[0].strip()
         elif section == "client":
-            name, unused, value = line.partition("=")
+            name, _unused, value = line.partition("=")
             options[name.strip().replace("_", "-")] = _value(value.strip())
     return options
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ssl
 import typing as t
 from dataclasses import dataclass, field
@@ -44,7 +44,7 @@ class Finding:
         """Whether it is as severe as that, or more."""
         return SEVERITIES.index(self.severity) >= SEVERITIES.index(severity)
 
-    def describe(self) -> t.Dict[str, str]:
+    def describe(self) -> dict[str, str]:
         """The return value's form."""
         return {
             "id": self.id,
@@ -63,11 +63,11 @@ class ServerCertificate:
     """
 
     certificate: certificates.Certificate
-    trusted: t.Optional[bool]
-    trust_error: t.Optional[str]
-    hostname_matches: t.Optional[bool]
+    trusted: bool | None
+    trust_error: str | None
+    hostname_matches: bool | None
 
-    def describe(self, now: datetime.datetime) -> t.Dict[str, t.Any]:
+    def describe(self, now: dt.datetime) -> dict[str, t.Any]:
         """The return value's form."""
         described = self.certificate.describe(now)
         described.update(
@@ -100,7 +100,7 @@ class LiveSession:
         """Whether it uses TLS."""
         return self.transport == "SSL/TLS"
 
-    def describe(self) -> t.Dict[str, t.Any]:
+    def describe(self) -> dict[str, t.Any]:
         """For the return value ``plaintext_sessions``."""
         return {"user": self.user, "host": self.host, "connection_id": self.connection_id, "command": self.command}
 
@@ -111,8 +111,8 @@ class SessionStatus:
 
     user: str
     encrypted: bool
-    protocol: t.Optional[str]
-    cipher: t.Optional[str]
+    protocol: str | None
+    cipher: str | None
     verified: bool
     via: str
 
@@ -124,21 +124,21 @@ class ServerStatus:
     options: ConnectionOptions
     family: str
     version: str
-    managed_by: t.Optional[str]
+    managed_by: str | None
     available: bool
     have_ssl: str
     have_openssl: str
     have_ssl_source: str
-    versions: t.Tuple[str, ...]
-    require_secure_transport: t.Optional[bool]
-    session: t.Optional[SessionStatus] = None
-    certificate: t.Optional[ServerCertificate] = None
-    accounts: t.Optional[t.Tuple[accounts.AccountState, ...]] = None
-    sessions: t.Optional[t.Tuple[LiveSession, ...]] = None
-    warnings: t.Tuple[str, ...] = ()
-    now: datetime.datetime = field(default_factory=certificates.utc_now)
+    versions: tuple[str, ...]
+    require_secure_transport: bool | None
+    session: SessionStatus | None = None
+    certificate: ServerCertificate | None = None
+    accounts: tuple[accounts.AccountState, ...] | None = None
+    sessions: tuple[LiveSession, ...] | None = None
+    warnings: tuple[str, ...] = ()
+    now: dt.datetime = field(default_factory=certificates.utc_now)
 
-    def describe(self, expiry_warn_days: int) -> t.Dict[str, t.Any]:
+    def describe(self, expiry_warn_days: int) -> dict[str, t.Any]:
         """The return value ``mysql_ssl``, plain types only."""
         found = findings(self, expiry_warn_days)
         options = self.options
@@ -170,10 +170,10 @@ class ServerStatus:
         }
 
 
-def _describe_sessions(sessions: t.Optional[t.Tuple[LiveSession, ...]]) -> t.Optional[t.Dict[str, t.Any]]:
+def _describe_sessions(sessions: tuple[LiveSession, ...] | None) -> dict[str, t.Any] | None:
     if sessions is None:
         return None
-    by_account: t.Dict[t.Tuple[str, str], t.List[LiveSession]] = {}
+    by_account: dict[tuple[str, str], list[LiveSession]] = {}
     for session in sessions:
         by_account.setdefault((session.user, session.host), []).append(session)
     return {
@@ -208,7 +208,7 @@ def look_from_outside(options: ConnectionOptions) -> ServerStatus:
     """Greeting, TLS handshake and certificate; sends no credentials."""
     # With nothing to protect, every TLS version is welcome: the point is to see what the server has.
     anything = ssl_context(None, False, "TLSv1", options.client_cert, options.client_key)
-    warnings: t.List[str] = []
+    warnings: list[str] = []
     try:
         seen = handshake.look(options.endpoint, options.address, anything, options.timeout)
     except handshake.TlsHandshakeFailed as e:
@@ -240,7 +240,7 @@ def look_from_inside(session: Session) -> ServerStatus:
     offers_tls = session.greeting.offers_tls
     from_handshake = "YES" if offers_tls else "DISABLED"
     try:
-        known: t.Optional[t.Tuple[accounts.AccountState, ...]] = accounts.read_accounts(session, dialect)
+        known: tuple[accounts.AccountState, ...] | None = accounts.read_accounts(session, dialect)
     except accounts.AccountsNotReadable as e:
         known = None
         warnings.append(e.message)
@@ -272,7 +272,7 @@ def look_from_inside(session: Session) -> ServerStatus:
     )
 
 
-def live_sessions(session: Session, dialect: Dialect) -> t.Optional[t.Tuple[LiveSession, ...]]:
+def live_sessions(session: Session, dialect: Dialect) -> tuple[LiveSession, ...] | None:
     """Every other client's session, or None where this login or this server cannot tell."""
     if not dialect.sees_session_transport:
         return None
@@ -289,12 +289,10 @@ def live_sessions(session: Session, dialect: Dialect) -> t.Optional[t.Tuple[Live
     )
 
 
-def _certificate(
-    options: ConnectionOptions, der: t.Optional[bytes], session: t.Optional[Session]
-) -> t.Optional[ServerCertificate]:
+def _certificate(options: ConnectionOptions, der: bytes | None, session: Session | None) -> ServerCertificate | None:
     if der is None:
         return None
-    certificate = certificates.parse_certificate(der, "The TLS handshake with {0}".format(options.endpoint))
+    certificate = certificates.parse_certificate(der, f"The TLS handshake with {options.endpoint}")
     trusted, trust_error = (True, None) if session and session.verified else _trust(options)
     return ServerCertificate(
         certificate=certificate,
@@ -304,7 +302,7 @@ def _certificate(
     )
 
 
-def _trust(options: ConnectionOptions) -> t.Tuple[t.Optional[bool], t.Optional[str]]:
+def _trust(options: ConnectionOptions) -> tuple[bool | None, str | None]:
     """Whether the server's certificate chains to ``ca_cert``, by a TLS handshake that leaves it to OpenSSL."""
     if options.ca_cert is None:
         return None, None
@@ -318,7 +316,7 @@ def _trust(options: ConnectionOptions) -> t.Tuple[t.Optional[bool], t.Optional[s
     return True, None
 
 
-def explain_rejection(options: ConnectionOptions, error: CertificateRejected) -> t.Optional[ServerStatus]:
+def explain_rejection(options: ConnectionOptions) -> ServerStatus | None:
     """What can be seen from outside of a server whose certificate was rejected, None if nothing can any more."""
     try:
         return look_from_outside(options)
@@ -326,7 +324,7 @@ def explain_rejection(options: ConnectionOptions, error: CertificateRejected) ->
         return None
 
 
-def findings(status: ServerStatus, expiry_warn_days: int) -> t.Tuple[Finding, ...]:
+def findings(status: ServerStatus, expiry_warn_days: int) -> tuple[Finding, ...]:
     """What is wrong, the most severe first.
 
     :arg expiry_warn_days: Days before its expiry from which a certificate is reported.
@@ -354,7 +352,7 @@ def _transport_findings(status: ServerStatus) -> t.Iterator[Finding]:
             "weak-protocol",
             "medium",
             endpoint,
-            "The server accepts obsolete versions of TLS: {0}.".format(", ".join(weak)),
+            "The server accepts obsolete versions of TLS: {}.".format(", ".join(weak)),
             "Set tls_version = TLSv1.2,TLSv1.3 in the server's configuration or parameter group.",
         )
     if status.available and status.require_secure_transport is False:
@@ -380,9 +378,8 @@ def _certificate_findings(status: ServerStatus, expiry_warn_days: int) -> t.Iter
             "certificate-untrusted",
             "high",
             endpoint,
-            "The certificate issued by {0} does not verify with {1}: {2}.".format(
-                certificate.issuer, status.options.ca_cert, shown.trust_error
-            ),
+            f"The certificate issued by {certificate.issuer} does not verify with {status.options.ca_cert}: "
+            f"{shown.trust_error}.",
             "Fetch the right CA bundle with dbtls.rds_mysql.rds_ca_bundle, or mend the server's certificate.",
         )
     if shown.hostname_matches is False:
@@ -390,7 +387,7 @@ def _certificate_findings(status: ServerStatus, expiry_warn_days: int) -> t.Iter
             "certificate-hostname-mismatch",
             "high",
             endpoint,
-            "The certificate is made out to {0}, not to {1}.".format(
+            "The certificate is made out to {}, not to {}.".format(
                 ", ".join(certificate.san) or certificate.common_name, status.options.host
             ),
             "Connect by a name that the certificate holds, or give the server a certificate with its name.",
@@ -400,7 +397,7 @@ def _certificate_findings(status: ServerStatus, expiry_warn_days: int) -> t.Iter
             "certificate-expired",
             "high",
             endpoint,
-            "The certificate expired on {0}.".format(not_after),
+            f"The certificate expired on {not_after}.",
             "Renew the server's certificate (on RDS: aws rds modify-db-instance --ca-certificate-identifier ...).",
         )
     elif certificate.days_left(status.now) < expiry_warn_days:
@@ -408,7 +405,7 @@ def _certificate_findings(status: ServerStatus, expiry_warn_days: int) -> t.Iter
             "certificate-expiring",
             "medium",
             endpoint,
-            "The certificate expires on {0}, in {1} days.".format(not_after, certificate.days_left(status.now)),
+            f"The certificate expires on {not_after}, in {certificate.days_left(status.now)} days.",
             "Renew the server's certificate (on RDS: aws rds modify-db-instance --ca-certificate-identifier ...).",
         )
     authority = certificates.rds_authority(certificate)
@@ -417,7 +414,7 @@ def _certificate_findings(status: ServerStatus, expiry_warn_days: int) -> t.Iter
             "rds-ca-retired",
             "medium",
             endpoint,
-            "The certificate was issued under {0}, which AWS has retired.".format(authority),
+            f"The certificate was issued under {authority}, which AWS has retired.",
             "aws rds modify-db-instance --ca-certificate-identifier rds-ca-rsa2048-g1 ..., after every client has the "
             "current CA bundle.",
         )
@@ -433,18 +430,17 @@ def _account_findings(status: ServerStatus) -> t.Iterator[Finding]:
                 "anonymous-account",
                 "high",
                 name,
-                "Anybody may log in from {0} without naming a user.".format(state.account.host),
-                "DROP USER ''@'{0}';".format(state.account.host.replace("'", "''")),
+                f"Anybody may log in from {state.account.host} without naming a user.",
+                "DROP USER ''@'{}';".format(state.account.host.replace("'", "''")),
             )
         if state.requirement.ssl_type == "NONE":
             yield Finding(
                 "account-without-tls",
                 _severity_without_tls(status, state),
                 name,
-                "{0} may log in without TLS.".format(name),
-                "dbtls.rds_mysql.mysql_require_ssl with user: {0!r} and host: {1!r}.".format(
-                    state.account.user, state.account.host
-                ),
+                f"{name} may log in without TLS.",
+                f"dbtls.rds_mysql.mysql_require_ssl with user: {state.account.user!r} and host: "
+                f"{state.account.host!r}.",
             )
 
 
@@ -466,7 +462,7 @@ def _session_findings(status: ServerStatus) -> t.Iterator[Finding]:
             "Switch performance_schema on and grant the login SELECT on performance_schema.threads.",
         )
         return
-    plaintext: t.Dict[t.Tuple[str, str], int] = {}
+    plaintext: dict[tuple[str, str], int] = {}
     for session in status.sessions:
         if session.plaintext:
             plaintext[session.user, session.host] = plaintext.get((session.user, session.host), 0) + 1
@@ -474,13 +470,13 @@ def _session_findings(status: ServerStatus) -> t.Iterator[Finding]:
         yield Finding(
             "plaintext-session",
             "high",
-            "{0}@{1}".format(user, host),
-            "{0} {1} of {2} from {3} without TLS.".format(count, "session" if count == 1 else "sessions", user, host),
+            f"{user}@{host}",
+            "{} {} of {} from {} without TLS.".format(count, "session" if count == 1 else "sessions", user, host),
             "Let the client connect with TLS; then require it with dbtls.rds_mysql.mysql_require_ssl.",
         )
 
 
-def run(params: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
+def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """The module's work: from validated parameters to return values.
 
     :raises RdsMysqlError: or one of its kinds; with ``mysql_ssl`` among its details where something was seen.
@@ -490,7 +486,7 @@ def run(params: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
     try:
         status = look(options)
     except CertificateRejected as e:
-        seen = explain_rejection(options, e)
+        seen = explain_rejection(options)
         if seen is not None:
             e.details["mysql_ssl"] = seen.describe(expiry_warn_days)
         raise
@@ -506,11 +502,11 @@ def run(params: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
         bad = [finding for finding in findings(status, expiry_warn_days) if finding.at_least(fail_on)]
         if bad:
             raise RdsMysqlError(
-                "{0} has {1} of severity {2} or more: {3}".format(
+                "{} has {} of severity {} or more: {}".format(
                     options.endpoint,
-                    "1 finding" if len(bad) == 1 else "{0} findings".format(len(bad)),
+                    "1 finding" if len(bad) == 1 else f"{len(bad)} findings",
                     fail_on,
-                    " ".join("[{0}] {1}".format(finding.id, finding.message) for finding in bad),
+                    " ".join(f"[{finding.id}] {finding.message}" for finding in bad),
                 ),
                 **result,
             )

@@ -17,7 +17,6 @@ from urllib.request import url2pathname
 
 from ansible.module_utils.urls import ConnectionError as UrlsConnectionError
 from ansible.module_utils.urls import NoSSLError, SSLValidationError, open_url
-
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
 
@@ -49,10 +48,10 @@ class SourceError(RdsMysqlError):
 class Sources:
     """How to reach the sources. ``timeout`` is in seconds and bounds each network wait."""
 
-    urls: t.Tuple[str, ...]
+    urls: tuple[str, ...]
     timeout: int = 30
     validate_certs: bool = True
-    ca_path: t.Optional[str] = None
+    ca_path: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class FetchedSource:
     status: str
     bytes: int
 
-    def describe(self) -> t.Dict[str, t.Any]:
+    def describe(self) -> dict[str, t.Any]:
         """The return value's form."""
         return {"url": self.url, "status": self.status, "bytes": self.bytes}
 
@@ -73,9 +72,9 @@ class Bundle:
     """A checked CA bundle, ready to be written. ``content`` is PEM."""
 
     content: bytes
-    certificates: t.Tuple[x509.Certificate, ...]
-    sources: t.Tuple[FetchedSource, ...]
-    dropped: t.Tuple[x509.Certificate, ...] = ()
+    certificates: tuple[x509.Certificate, ...]
+    sources: tuple[FetchedSource, ...]
+    dropped: tuple[x509.Certificate, ...] = ()
 
     @property
     def checksum(self) -> str:
@@ -83,25 +82,23 @@ class Bundle:
         return hashlib.sha256(self.content).hexdigest()
 
 
-def source_urls(region: str, ca_set: str, base_url: t.Optional[str]) -> t.Tuple[str, ...]:
+def source_urls(region: str, ca_set: str, base_url: str | None) -> tuple[str, ...]:
     """The URLs that make the bundle of a region, in the order of concatenation.
 
     :raises OptionError: when the region is not the name of one.
     """
     if region != GLOBAL and not _REGION.match(region):
-        raise OptionError(
-            "region: {0!r} is not an AWS region name such as 'eu-central-1', nor 'global'.".format(region)
-        )
+        raise OptionError(f"region: {region!r} is not an AWS region name such as 'eu-central-1', nor 'global'.")
     if ca_set == "current":
         base = base_url or next(url for prefix, url in _TRUST_STORES if prefix.match(region))
         return ("{0}/{1}/{1}-bundle.pem".format(base.rstrip("/"), region),)
     if region == GLOBAL:
         raise OptionError(
-            "region: ca_set {0} has an intermediate certificate for each region and none for 'global'; "
-            "set region to the region of the database.".format(ca_set)
+            f"region: ca_set {ca_set} has an intermediate certificate for each region and none for 'global'; "
+            "set region to the region of the database."
         )
     base = (base_url or _OLD_SETS_BASE_URL).rstrip("/")
-    return ("{0}/{1}-{2}.pem".format(base, ca_set, region), "{0}/{1}-root.pem".format(base, ca_set))
+    return (f"{base}/{ca_set}-{region}.pem", f"{base}/{ca_set}-root.pem")
 
 
 def parse_checksum(checksum: str) -> str:
@@ -111,11 +108,11 @@ def parse_checksum(checksum: str) -> str:
     """
     match = _CHECKSUM.match(checksum)
     if match is None:
-        raise OptionError("checksum: {0!r} is not of the form sha256:<64 hexadecimal digits>.".format(checksum))
+        raise OptionError(f"checksum: {checksum!r} is not of the form sha256:<64 hexadecimal digits>.")
     return match.group("hex").lower()
 
 
-def compose(sources: Sources, expired: str = "keep", checksum: t.Optional[str] = None) -> Bundle:
+def compose(sources: Sources, expired: str = "keep", checksum: str | None = None) -> Bundle:
     """Read every source, check everything, and put the bundle together; writes nothing.
 
     Text between certificates is left out and a certificate that was there already is not repeated.
@@ -128,17 +125,18 @@ def compose(sources: Sources, expired: str = "keep", checksum: t.Optional[str] =
     wanted = parse_checksum(checksum) if checksum else None
     for url in sources.urls:
         if urlsplit(url).scheme not in ("http", "https", "file"):
-            raise OptionError("urls: {0!r} is not an http, https or file URL.".format(url))
+            raise OptionError(f"urls: {url!r} is not an http, https or file URL.")
 
     fetched = []
-    found: t.Dict[bytes, x509.Certificate] = {}
-    source_of: t.Dict[bytes, str] = {}
+    found: dict[bytes, x509.Certificate] = {}
+    source_of: dict[bytes, str] = {}
     for url in sources.urls:
         body = _read(url, sources)
-        fetched.append(FetchedSource(url=url, status="fetched", bytes=len(body)))
-        for certificate in x509.parse_pem(body, url):
+        shown = without_credentials(url)
+        fetched.append(FetchedSource(url=shown, status="fetched", bytes=len(body)))
+        for certificate in x509.parse_pem(body, shown):
             found.setdefault(certificate.der, certificate)
-            source_of.setdefault(certificate.der, url)
+            source_of.setdefault(certificate.der, shown)
     kept, dropped = _sort_out_expired(tuple(found.values()), expired, source_of)
     x509.check_bundle(kept, source_of)
 
@@ -150,56 +148,48 @@ def compose(sources: Sources, expired: str = "keep", checksum: t.Optional[str] =
     )
     if wanted and wanted != bundle.checksum:
         raise SourceError(
-            "checksum: the bundle made of {0} has sha256:{1}, not sha256:{2}.".format(
-                " and ".join(sources.urls), bundle.checksum, wanted
+            "checksum: the bundle made of {} has sha256:{}, not sha256:{}.".format(
+                " and ".join(without_credentials(url) for url in sources.urls), bundle.checksum, wanted
             )
         )
     return bundle
 
 
 def _sort_out_expired(
-    found: t.Tuple[x509.Certificate, ...], expired: str, source_of: t.Mapping[bytes, str]
-) -> t.Tuple[t.Tuple[x509.Certificate, ...], t.Tuple[x509.Certificate, ...]]:
+    found: tuple[x509.Certificate, ...], expired: str, source_of: t.Mapping[bytes, str]
+) -> tuple[tuple[x509.Certificate, ...], tuple[x509.Certificate, ...]]:
     now = x509.utc_now()
     too_old = tuple(certificate for certificate in found if certificate.expired(now))
     if not too_old or expired == "keep":
         return found, ()
     names = ", ".join(
-        "{0} (expired {1}, from {2})".format(
-            certificate.common_name, x509.iso8601(certificate.not_after), source_of[certificate.der]
-        )
+        f"{certificate.common_name} (expired {x509.iso8601(certificate.not_after)}, from {source_of[certificate.der]})"
         for certificate in too_old
     )
     if expired == "fail":
-        raise x509.CertificateError("The bundle holds expired certificates: {0}.".format(names))
+        raise x509.CertificateError(f"The bundle holds expired certificates: {names}.")
     kept = tuple(certificate for certificate in found if not certificate.expired(now))
     if not kept:
-        raise x509.CertificateError("Every certificate has expired, so that dropping leaves none: {0}.".format(names))
+        raise x509.CertificateError(f"Every certificate has expired, so that dropping leaves none: {names}.")
     return kept, too_old
 
 
-def expiry_warnings(bundle: Bundle, warn_days: int) -> t.List[str]:
+def expiry_warnings(bundle: Bundle, warn_days: int) -> list[str]:
     """A sentence for each certificate that has expired or will within ``warn_days`` days."""
     now = x509.utc_now()
     sentences = []
     for certificate in bundle.certificates:
         if certificate.expired(now):
-            sentences.append(
-                "{0} expired on {1}.".format(certificate.common_name, x509.iso8601(certificate.not_after))
-            )
+            sentences.append(f"{certificate.common_name} expired on {x509.iso8601(certificate.not_after)}.")
         elif certificate.days_left(now) < warn_days:
             sentences.append(
-                "{0} expires on {1}, in {2} days.".format(
-                    certificate.common_name, x509.iso8601(certificate.not_after), certificate.days_left(now)
-                )
+                f"{certificate.common_name} expires on {x509.iso8601(certificate.not_after)}, in "
+                f"{certificate.days_left(now)} days."
             )
-    for certificate in bundle.dropped:
-        sentences.append(
-            "{0} expired on {1} and was left out.".format(
-                certificate.common_name, x509.iso8601(certificate.not_after)
-            )
-        )
-    return sentences
+    return sentences + [
+        f"{certificate.common_name} expired on {x509.iso8601(certificate.not_after)} and was left out."
+        for certificate in bundle.dropped
+    ]
 
 
 def without_credentials(url: str) -> str:
@@ -222,24 +212,22 @@ def _read(url: str, sources: Sources) -> bytes:
         )
         if urlsplit(url).scheme == "https" and urlsplit(response.geturl()).scheme != "https":
             raise SourceError(
-                "{0} redirects to {1}, which is not https; refused.".format(
-                    shown, without_credentials(response.geturl())
-                )
+                f"{shown} redirects to {without_credentials(response.geturl())}, which is not https; refused."
             )
         body = response.read(MAX_SOURCE_BYTES + 1)
     except HTTPError as e:
-        raise SourceError("{0} answered {1} {2}.".format(shown, e.code, e.reason)) from e
+        raise SourceError(f"{shown} answered {e.code} {e.reason}.") from e
     except (SSLValidationError, NoSSLError, UrlsConnectionError) as e:
-        raise SourceError("{0} cannot be read: {1}".format(shown, str(e).replace(url, shown))) from e
+        raise SourceError(f"{shown} cannot be read: {str(e).replace(url, shown)}") from e
     except URLError as e:
-        raise SourceError("{0} cannot be read: {1}.".format(shown, e.reason)) from e
+        raise SourceError(f"{shown} cannot be read: {e.reason}.") from e
     except socket.timeout as e:
-        raise SourceError("{0} did not answer within {1} seconds.".format(shown, sources.timeout)) from e
+        raise SourceError(f"{shown} did not answer within {sources.timeout} seconds.") from e
     except (OSError, ValueError) as e:
-        raise SourceError("{0} cannot be read: {1}.".format(shown, e)) from e
+        raise SourceError(f"{shown} cannot be read: {e}.") from e
     if len(body) > MAX_SOURCE_BYTES:
-        raise SourceError("{0} is larger than {1} bytes, so not a CA bundle.".format(shown, MAX_SOURCE_BYTES))
-    return t.cast(bytes, body)
+        raise SourceError(f"{shown} is larger than {MAX_SOURCE_BYTES} bytes, so not a CA bundle.")
+    return t.cast("bytes", body)
 
 
 def _read_file(url: str) -> bytes:
@@ -248,7 +236,7 @@ def _read_file(url: str) -> bytes:
         with open(path, "rb") as f:
             body = f.read(MAX_SOURCE_BYTES + 1)
     except OSError as e:
-        raise SourceError("{0} cannot be read: {1}.".format(url, e.strerror)) from e
+        raise SourceError(f"{url} cannot be read: {e.strerror}.") from e
     if len(body) > MAX_SOURCE_BYTES:
-        raise SourceError("{0} is larger than {1} bytes, so not a CA bundle.".format(url, MAX_SOURCE_BYTES))
+        raise SourceError(f"{url} is larger than {MAX_SOURCE_BYTES} bytes, so not a CA bundle.")
     return body

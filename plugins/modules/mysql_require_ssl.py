@@ -10,8 +10,8 @@ module: mysql_require_ssl
 short_description: Require TLS of MySQL and MariaDB accounts without locking anybody out
 version_added: 0.1.0
 description:
-  - Gives accounts the requirement to use TLS (the C(REQUIRE) clause), on Amazon RDS for MySQL and MariaDB, Aurora MySQL,
-    and MySQL and MariaDB servers of one's own, old and new.
+  - Gives accounts the requirement to use TLS (the C(REQUIRE) clause), on Amazon RDS for MySQL and MariaDB, Aurora
+    MySQL, and MySQL and MariaDB servers of one's own, old and new.
   - The session that changes things stays open to the end. After the change a second session proves that the login
     account still gets in with TLS and, if it was changed, no longer gets in without. Anything unexpected puts back
     exactly what was there, and the task fails.
@@ -262,7 +262,6 @@ plaintext_sessions:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import enforcement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import connection_argument_spec
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import run_module

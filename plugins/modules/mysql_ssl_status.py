@@ -195,7 +195,6 @@ ansible_facts:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import connection_argument_spec
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import run_module
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.status import run

@@ -58,8 +58,8 @@ options:
     type: str
   expired:
     description:
-      - What to do about certificates that have expired. V(keep) keeps them, V(drop) leaves them out, each with a warning
-        that names them; V(fail) fails.
+      - What to do about certificates that have expired. V(keep) keeps them and V(drop) leaves them out, each with
+        a warning that names them; V(fail) fails.
     type: str
     choices: [keep, drop, fail]
     default: keep
@@ -223,7 +223,6 @@ import tempfile
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates, trust_store
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import run_module
@@ -233,30 +232,28 @@ def sources_from_params(params: t.Mapping[str, t.Any]) -> trust_store.Sources:
     """Where to read from; raises OptionError naming the option that is wrong."""
     timeout = int(params["timeout"])
     if timeout < 1:
-        raise OptionError("timeout: {0} is not a positive number of seconds.".format(timeout))
+        raise OptionError(f"timeout: {timeout} is not a positive number of seconds.")
     urls = tuple(str(url) for url in params["urls"] or ())
     if not urls:
         urls = trust_store.source_urls(params["region"], params["ca_set"], params["base_url"])
     ca_path = params["ca_path"]
     if ca_path is not None and not os.path.isfile(ca_path):
-        raise OptionError("ca_path: {0} is not a file.".format(ca_path))
-    return trust_store.Sources(
-        urls=urls, timeout=timeout, validate_certs=params["validate_certs"], ca_path=ca_path
-    )
+        raise OptionError(f"ca_path: {ca_path} is not a file.")
+    return trust_store.Sources(urls=urls, timeout=timeout, validate_certs=params["validate_certs"], ca_path=ca_path)
 
 
 def check_destination(dest: str) -> None:
     """Fail early, and in words, where the file cannot be written."""
     directory = os.path.dirname(dest) or "."
     if os.path.isdir(dest):
-        raise OptionError("dest: {0} is a directory; name the file to write.".format(dest))
+        raise OptionError(f"dest: {dest} is a directory; name the file to write.")
     if not os.path.isdir(directory):
-        raise OptionError("dest: the directory {0} does not exist.".format(directory))
+        raise OptionError(f"dest: the directory {directory} does not exist.")
     if not os.access(directory, os.W_OK):
-        raise OptionError("dest: the directory {0} is not writable.".format(directory))
+        raise OptionError(f"dest: the directory {directory} is not writable.")
 
 
-def read_old(dest: str) -> t.Optional[bytes]:
+def read_old(dest: str) -> bytes | None:
     """The content that is there now, None without a file."""
     try:
         with open(dest, "rb") as f:
@@ -264,10 +261,10 @@ def read_old(dest: str) -> t.Optional[bytes]:
     except FileNotFoundError:
         return None
     except OSError as e:
-        raise OptionError("dest: {0} cannot be read: {1}.".format(dest, e.strerror)) from e
+        raise OptionError(f"dest: {dest} cannot be read: {e.strerror}.") from e
 
 
-def list_certificates(content: t.Optional[bytes]) -> str:
+def list_certificates(content: bytes | None) -> str:
     """One line a certificate, for the diff; by name, not as PEM."""
     if content is None:
         return ""
@@ -276,12 +273,8 @@ def list_certificates(content: t.Optional[bytes]) -> str:
     except certificates.CertificateError:
         return "(not a CA bundle)\n"
     return "".join(
-        "{0} (expires {1}, {2}, sha256 {3})\n".format(
-            certificate.common_name,
-            certificates.iso8601(certificate.not_after),
-            certificate.key,
-            certificate.fingerprint_sha256[:23],
-        )
+        f"{certificate.common_name} (expires {certificates.iso8601(certificate.not_after)}, {certificate.key}, sha256 "
+        f"{certificate.fingerprint_sha256[:23]})\n"
         for certificate in found
     )
 
@@ -295,7 +288,7 @@ def write(module: AnsibleModule, dest: str, content: bytes) -> None:
     module.atomic_move(path, dest, unsafe_writes=module.params["unsafe_writes"])
 
 
-def work(module: AnsibleModule) -> t.Dict[str, t.Any]:
+def work(module: AnsibleModule) -> dict[str, t.Any]:
     """Compose, compare, write if needed, and describe."""
     params = module.params
     dest = os.path.realpath(params["dest"])
@@ -306,7 +299,7 @@ def work(module: AnsibleModule) -> t.Dict[str, t.Any]:
     changed = old is None or hashlib.sha256(old).hexdigest() != bundle.checksum
 
     now = certificates.utc_now()
-    result: t.Dict[str, t.Any] = {
+    result: dict[str, t.Any] = {
         "dest": params["dest"],
         "checksum": bundle.checksum,
         "size": len(bundle.content),
@@ -327,7 +320,7 @@ def work(module: AnsibleModule) -> t.Dict[str, t.Any]:
         try:
             write(module, dest, bundle.content)
         except OSError as e:
-            raise RdsMysqlError("dest: {0} cannot be written: {1}.".format(dest, e.strerror)) from e
+            raise RdsMysqlError(f"dest: {dest} cannot be written: {e.strerror}.") from e
     file_args = module.load_file_common_arguments(params, path=dest)
     result["changed"] = module.set_fs_attributes_if_different(file_args, changed)
     return result
