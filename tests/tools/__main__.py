@@ -25,6 +25,8 @@ _ENVIRONMENTS = ("runtime", "test", "tools", "sanity")
 
 def main() -> int:
     """Run one subcommand and return its exit status."""
+    # A shell's background job has SIGINT ignored, and hands that down; what we start is to end on it all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # SIGTERM ends what we started as Ctrl-C does, instead of leaving it behind.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     ours, passed_on = _split(sys.argv[1:])

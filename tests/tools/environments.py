@@ -76,9 +76,9 @@ def environment(
     directory = cache_root() / "environments" / f"{name}-py{interpreter.series}-{key}"
     if _is_complete(directory):
         return Environment(directory)
-    with locked(directory.with_name(f"{directory.name}.lock"), f"environment {name}"):
+    with locked(directory.with_name(f"{directory.name}.lock"), f"environment {name}") as lock:
         if not _is_complete(directory):
-            _make(directory, interpreter, text, forced)
+            _make(directory, interpreter, text, forced, lock)
     return Environment(directory)
 
 
@@ -103,27 +103,27 @@ def _is_complete(directory: Path) -> bool:
     return _stamp(directory).exists() and (directory / "bin" / "python").exists()
 
 
-def _make(directory: Path, interpreter: Interpreter, text: str, forced: tuple[str, ...]) -> None:
+def _make(directory: Path, interpreter: Interpreter, text: str, forced: tuple[str, ...], lock: int) -> None:
     say(f"making environment {directory.name}")
     started = time.monotonic()
     # Without a stamp it was left half made by a process that was killed.
     shutil.rmtree(directory, ignore_errors=True)
-    _run([str(interpreter.executable), "-m", "venv", str(directory)], directory)
+    _run([str(interpreter.executable), "-m", "venv", str(directory)], directory, lock)
     requirements = directory / "requirements.txt"
     requirements.write_text(text, encoding="utf-8")
     pip = [str(directory / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
     pip += ["--progress-bar", "off"]
-    _run_patiently([*pip, "-r", str(requirements)], directory)
+    _run_patiently([*pip, "-r", str(requirements)], directory, lock)
     if forced:
-        _run_patiently([*pip, "--no-deps", "--ignore-requires-python", *forced], directory)
+        _run_patiently([*pip, "--no-deps", "--ignore-requires-python", *forced], directory, lock)
     _stamp(directory).touch()
     say(f"made environment {directory.name} in {time.monotonic() - started:.0f} s")
 
 
-def _run_patiently(command: list[str], directory: Path) -> None:
+def _run_patiently(command: list[str], directory: Path, lock: int) -> None:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            _run(command, directory)
+            _run(command, directory, lock)
         except EnvironmentFailed as failure:
             if attempt == _ATTEMPTS:
                 raise
@@ -133,11 +133,17 @@ def _run_patiently(command: list[str], directory: Path) -> None:
             return
 
 
-def _run(command: list[str], directory: Path) -> None:
+def _run(command: list[str], directory: Path, lock: int) -> None:
     # An environment of whoever started us must not leak into this one.
     variables = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
     done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables, check=False
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=variables,
+        check=False,
+        pass_fds=[lock],
     )
     if done.returncode:
         tail = "\n".join(done.stdout.splitlines()[-30:])

@@ -20,7 +20,9 @@ from .sanity import sanity
 from .staging import stage
 
 CACHES = BUILD / "cache"
-_PROBLEM = re.compile(r"^(WARNING|ERROR|CRITICAL): ", re.MULTILINE)
+
+# E203 and W503 ask for what ruff format, like black, does not do; pycodestyle's own defaults leave W503 out.
+_PROBLEM = re.compile(r"^(?:WARNING|ERROR|CRITICAL): (?!.* (?:E203|W503) )", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,6 @@ def pytest(python: Environment, paths: Sequence[str], arguments: Sequence[str], 
         "pytest",
         "-o",
         f"cache_dir={cache}",
-        f"--basetemp={cache / 'tmp'}",
         *paths,
         *arguments,
         at=STAGE,
@@ -123,6 +124,13 @@ def _mypy(tools: Environment, base: Path, *directories: Path) -> None:
     run(tools, *command, at=base, extra={"MYPYPATH": str(COLLECTIONS)})
 
 
+def _home() -> dict[str, str]:
+    """For tools that would leave a log or a cache in the user's home directory."""
+    home = BUILD / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    return {"HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}
+
+
 def _unit(arguments: Sequence[str]) -> None:
     pytest(environment("test"), ["tests/unit"], arguments)
 
@@ -136,18 +144,19 @@ def _sanity(arguments: Sequence[str]) -> None:
 
 
 def _ansible_lint(arguments: Sequence[str]) -> None:
-    run(environment("tools"), "ansible-lint", "--strict", "--offline", "--nocolor", at=STAGE)
+    run(environment("tools"), "ansible-lint", "--strict", "--offline", "--nocolor", at=STAGE, extra=_home())
 
 
 def _docs(arguments: Sequence[str]) -> None:
     options = ["--plugin-docs", "--validate-collection-refs=all", "--check-extra-docs-refs"]
-    run(environment("tools"), "antsibull-docs", "lint-collection-docs", *options, ".", at=STAGE)
+    run(environment("tools"), "antsibull-docs", "lint-collection-docs", *options, ".", at=STAGE, extra=_home())
 
 
 def _changelog(arguments: Sequence[str]) -> None:
     tools = environment("tools")
-    run(tools, "antsibull-changelog", "lint", at=STAGE)
-    run(tools, "antsibull-changelog", "lint-changelog-yaml", "--strict", "changelogs/changelog.yaml", at=STAGE)
+    run(tools, "antsibull-changelog", "lint", at=STAGE, extra=_home())
+    strictly = ["lint-changelog-yaml", "--strict", "changelogs/changelog.yaml"]
+    run(tools, "antsibull-changelog", *strictly, at=STAGE, extra=_home())
 
 
 def _build(arguments: Sequence[str]) -> None:
@@ -167,6 +176,7 @@ def _galaxy_importer(arguments: Sequence[str]) -> None:
         tarball,
         at=temporary,
         extra={
+            **_home(),
             "GALAXY_IMPORTER_CONFIG": str(STAGE / "tests" / "tools" / "galaxy-importer.cfg"),
             "GALAXY_IMPORTER_TMP_ROOT_DIR": str(temporary),
             "GALAXY_IMPORTER_ANSIBLE_LOCAL_TMP": str(temporary / "ansible"),

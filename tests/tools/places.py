@@ -41,8 +41,12 @@ def say(message: str) -> None:
 
 
 @contextmanager
-def locked(path: Path, waiting_for: str) -> Iterator[None]:
-    """Hold an exclusive lock on this file; the kernel drops it when the process ends, however that happens."""
+def locked(path: Path, waiting_for: str) -> Iterator[int]:
+    """Hold an exclusive lock on this file, and give its descriptor.
+
+    The kernel drops the lock when the last process that has the descriptor ends, however that happens: pass it on to a
+    program that must not outlive the lock.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="ascii") as handle:
         try:
@@ -50,4 +54,4 @@ def locked(path: Path, waiting_for: str) -> Iterator[None]:
         except BlockingIOError:
             say(f"waiting for another process: {waiting_for}")
             fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        yield handle.fileno()

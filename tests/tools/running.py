@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -96,7 +97,8 @@ def run(
 
 def _end(process: subprocess.Popen[str], *, told: bool) -> None:
     if not told:
-        process.terminate()
+        # pytest stops the servers that its tests started on SIGINT, but not on SIGTERM.
+        process.send_signal(signal.SIGINT)
     for insist in (process.terminate, process.kill):
         try:
             process.wait(timeout=_GRACE_SECONDS)

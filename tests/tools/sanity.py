@@ -87,7 +87,8 @@ def _pip_version(environment: Environment) -> str:
 
 
 def _check(output: str, known: set[str]) -> None:
-    skipped = [reason for reason in _SKIPPED.findall(output) if not _UNSUPPORTED.search(reason)]
+    # ansible-test says each of them again at its end.
+    skipped = [reason for reason in dict.fromkeys(_SKIPPED.findall(output)) if not _UNSUPPORTED.search(reason)]
     no_interpreter = [reason for reason in skipped if _NOT_FOUND.search(reason)]
     lacking = [reason for reason in skipped if reason not in no_interpreter]
     ran = set(_RAN.findall(output))

@@ -1,0 +1,133 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Servers for the whole run, accounts for one test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers import MATRIX, Pki, ServerUnavailable, TlsFiles, provide
+
+from .helpers import Database, Modules
+
+Provider = Callable[..., Database]
+
+
+class Servers:
+    """Servers by name and options, started when first asked for, stopped at the end."""
+
+    def __init__(self, pki: Pki, stack: ExitStack) -> None:
+        self.pki = pki
+        self._stack = stack
+        self._running: dict[tuple[Any, ...], Database] = {}
+
+    def get(
+        self,
+        name: str,
+        *,
+        tls: bool = True,
+        options: Sequence[str] = (),
+        files: TlsFiles | None = None,
+        **more: Any,
+    ) -> Database:
+        """The server called ``name``; skips the test where this machine cannot have it."""
+        key = (name, tls, tuple(options), files, tuple(sorted(more.items())))
+        if key not in self._running:
+            certificate = files or (self.pki.server_for(name) if tls else None)
+            try:
+                server = self._stack.enter_context(provide(name, tls=certificate, options=options, **more))
+            except ServerUnavailable as e:
+                pytest.skip(f"{name} cannot be had here: {e}")
+            database = Database(server, self.pki)
+            self._stack.callback(database.disconnect)
+            self._running[key] = database
+        return self._running[key]
+
+    def drop_all(self) -> None:
+        """Drop the accounts of a test."""
+        for database in self._running.values():
+            database.drop_all()
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    """The authority that signs everything."""
+    return Pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(scope="session")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    """An authority that no server knows."""
+    return Pki(tmp_path_factory.mktemp("stranger"), root_name="Stranger Root CA", intermediate_name="Stranger CA")
+
+
+@pytest.fixture(scope="session")
+def all_servers(pki: Pki) -> Iterator[Servers]:
+    """The servers of this run."""
+    with ExitStack() as stack:
+        yield Servers(pki, stack)
+
+
+@pytest.fixture
+def servers(all_servers: Servers) -> Iterator[Servers]:
+    """The servers of this run; accounts are dropped after the test."""
+    yield all_servers
+    all_servers.drop_all()
+
+
+@pytest.fixture(params=MATRIX)
+def db(request: pytest.FixtureRequest, servers: Servers) -> Database:
+    """Every server of the matrix, with TLS."""
+    return servers.get(request.param)
+
+
+@pytest.fixture(params=MATRIX)
+def plain_db(request: pytest.FixtureRequest, servers: Servers) -> Database:
+    """Every server of the matrix, without TLS."""
+    return servers.get(request.param, tls=False)
+
+
+@pytest.fixture(params=[name for name in MATRIX if name != "mysql-5.6"])
+def modern_db(request: pytest.FixtureRequest, servers: Servers) -> Database:
+    """Every server that has ALTER USER ... REQUIRE."""
+    return servers.get(request.param)
+
+
+@pytest.fixture(params=["mysql-9.7", "mariadb-10.5", "mariadb-10.11", "mariadb-11.8"])
+def seeing_db(request: pytest.FixtureRequest, servers: Servers) -> Database:
+    """Every server that can tell which sessions use TLS, MariaDB with performance_schema switched on."""
+    options = ("--performance-schema=ON",) if request.param.startswith("mariadb") else ()
+    return servers.get(request.param, options=options)
+
+
+@pytest.fixture
+def old_db(servers: Servers) -> Database:
+    """MySQL 5.6."""
+    return servers.get("mysql-5.6")
+
+
+@pytest.fixture
+def new_db(servers: Servers) -> Database:
+    """MySQL 9.7."""
+    return servers.get("mysql-9.7")
+
+
+@pytest.fixture
+def maria_db(servers: Servers) -> Database:
+    """MariaDB 11.8."""
+    return servers.get("mariadb-11.8")
+
+
+@pytest.fixture
+def modules(tmp_path: Path) -> Modules:
+    """Runs modules with an empty home directory."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return Modules(home)
