@@ -124,7 +124,7 @@ class ContainerServer(Server):
             subprocess.run([self._engine, verb, self._container], capture_output=True, check=False)
 
     def _call(self, *arguments: str) -> None:
-        secrets = {name: self.admin_password for name in ("MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD")}
+        secrets = dict.fromkeys(("MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD"), self.admin_password)
         done = subprocess.run(
             [self._engine, *arguments], capture_output=True, text=True, check=False, env={**os.environ, **secrets}
         )

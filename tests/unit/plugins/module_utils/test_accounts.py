@@ -1,0 +1,102 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import (
+    Account,
+    AccountState,
+    Pattern,
+    Requirement,
+    Selection,
+    host_admits,
+    quote,
+    quote_account,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
+
+DEFAULT = Dialect("mysql", "9.7.4", {})
+NO_ESCAPES = Dialect("mysql", "9.7.4", {"sql_mode": "ANSI_QUOTES,NO_BACKSLASH_ESCAPES"})
+
+
+def state(user: str, host: str = "%", is_role: bool = False) -> AccountState:
+    return AccountState(Account(user, host), Requirement(), "mysql_native_password", locked=False, is_role=is_role)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "user", "host", "matches"),
+    [
+        ("app@%", "app", "%", True),
+        ("app@%", "app", "10.0.0.1", False),
+        ("app@*", "app", "10.0.0.1", True),
+        ("app", "app", "10.0.0.1", True),
+        ("app_*@%", "app_1", "%", True),
+        ("app_*@%", "appx1", "%", False),
+        ("App@%", "app", "%", False),
+        ("app@DB.Example", "app", "db.example", True),
+        ("a@b@%", "a@b", "%", True),
+        ("*@10.1.*", "x", "10.1.2.3", True),
+        ("*@10.1.*", "x", "10x1.2.3", False),
+        ("a?@%", "ab", "%", False),
+    ],
+)
+def test_pattern(pattern: str, user: str, host: str, matches: bool) -> None:
+    assert Pattern.parse(pattern, "accounts").matches(Account(user, host)) is matches
+
+
+@pytest.mark.parametrize("text", ["", "app@"])
+def test_a_pattern_without_an_account_names_the_option(text: str) -> None:
+    with pytest.raises(OptionError, match="^exclude: "):
+        Pattern.parse(text, "exclude")
+
+
+def test_roles_and_system_accounts_never_match_unless_asked() -> None:
+    everything = Selection()
+    assert everything.includes(state("app"))
+    assert not everything.includes(state("a_role", is_role=True))
+    assert not everything.includes(state("rdsadmin"))
+    assert not everything.includes(state("AWS_LAMBDA_ACCESS"))
+    assert Selection(include_system=True).includes(state("rdsadmin"))
+    assert not Selection(include_system=True).includes(state("PUBLIC", "", is_role=True))
+
+
+def test_a_user_without_a_host_means_every_host() -> None:
+    assert Selection(user="db_root").includes(state("db_root", "10.0.0.1"))
+    assert not Selection(user="db_root", host="%").includes(state("db_root", "10.0.0.1"))
+    assert not Selection(user="db*").includes(state("db_root"))
+    assert not Selection(user="db_root", exclude=(Pattern.parse("*@10.*", "exclude"),)).includes(
+        state("db_root", "10.0.0.1")
+    )
+
+
+@pytest.mark.parametrize(
+    ("account_host", "client", "admits"),
+    [
+        ("%", "10.0.0.1", True),
+        ("10.0.0.%", "10.0.0.7", True),
+        ("10.0.0.%", "10.0.1.7", False),
+        ("10.0.0._", "10.0.0.7", True),
+        ("10.0.0._", "10.0.0.77", False),
+        ("10.0.0.0/255.255.255.0", "10.0.0.9", True),
+        ("10.0.0.0/255.255.255.0", "10.0.1.9", False),
+        ("DB.example", "db.EXAMPLE", True),
+        ("10.0.0.1", "10a0.0.1", False),
+    ],
+)
+def test_host_admits(account_host: str, client: str, admits: bool) -> None:
+    assert host_admits(account_host, client) is admits
+
+
+def test_quoting_leaves_nothing_to_close_the_literal() -> None:
+    assert quote("it's", DEFAULT) == "'it''s'"
+    assert quote("back\\slash", DEFAULT) == "'back\\\\slash'"
+    assert quote("back\\slash", NO_ESCAPES) == "'back\\slash'"
+    assert quote_account(Account("o'brien\\", "%"), DEFAULT) == "'o''brien\\\\'@'%'"
+
+
+def test_levels_are_in_order() -> None:
+    assert [Requirement(kind).level for kind in ("NONE", "ANY", "X509", "SPECIFIED")] == [0, 1, 2, 3]
