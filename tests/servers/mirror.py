@@ -171,6 +171,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.request.settimeout(None)
         super().setup()
 
+    def finish(self) -> None:
+        super().finish()
+        if self.server.context:  # The server closes the socket it knows, which TLS has taken over.
+            self.request.close()
+
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
         conditions = {name.lower(): value for name, value in self.headers.items()}

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import (
     Account,
     AccountState,
@@ -50,7 +49,7 @@ def test_pattern(pattern: str, user: str, host: str, matches: bool) -> None:
 
 @pytest.mark.parametrize("text", ["", "app@"])
 def test_a_pattern_without_an_account_names_the_option(text: str) -> None:
-    with pytest.raises(OptionError, match="^exclude: "):
+    with pytest.raises(OptionError, match=r"^exclude: "):
         Pattern.parse(text, "exclude")
 
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect
 
 

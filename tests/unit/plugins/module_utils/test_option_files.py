@@ -7,7 +7,6 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.option_files import read_client_section
 

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import datetime as dt
+import ssl
+import typing as t
+
+import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates
+from ansible_collections.dbtls.rds_mysql.tests.servers import Pki
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module", name="pki")
+def _pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    return Pki(tmp_path_factory.mktemp("pki"))
+
+
+def load(path: Path) -> certificates.Certificate:
+    return certificates.parse_pem(path.read_bytes(), str(path))[0]
+
+
+def named(*san: str, common_name: str = "cn.example") -> certificates.Certificate:
+    moment = certificates.utc_now()
+    return certificates.Certificate(
+        common_name, "", "", "1", moment, moment, "", "", is_ca=False, self_signed=False, san=san, der=b""
+    )
+
+
+def test_a_description_agrees_with_openssl(pki: Pki) -> None:
+    leaf = load(pki.leaf)
+    decoded: dict[str, t.Any] = ssl._ssl._test_decode_cert(str(pki.leaf))  # type: ignore[attr-defined]
+    assert int(leaf.serial_number, 16) == int(decoded["serialNumber"], 16)
+    assert leaf.not_after.timestamp() == ssl.cert_time_to_seconds(decoded["notAfter"])
+    assert set(leaf.san) == {"DNS:localhost", "IP:127.0.0.1", "IP:::1"}
+    assert leaf.key == "RSA 2048"
+    assert not leaf.is_ca
+    root = load(pki.root)
+    assert root.is_ca
+    assert root.self_signed
+    assert not load(pki.intermediate).self_signed
+
+
+def test_pem_comes_out_as_it_went_in(pki: Pki) -> None:
+    parsed = certificates.parse_pem(pki.bundle.read_bytes(), "bundle")
+    assert b"".join(certificate.pem for certificate in parsed) == pki.bundle.read_bytes()
+
+
+def test_days_left() -> None:
+    certificate = named()
+    day = dt.timedelta(days=1)
+    assert certificate.days_left(certificate.not_after - day * 3) == 3
+    assert certificate.days_left(certificate.not_after + day) == -1
+    assert certificate.expired(certificate.not_after + day)
+    assert not certificate.expired(certificate.not_after)
+
+
+@pytest.mark.parametrize(
+    ("san", "host", "matches"),
+    [
+        (["DNS:db.example"], "DB.example.", True),
+        (["DNS:db.example"], "cn.example", False),
+        ([], "cn.example", True),
+        (["DNS:*.abc.rds.example"], "db.abc.rds.example", True),
+        (["DNS:*.abc.rds.example"], "a.db.abc.rds.example", False),
+        (["DNS:*.abc.rds.example"], "abc.rds.example", False),
+        (["DNS:d*.rds.example"], "db.rds.example", False),
+        (["IP:127.0.0.1"], "127.0.0.1", True),
+        (["DNS:127.0.0.1"], "127.0.0.1", False),
+        (["IP:::1"], "0:0:0:0:0:0:0:1", True),
+        (["DNS:db.example\x00.evil"], "db.example", False),
+    ],
+)
+def test_matches_host(san: list[str], host: str, matches: bool) -> None:
+    assert certificates.matches_host(named(*san), host) is matches
+
+
+@pytest.mark.parametrize(
+    ("issuer", "authority"),
+    [
+        ("CN=Amazon RDS eu-central-1 CA,O=Amazon Web Services\\, Inc.", "rds-ca-2015"),
+        ("CN=Amazon RDS eu-central-1 2019 CA,O=Amazon Web Services\\, Inc.", "rds-ca-2019"),
+        ("CN=Amazon RDS eu-central-1 Root CA RSA2048 G1", "rds-ca-rsa2048-g1"),
+        ("CN=Amazon RDS eu-central-1 Subordinate CA RSA4096 G1.A.2", "rds-ca-rsa4096-g1"),
+        ("CN=Amazon RDS eu-central-1 Root CA ECC384 G1", "rds-ca-ecc384-g1"),
+        ("CN=Amazon Root CA 1,O=Amazon", None),
+    ],
+)
+def test_rds_authority(issuer: str, authority: str | None) -> None:
+    moment = certificates.utc_now()
+    certificate = certificates.Certificate(
+        "", "", issuer, "1", moment, moment, "", "", is_ca=False, self_signed=False, san=(), der=b""
+    )
+    assert certificates.rds_authority(certificate) == authority

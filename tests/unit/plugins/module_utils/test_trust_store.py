@@ -1,0 +1,176 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import trust_store
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates import CertificateError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.tests.servers import Mirror, Pki
+
+
+@pytest.fixture(scope="module", name="pki")
+def _pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    return Pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(name="mirror")
+def _mirror(pki: Pki, tmp_path: Path) -> t.Iterator[Mirror]:
+    with Mirror(pki.write_trust_store(tmp_path / "store"), certificate=pki.server()) as mirror:
+        yield mirror
+
+
+def compose(*urls: str, **options: t.Any) -> trust_store.Bundle:
+    return trust_store.compose(trust_store.Sources(urls=urls, timeout=5), **options)
+
+
+def made_of(tmp_path: Path, *parts: bytes) -> str:
+    path = tmp_path / "source.pem"
+    path.write_bytes(b"".join(parts))
+    return path.as_uri()
+
+
+@pytest.mark.parametrize(
+    ("region", "ca_set", "urls"),
+    [
+        (
+            "eu-central-1",
+            "current",
+            ["https://truststore.pki.rds.amazonaws.com/eu-central-1/eu-central-1-bundle.pem"],
+        ),
+        ("global", "current", ["https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"]),
+        (
+            "us-gov-east-1",
+            "current",
+            ["https://truststore.pki.us-gov-west-1.rds.amazonaws.com/us-gov-east-1/us-gov-east-1-bundle.pem"],
+        ),
+        (
+            "cn-north-1",
+            "current",
+            ["https://rds-truststore.s3.cn-north-1.amazonaws.com.cn/cn-north-1/cn-north-1-bundle.pem"],
+        ),
+        (
+            "eu-central-1",
+            "rds-ca-2015",
+            [
+                "https://s3.amazonaws.com/rds-downloads/rds-ca-2015-eu-central-1.pem",
+                "https://s3.amazonaws.com/rds-downloads/rds-ca-2015-root.pem",
+            ],
+        ),
+    ],
+)
+def test_where_aws_publishes(region: str, ca_set: str, urls: list[str]) -> None:
+    assert list(trust_store.source_urls(region, ca_set, None)) == urls
+
+
+@pytest.mark.parametrize("region", ["", "EU-central-1", "eu-central", "eu central 1", "../etc", "eu-central-1\n"])
+def test_a_region_that_is_none(region: str) -> None:
+    with pytest.raises(OptionError, match=r"^region: "):
+        trust_store.source_urls(region, "current", None)
+
+
+def test_old_sets_need_a_region() -> None:
+    with pytest.raises(OptionError, match=r"^region: "):
+        trust_store.source_urls("global", "rds-ca-2019", None)
+
+
+def test_from_a_mirror_over_https(mirror: Mirror, pki: Pki) -> None:
+    urls = trust_store.source_urls("eu-central-1", "current", mirror.url)
+    bundle = trust_store.compose(trust_store.Sources(urls=urls, ca_path=str(pki.root)))
+    assert bundle.content == pki.bundle.read_bytes()
+    assert [source.status for source in bundle.sources] == ["fetched"]
+    with pytest.raises(trust_store.SourceError, match="certificate verify failed"):
+        trust_store.compose(trust_store.Sources(urls=urls))
+
+
+def test_a_mirror_that_answers_otherwise(mirror: Mirror, pki: Pki) -> None:
+    (url,) = trust_store.source_urls("eu-central-1", "current", mirror.url)
+    sources = trust_store.Sources(urls=(url,), ca_path=str(pki.root), timeout=5)
+    path = "/eu-central-1/eu-central-1-bundle.pem"
+    mirror.respond(path, status=404)
+    with pytest.raises(trust_store.SourceError, match=r"eu-central-1-bundle\.pem answered 404"):
+        trust_store.compose(sources)
+    mirror.respond(path, status=200, body=b"<!DOCTYPE html><html>Please log in</html>")
+    with pytest.raises(CertificateError, match="looks like an HTML page"):
+        trust_store.compose(sources)
+    mirror.respond(path, status=200, body=b"x" * (trust_store.MAX_SOURCE_BYTES + 1))
+    with pytest.raises(trust_store.SourceError, match="larger than"):
+        trust_store.compose(sources)
+
+
+def test_text_crlf_and_repetitions_leave_a_clean_bundle(pki: Pki, tmp_path: Path) -> None:
+    bundle = pki.bundle.read_bytes()
+    url = made_of(tmp_path, b"# the root\r\n", bundle.replace(b"\n", b"\r\n"), b"text\n", bundle)
+    assert compose(url).content == bundle
+
+
+def bad_sources(pki: Pki) -> dict[str, tuple[bytes, str]]:
+    bundle = pki.bundle.read_bytes()
+    return {
+        "empty": (b" \n", "is empty"),
+        "truncated": (bundle[:-200], "is truncated"),
+        "leaf": (pki.leaf.read_bytes() + bundle, "not a CA certificate"),
+        "key": (bundle + pki.server().key.read_bytes(), "holds a private key"),
+        "missing issuer": (pki.intermediate.read_bytes(), "is not in the bundle"),
+        "forged": (pki.forged_bundle.read_bytes(), "signature does not verify"),
+        "json": (b'{"error": 1}', "looks like JSON"),
+        "garbage": (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "cannot be parsed"),
+    }
+
+
+@pytest.mark.parametrize("kind", ["empty", "truncated", "leaf", "key", "missing issuer", "forged", "json", "garbage"])
+def test_what_is_no_bundle_names_source_and_reason(kind: str, pki: Pki, tmp_path: Path) -> None:
+    content, reason = bad_sources(pki)[kind]
+    url = made_of(tmp_path, content)
+    with pytest.raises(CertificateError, match=reason) as caught:
+        compose(url)
+    assert url in str(caught.value)
+    assert "PRIVATE KEY-----" not in str(caught.value)
+
+
+def test_expired(pki: Pki, tmp_path: Path) -> None:
+    url = pki.expired_bundle.as_uri()
+    kept = compose(url)
+    assert any("expired on" in warning for warning in trust_store.expiry_warnings(kept, 0))
+    with pytest.raises(CertificateError, match="holds expired certificates"):
+        compose(url, expired="fail")
+    left = compose(url, expired="drop")
+    assert left.content == pki.bundle.read_bytes()
+    assert [warning.endswith("was left out.") for warning in trust_store.expiry_warnings(left, 0)] == [True]
+    expired_root = kept.content[len(left.content) :]
+    with pytest.raises(CertificateError, match="dropping leaves none"):
+        compose(made_of(tmp_path, expired_root), expired="drop")
+
+
+def test_checksum(pki: Pki) -> None:
+    url = pki.bundle.as_uri()
+    right = compose(url).checksum
+    assert compose(url, checksum=f"sha256:{right.upper()}").checksum == right
+    with pytest.raises(trust_store.SourceError, match=f"sha256:{right}, not sha256:{'0' * 64}"):
+        compose(url, checksum="sha256:" + "0" * 64)
+    with pytest.raises(OptionError, match=r"^checksum: "):
+        compose(url, checksum="md5:" + "0" * 32)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("file:///nowhere/bundle.pem", "/nowhere/bundle.pem cannot be read: No such file"),
+        ("http://127.0.0.1:1/bundle.pem", "127.0.0.1:1/bundle.pem cannot be read: .*refused"),
+        ("ftp://127.0.0.1/bundle.pem", "^urls: 'ftp://"),
+    ],
+)
+def test_a_source_that_cannot_be_read(url: str, message: str) -> None:
+    with pytest.raises(RdsMysqlError, match=message):
+        compose(url)
+
+
+def test_credentials_in_a_url_are_not_shown() -> None:
+    with pytest.raises(trust_store.SourceError) as caught:
+        compose("http://user:s3cret@127.0.0.1:1/bundle.pem")
+    assert "s3cret" not in str(caught.value)
