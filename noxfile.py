@@ -12,8 +12,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import nox
+
+# nox loads this file without its directory on the path.
+sys.path.insert(0, str(Path(__file__).parent))
 
 from tests.tools.gates import GATES
 
@@ -22,7 +26,7 @@ nox.options.default_venv_backend = "none"
 
 def _session(gate: str) -> Callable[[nox.Session], None]:
     def run(session: nox.Session) -> None:
-        session.run(sys.executable, "-m", "tests.tools", "test", gate, "--", *session.posargs)
+        session.run(sys.executable, "-m", "tests.tools", "test", gate, "--", *session.posargs, external=True)
 
     run.__doc__ = GATES[gate].summary
     return run

@@ -380,12 +380,15 @@ def _connection_class() -> t.Any:
 
         dbtls_tls_optional = False
         server_capabilities: int
+        client_flag: int
 
         def _request_authentication(self) -> None:
             if self.ssl and not self.server_capabilities & handshake.CLIENT_SSL:
                 if not self.dbtls_tls_optional:
                     raise OperationalError(CR_SSL_CONNECTION_ERROR, "the server offers no TLS")
                 self.ssl = False
+                # Left in, it announces an SSLRequest that does not come, which MySQL answers with "Bad handshake".
+                self.client_flag &= ~handshake.CLIENT_SSL
             super()._request_authentication()  # type: ignore[misc]  # not in the stubs
 
     return _Connection

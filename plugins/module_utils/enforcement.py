@@ -399,16 +399,18 @@ def _carry_out(
     rollback: t.Sequence[Statement],
 ) -> Outcome:
     plan = outcome.plan
+    applied: list[Statement] = []
     try:
         for statement in statements:
             statement.run(control)
+            applied.append(statement)
         _read_back(control, dialect, [(change.account, change.after) for change in plan.changes])
         doubts = _verify(control, plan)
     except RdsMysqlError as e:
-        raise _put_back(control, dialect, outcome, rollback, e) from e
+        raise _put_back(control, dialect, outcome, rollback, applied, e) from e
     except BaseException:
         # An interrupt in the middle must not leave a half-made change behind either.
-        _put_back(control, dialect, outcome, rollback, EnforcementError("The module was interrupted."))
+        _put_back(control, dialect, outcome, rollback, applied, EnforcementError("The module was interrupted."))
         raise
     return Outcome(
         plan=plan,
@@ -483,10 +485,17 @@ def _put_back(
     dialect: Dialect,
     outcome: Outcome,
     rollback: t.Sequence[Statement],
+    applied: t.Sequence[Statement],
     cause: RdsMysqlError,
 ) -> EnforcementError:
-    """Put back what was there, check it, and return the error to raise."""
+    """Put back what was there, check it, and return the error to raise.
+
+    :arg applied: The statements that have succeeded before ``cause``.
+    """
     plan = outcome.plan
+    refused = isinstance(cause, QueryFailed) and not cause.connection_lost
+    untouched = refused and all(statement.text == _NEVER_CREATE for statement in applied)
+    has_to_flush = not refused or any(statement.text == FLUSH_PRIVILEGES for statement in applied)
     before = [(change.account, change.before) for change in plan.changes]
     details = dict(
         describe_plan(plan),
@@ -495,22 +504,23 @@ def _put_back(
         verified=False,
         warnings=list(outcome.warnings),
     )
-    reason = cause.message
+    message = cause.message.rstrip()
+    reason = message = message if message.endswith(".") else message + "."
     for reconnect in (False, True):
         try:
             session = open_session(control.options) if reconnect else control
             try:
-                for statement in rollback:
-                    statement.run(session)
+                _undo(session, () if untouched else rollback, has_to_flush)
                 _read_back(session, dialect, before)
             finally:
                 if reconnect:
                     session.close()
         except RdsMysqlError as e:
-            reason = f"{reason.rstrip()} Putting it back failed as well: {e.message}"
+            reason = f"{reason} Putting it back failed as well: {e.message}"
             continue
-        details.update(rolled_back=True, changed=False)
-        return EnforcementError(f"{cause.message.rstrip()} Everything was put back as it was, and checked.", **details)
+        details.update(rolled_back=not untouched, changed=False)
+        end = "Nothing was changed." if untouched else "Everything was put back as it was, and checked."
+        return EnforcementError(f"{message} {end}", **details)
     details.update(rolled_back=False, changed=True, state_unknown=True)
     return EnforcementError(
         "{} The state of {} on {} is unknown. Log in, look at SHOW CREATE USER or mysql.user, and run the "
@@ -522,6 +532,20 @@ def _put_back(
         ),
         **details,
     )
+
+
+def _undo(session: Session, rollback: t.Sequence[Statement], has_to_flush: bool) -> None:
+    """Run what puts back, all of it.
+
+    What the server has refused on the way there, such as a change of an account that this login may not touch, it refuses
+    on the way back as well; so a refusal stops nothing here, and reading back decides.
+    """
+    for statement in rollback:
+        try:
+            statement.run(session)
+        except QueryFailed as e:
+            if e.connection_lost or (has_to_flush and statement.text == FLUSH_PRIVILEGES):
+                raise
 
 
 def wish_from_params(params: t.Mapping[str, t.Any]) -> Wish:

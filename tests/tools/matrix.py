@@ -13,6 +13,7 @@ from .environments import environment
 from .gates import pytest
 from .interpreters import Interpreter, interpreters
 from .places import REQUIREMENTS, STAGE, say
+from .running import CommandFailed
 from .sanity import sanity
 
 _MODULE_PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
@@ -76,6 +77,8 @@ def _unit(interpreter: Interpreter, libraries: str) -> Callable[[], None]:
         paths: Sequence[str] = ["tests/unit"]
         if not controller:
             paths = [path for path in _TARGET_TESTS if (STAGE / path).is_dir()]
+            if not paths:
+                raise CommandFailed(f"none of {', '.join(_TARGET_TESTS)} exists")
             say(f"Python {interpreter.series} runs modules only: {', '.join(paths)}")
         # Libraries warn about old Pythons, which is no fault of ours.
         pytest(python, paths, ["-W", "default"], label=f"-{libraries}-{interpreter.series}")

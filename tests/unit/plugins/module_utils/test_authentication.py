@@ -8,7 +8,6 @@ import ssl
 import typing as t
 
 import pytest
-
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import (
     CertificateRejected,
@@ -18,8 +17,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import 
     open_session,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.tests.servers import Pki
-from ansible_collections.dbtls.rds_mysql.tests.unit.plugins.module_utils.scripted_server import (
+
+from tests.servers import Pki
+
+from .scripted_server import (
     NONCE,
     Conversation,
     greeting,

@@ -10,7 +10,8 @@ import typing as t
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates
-from ansible_collections.dbtls.rds_mysql.tests.servers import Pki
+
+from tests.servers import Pki
 
 if t.TYPE_CHECKING:
     from pathlib import Path

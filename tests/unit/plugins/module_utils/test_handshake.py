@@ -8,10 +8,10 @@ import time
 import typing as t
 
 import pytest
-
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import handshake
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import ssl_context
-from ansible_collections.dbtls.rds_mysql.tests.unit.plugins.module_utils.scripted_server import (
+
+from .scripted_server import (
     Conversation,
     greeting,
     packet,
@@ -47,11 +47,9 @@ def test_the_prefix_of_mariadb() -> None:
 
 def test_a_refusal_shows_code_and_text() -> None:
     error = b"\xff" + (1129).to_bytes(2, "little") + b"Host '10.0.0.1' is blocked"
-    with (
-        scripted(lambda conversation: conversation.send(error)) as server,
-        pytest.raises(handshake.ServerRefused, match=r"db:3306 refuses the connection: \(1129\) Host '10\.0\.0\.1'"),
-    ):
-        look(server.port)
+    with scripted(lambda conversation: conversation.send(error)) as server:
+        with pytest.raises(handshake.ServerRefused, match=r"db:3306 refuses .*: \(1129\) Host '10\.0\.0\.1'"):
+            look(server.port)
 
 
 @pytest.mark.parametrize("length", range(len(greeting(tls=True)) - 24))

@@ -11,7 +11,8 @@ import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import trust_store
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates import CertificateError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.tests.servers import Mirror, Pki
+
+from tests.servers import Mirror, Pki
 
 
 @pytest.fixture(scope="module", name="pki")
