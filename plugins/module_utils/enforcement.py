@@ -537,8 +537,8 @@ def _put_back(
 def _undo(session: Session, rollback: t.Sequence[Statement], has_to_flush: bool) -> None:
     """Run what puts back, all of it.
 
-    What the server has refused on the way there, such as a change of an account that this login may not touch, it refuses
-    on the way back as well; so a refusal stops nothing here, and reading back decides.
+    What the server has refused on the way there, such as a change of an account that this login may not touch, it
+    refuses on the way back as well; so a refusal stops nothing here, and reading back decides.
     """
     for statement in rollback:
         try:

@@ -15,7 +15,8 @@ import pytest
 
 from tests.servers import MATRIX, Pki, ServerUnavailable, TlsFiles, provide
 
-from .helpers import Database, Modules
+from .helpers import Database, Modules, module_environment
+from .launcher import Launcher
 
 Provider = Callable[..., Database]
 
@@ -125,9 +126,17 @@ def maria_db(servers: Servers) -> Database:
     return servers.get("mariadb-11.8")
 
 
+@pytest.fixture(scope="session")
+def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
+    """Starts modules."""
+    made = Launcher(module_environment(tmp_path_factory.mktemp("launcher")))
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def modules(tmp_path: Path) -> Modules:
+def modules(tmp_path: Path, launcher: Launcher) -> Modules:
     """Runs modules with an empty home directory."""
     home = tmp_path / "home"
     home.mkdir()
-    return Modules(home)
+    return Modules(home, launcher)

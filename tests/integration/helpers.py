@@ -12,10 +12,11 @@ import re
 import ssl
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from pymysql.connections import Connection
 
 from tests.servers import Pki, Server, TlsFiles
 
-COLLECTION = "ansible_collections.dbtls.rds_mysql"
+from .launcher import COLLECTION, Launcher
+
 LEGACY = "mysql-5.6"
 MODERN_MYSQL = "mysql-9.7"
 _SECONDS = 120
@@ -45,7 +47,9 @@ WRITING_COUNTERS = (
     "Com_revoke",
     "Com_update",
 )
-_WRITING = re.compile(r"\s*(ALTER|UPDATE|GRANT|REVOKE|FLUSH|INSERT|REPLACE|DELETE|CREATE|DROP|SET GLOBAL)\b", re.I)
+_WRITING = re.compile(
+    r"\s*(ALTER|UPDATE|GRANT|REVOKE|FLUSH|INSERT|REPLACE|DELETE|CREATE|DROP|SET GLOBAL)\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,6 @@ class Result:
 
     values: dict[str, Any]
     output: str
-    status: int
 
     @property
     def failed(self) -> bool:
@@ -86,43 +89,29 @@ class Modules:
     """Runs modules through their JSON interface, each in a process of its own, as Ansible does."""
 
     home: Path
-    python: str = sys.executable
-    path: str = field(default_factory=lambda: os.environ["PYTHONPATH"])
+    launcher: Launcher
 
-    def run(
-        self,
-        name: str,
-        *,
-        check: bool = False,
-        environment: Mapping[str, str] | None = None,
-        interpreter: Sequence[str] = (),
-        **options: Any,
-    ) -> Result:
+    def run(self, name: str, *, check: bool = False, **options: Any) -> Result:
         """Run a module to its end; never lets a password or a traceback through."""
-        arguments = dict(options, _ansible_check_mode=check, _ansible_diff=True, _ansible_remote_tmp=str(self.home))
+        arguments = module_arguments(self.home, options, check=check)
+        status, out, err = self.launcher.run(
+            name, arguments, directory=self.home, environment=module_environment(self.home)
+        )
+        return judge(status, out, err, options)
+
+    def run_alone(self, name: str, *, environment: Mapping[str, str] | None = None, **options: Any) -> Result:
+        """The same with nothing imported beforehand, and more environment variables."""
         done = subprocess.run(
-            [*(interpreter or (self.python,)), "-m", f"{COLLECTION}.plugins.modules.{name}"],
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
+            [sys.executable, "-m", f"{COLLECTION}.plugins.modules.{name}"],
+            input=module_arguments(self.home, options),
             capture_output=True,
             text=True,
             timeout=_SECONDS,
             check=False,
             cwd=self.home,
-            env={
-                "HOME": str(self.home),
-                "LC_ALL": "C.UTF-8",
-                "PATH": os.environ.get("PATH", os.defpath),
-                "PYTHONPATH": self.path,
-                **(environment or {}),
-            },
+            env={**module_environment(self.home), **(environment or {})},
         )
-        output = done.stdout + done.stderr
-        assert "Traceback" not in output, output
-        password = options.get("login_password")
-        assert not password or password not in output
-        values = json.loads(done.stdout)
-        assert bool(values.get("failed")) == (done.returncode != 0), output
-        return Result(values, output, done.returncode)
+        return judge(done.returncode, done.stdout, done.stderr, options)
 
     def status(self, **options: Any) -> Result:
         """Run mysql_ssl_status."""
@@ -135,6 +124,33 @@ class Modules:
     def bundle(self, **options: Any) -> Result:
         """Run rds_ca_bundle."""
         return self.run("rds_ca_bundle", **options)
+
+
+def module_arguments(home: Path, options: Mapping[str, Any], *, check: bool = False) -> str:
+    """What Ansible gives to a module on its standard input."""
+    arguments = dict(options, _ansible_check_mode=check, _ansible_diff=True, _ansible_remote_tmp=str(home))
+    return json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
+
+
+def module_environment(home: Path) -> dict[str, str]:
+    """Environment variables of a module run, with this home directory."""
+    return {
+        "HOME": str(home),
+        "LC_ALL": "C.UTF-8",
+        "PATH": os.environ.get("PATH", os.defpath),
+        "PYTHONPATH": os.environ["PYTHONPATH"],
+    }
+
+
+def judge(status: int, out: str, err: str, options: Mapping[str, Any]) -> Result:
+    """What holds for every module run, and its result."""
+    output = out + err
+    assert "Traceback" not in output, output
+    password = options.get("login_password")
+    assert not password or password not in output
+    values = json.loads(out)
+    assert bool(values.get("failed")) == (status != 0), output
+    return Result(values, output)
 
 
 @dataclass(frozen=True)
@@ -253,6 +269,17 @@ class Database:
     def adopt(self, user: str, host: str) -> None:
         """Drop this account, which something else has made, after the test."""
         self._made.append((user, host))
+
+    def forget(self, user: str, host: str) -> None:
+        """This account is no more."""
+        self._made.remove((user, host))
+
+    def wait_for_sessions_to_end(self, user: str) -> None:
+        """Until the server has noticed that the clients have gone."""
+        deadline = time.monotonic() + 10
+        while self.query("SELECT 1 FROM information_schema.processlist WHERE USER = %s", user):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
     # What the server says
 
@@ -375,7 +402,8 @@ class Database:
                 assert bool(row[1]) == (tls is not None), row
                 return True
         except pymysql.err.OperationalError as e:
-            assert e.args[0] in _REFUSED, e
+            if e.args[0] not in _REFUSED:
+                raise
             return False
 
     # Options of the modules

@@ -1,0 +1,374 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""rds_ca_bundle against a mirror of the trust store over HTTPS."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pwd
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers import Mirror, Pki
+
+from .helpers import Modules, Result
+
+REGION = "eu-central-1"
+BUNDLE = f"/{REGION}/{REGION}-bundle.pem"
+
+
+@pytest.fixture(scope="session")
+def trust_store(pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
+    """The mirror, for the whole run."""
+    with Mirror(pki.write_trust_store(tmp_path_factory.mktemp("store")), certificate=pki.server()) as running:
+        yield running
+
+
+@pytest.fixture
+def mirror(trust_store: Mirror) -> Iterator[Mirror]:
+    """The mirror, which nobody has asked anything yet."""
+    trust_store.reset()
+    yield trust_store
+    trust_store.reset()
+
+
+@pytest.fixture
+def dest(tmp_path: Path) -> Path:
+    """Where to write."""
+    directory = tmp_path / "out"
+    directory.mkdir()
+    return directory / "bundle.pem"
+
+
+@pytest.fixture
+def fetch(modules: Modules, mirror: Mirror, pki: Pki, dest: Path) -> Callable[..., Result]:
+    """Runs the module for the region, on the mirror."""
+
+    def run(**options: Any) -> Result:
+        defaults: dict[str, Any] = {
+            "dest": str(dest),
+            "region": REGION,
+            "base_url": mirror.url,
+            "ca_path": str(pki.bundle),
+        }
+        defaults.update(options)
+        return modules.bundle(**{name: value for name, value in defaults.items() if value is not None})
+
+    return run
+
+
+Fetch = Callable[..., Result]
+
+
+def sha256(path: Path) -> str:
+    """In hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_write_and_write_again(fetch: Fetch, mirror: Mirror, pki: Pki, dest: Path) -> None:
+    result = fetch().ok()
+    assert dest.read_bytes() == pki.bundle.read_bytes()
+    assert result["changed"] is True
+    assert result["dest"] == str(dest)
+    assert result["checksum"] == sha256(dest)
+    assert result["size"] == dest.stat().st_size
+    assert result["sources"] == [{"url": mirror.url + BUNDLE, "status": "fetched", "bytes": dest.stat().st_size}]
+    assert [(r.path, r.status) for r in mirror.requests] == [(BUNDLE, 200)]
+    names = [certificate["common_name"] for certificate in result["certificates"]]
+    assert names == [pki.intermediate_name, pki.root_name]
+    assert [certificate["self_signed"] for certificate in result["certificates"]] == [False, True]
+    assert result["earliest_expiry"] == min(c["not_after"] for c in result["certificates"])
+    assert "backup_file" not in result.values
+    assert "warnings" not in result.values
+
+    before = dest.stat()
+    again = fetch().ok()
+    assert again["changed"] is False
+    assert (dest.stat().st_mtime_ns, dest.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
+    assert again["checksum"] == result["checksum"]
+    assert sorted(path.name for path in dest.parent.iterdir()) == [dest.name]
+
+
+def test_check_mode_and_diff(fetch: Fetch, pki: Pki, dest: Path) -> None:
+    promised = fetch(check=True).ok()
+    assert promised["changed"] is True
+    assert list(dest.parent.iterdir()) == []
+    assert promised["diff"]["before"] == ""
+    assert [pki.intermediate_name in line or pki.root_name in line for line in promised["diff"]["after"].splitlines()]
+    assert "BEGIN" not in str(promised["diff"])
+    done = fetch().ok()
+    assert done["diff"] == promised["diff"]
+    assert done["checksum"] == promised["checksum"]
+
+    dest.write_bytes(pki.root.read_bytes())
+    promised = fetch(check=True, backup=True, mode="0600").ok()
+    assert promised["changed"] is True
+    assert pki.root_name in promised["diff"]["before"]
+    assert pki.intermediate_name not in promised["diff"]["before"]
+    assert pki.intermediate_name in promised["diff"]["after"]
+    assert dest.read_bytes() == pki.root.read_bytes()
+    assert [path.name for path in dest.parent.iterdir()] == [dest.name]
+
+    dest.write_text("something else\n")
+    assert fetch().ok()["diff"]["before"] == "(not a CA bundle)\n"
+    assert fetch(check=True).ok()["changed"] is False
+
+
+def test_mode_and_owner(fetch: Fetch, dest: Path) -> None:
+    old = os.umask(0o022)
+    try:
+        fetch().ok()
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(dest.stat().st_mode) == 0o644
+    changed = fetch(mode="0600").ok()
+    assert changed["changed"] is True
+    assert stat.S_IMODE(dest.stat().st_mode) == 0o600
+    assert fetch(mode="0600").ok()["changed"] is False
+    assert fetch(mode="0640", check=True).ok()["changed"] is True
+    assert stat.S_IMODE(dest.stat().st_mode) == 0o600
+    me = pwd.getpwuid(os.getuid()).pw_name
+    assert fetch(owner=me).ok()["changed"] is False
+    if os.getuid() == 0:
+        other = next(entry for entry in pwd.getpwall() if entry.pw_uid not in (0, os.getuid()))
+        assert fetch(owner=other.pw_name).ok()["changed"] is True
+        assert dest.stat().st_uid == other.pw_uid
+    absent = fetch(owner="nobody-of-this-name")
+    assert absent.failed
+
+
+def test_backup(fetch: Fetch, pki: Pki, dest: Path) -> None:
+    assert "backup_file" not in fetch(backup=True).ok().values
+    assert "backup_file" not in fetch(backup=True).ok().values
+    dest.write_bytes(pki.root.read_bytes())
+    result = fetch(backup=True).ok()
+    assert Path(result["backup_file"]).read_bytes() == pki.root.read_bytes()
+    assert dest.read_bytes() == pki.bundle.read_bytes()
+
+
+def test_symbolic_link(fetch: Fetch, pki: Pki, dest: Path) -> None:
+    target = dest.parent / "target.pem"
+    dest.symlink_to(target.name)
+    assert fetch().ok()["changed"] is True
+    assert dest.is_symlink()
+    assert target.read_bytes() == pki.bundle.read_bytes()
+    target.write_text("old\n")
+    fetch().ok()
+    assert dest.is_symlink()
+    assert target.read_bytes() == pki.bundle.read_bytes()
+    assert fetch().ok()["changed"] is False
+
+
+def test_old_sets(fetch: Fetch, mirror: Mirror, pki: Pki, dest: Path) -> None:
+    result = fetch(ca_set="rds-ca-2019").ok()
+    assert dest.read_bytes() == pki.intermediate.read_bytes() + pki.root.read_bytes()
+    paths = [f"/rds-ca-2019-{REGION}.pem", "/rds-ca-2019-root.pem"]
+    assert [request.path for request in mirror.requests] == paths
+    assert [source["url"] for source in result["sources"]] == [mirror.url + path for path in paths]
+    for name, path in (("intermediate", pki.intermediate), ("root", pki.root)):
+        where = f"/rds-ca-2015-{REGION if name == 'intermediate' else 'root'}.pem"
+        mirror.respond(where, body=path.read_bytes())
+    assert fetch(ca_set="rds-ca-2015").ok()["changed"] is False
+    needs_region = fetch(ca_set="rds-ca-2019", region="global")
+    assert needs_region.failed
+    assert "region" in needs_region.msg
+
+
+def test_global_bundle(fetch: Fetch, mirror: Mirror, pki: Pki, dest: Path) -> None:
+    mirror.respond("/global/global-bundle.pem", body=pki.bundle.read_bytes())
+    fetch(region=None, base_url=mirror.url + "/").ok()
+    assert dest.read_bytes() == pki.bundle.read_bytes()
+    assert [request.path for request in mirror.requests] == ["/global/global-bundle.pem"]
+
+
+def test_urls(fetch: Fetch, mirror: Mirror, pki: Pki, dest: Path, tmp_path: Path) -> None:
+    local = tmp_path / "a root.pem"
+    local.write_bytes(b"Some words\r\n" + pki.root.read_bytes().replace(b"\n", b"\r\n"))
+    urls = [local.as_uri(), f"{mirror.url}{BUNDLE}", f"{mirror.url}/rds-ca-2019-root.pem"]
+    result = fetch(urls=urls, base_url=None, region=None).ok()
+    # Once each, in the order of their first appearance, with nothing but PEM.
+    assert dest.read_bytes() == pki.root.read_bytes() + pki.intermediate.read_bytes()
+    assert [source["url"] for source in result["sources"]] == urls
+    both = fetch(urls=urls)
+    assert both.failed
+    assert "base_url" in both.msg
+
+
+def test_checksum(fetch: Fetch, pki: Pki, dest: Path) -> None:
+    right = sha256(pki.bundle)
+    fetch(checksum=f"sha256:{right.upper()}").ok()
+    dest.write_text("old\n")
+    wrong = fetch(checksum=f"sha256:{'0' * 64}")
+    assert wrong.failed
+    assert "checksum" in wrong.msg
+    assert right in wrong.msg
+    assert BUNDLE in wrong.msg
+    for text in (right, f"md5:{right}", "sha256:123", f"sha256:{'g' * 64}"):
+        malformed = fetch(checksum=text)
+        assert malformed.failed
+        assert "checksum" in malformed.msg
+    assert dest.read_text() == "old\n"
+
+
+def test_expired(fetch: Fetch, mirror: Mirror, pki: Pki, dest: Path) -> None:
+    expired = "Amazon RDS Test Root 2015 CA"
+    mirror.respond(BUNDLE, body=pki.expired_bundle.read_bytes())
+    kept = fetch().ok()
+    assert dest.read_bytes() == pki.expired_bundle.read_bytes()
+    assert expired in kept.warnings
+    assert [c["expired"] for c in kept["certificates"]] == [False, False, True]
+    failed = fetch(expired="fail")
+    assert failed.failed
+    assert expired in failed.msg
+    assert BUNDLE in failed.msg
+    assert dest.read_bytes() == pki.expired_bundle.read_bytes()
+    dropped = fetch(expired="drop").ok()
+    assert dropped["changed"] is True
+    assert dest.read_bytes() == pki.bundle.read_bytes()
+    assert expired in dropped.warnings
+    assert [c["common_name"] for c in dropped["certificates"]] == [pki.intermediate_name, pki.root_name]
+
+
+def test_expiry_warn_days(fetch: Fetch, pki: Pki) -> None:
+    assert fetch(expiry_warn_days=3000).ok().warnings == ""
+    warned = fetch(expiry_warn_days=4000).ok()
+    assert pki.root_name in warned.warnings
+    assert pki.intermediate_name in warned.warnings
+    assert warned["changed"] is False
+
+
+def test_certificate_of_the_mirror(fetch: Fetch, mirror: Mirror, dest: Path, stranger: Pki) -> None:
+    for ca_path in (None, str(stranger.bundle)):
+        refused = fetch(ca_path=ca_path)
+        assert refused.failed
+        assert mirror.url in refused.msg
+        assert mirror.requests == []
+    assert not dest.exists()
+    fetch(ca_path=None, validate_certs=False).ok()
+    assert dest.exists()
+
+
+def test_plain_http(fetch: Fetch, pki: Pki, dest: Path, trust_store: Mirror) -> None:
+    with Mirror(trust_store.directory) as http:
+        fetch(base_url=http.url, ca_path=None).ok()
+        assert dest.read_bytes() == pki.bundle.read_bytes()
+        # But https is never given up for it.
+        trust_store.respond(BUNDLE, status=302, headers={"Location": http.url + BUNDLE})
+        dest.write_text("old\n")
+        redirected = fetch()
+        assert redirected.failed
+        assert http.url in redirected.msg
+    assert dest.read_text() == "old\n"
+
+
+def test_redirect(fetch: Fetch, mirror: Mirror, pki: Pki, dest: Path) -> None:
+    mirror.respond(BUNDLE, status=302, headers={"Location": "/elsewhere.pem"})
+    mirror.respond("/elsewhere.pem", body=pki.bundle.read_bytes())
+    fetch().ok()
+    assert dest.read_bytes() == pki.bundle.read_bytes()
+
+
+BAD_ANSWERS: dict[str, tuple[Callable[[Pki], dict[str, Any]], str]] = {
+    "not-found": (lambda _pki: {"status": 404}, "404"),
+    "server-error": (lambda _pki: {"status": 503}, "503"),
+    "html": (lambda _pki: {"body": b"<!DOCTYPE html><html><body>Sign in</body></html>"}, "HTML"),
+    "xml": (lambda _pki: {"body": b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>'}, "XML"),
+    "empty": (lambda _pki: {"body": b""}, "empty"),
+    "blank": (lambda _pki: {"body": b" \n\n"}, "empty"),
+    "truncated-pem": (lambda pki: {"body": pki.bundle.read_bytes()[:-40]}, "truncated"),
+    "truncated-download": (
+        lambda pki: {"body": pki.root.read_bytes(), "headers": {"Content-Length": "9999"}},
+        "cannot be read",
+    ),
+    "garbled": (lambda pki: {"body": pki.bundle.read_bytes().replace(b"MII", b"!!!")}, "base64"),
+    "private-key": (
+        lambda pki: {"body": pki.bundle.read_bytes() + pki.root.with_suffix(".key").read_bytes()},
+        "private key",
+    ),
+    "leaf": (lambda pki: {"body": pki.bundle.read_bytes() + pki.leaf.read_bytes()}, "not a CA certificate"),
+    "no-issuer": (lambda pki: {"body": pki.intermediate.read_bytes()}, "issuer"),
+    "forged": (lambda pki: {"body": pki.forged_bundle.read_bytes()}, "signature"),
+    "huge": (lambda _pki: {"body": b"x" * (2 * 1024 * 1024 + 1)}, "larger"),
+    "slow": (lambda _pki: {"delay": 2.0}, "1 second"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_ANSWERS)
+def test_bad_answers(fetch: Fetch, mirror: Mirror, pki: Pki, dest: Path, kind: str) -> None:
+    """The message names the source and the reason; the file stays, and so does the directory around it."""
+    make, reason = BAD_ANSWERS[kind]
+    mirror.respond(BUNDLE, **make(pki))
+    for old in (None, b"old\n"):
+        if old:
+            dest.write_bytes(old)
+        result = fetch(backup=True, timeout=1)
+        assert result.failed
+        assert mirror.url + BUNDLE in result.msg
+        assert reason in result.msg
+        assert "PRIVATE KEY" not in result.output
+        assert [path.read_bytes() for path in dest.parent.iterdir()] == ([old] if old else [])
+
+
+def test_second_source_is_bad(fetch: Fetch, mirror: Mirror, dest: Path) -> None:
+    dest.write_text("old\n")
+    mirror.respond("/rds-ca-2019-root.pem", status=404)
+    result = fetch(ca_set="rds-ca-2019")
+    assert result.failed
+    assert "/rds-ca-2019-root.pem" in result.msg
+    assert dest.read_text() == "old\n"
+
+
+def test_destinations_that_cannot_be(fetch: Fetch, mirror: Mirror, dest: Path) -> None:
+    """Said before anything is fetched."""
+    dest.write_text("old\n")
+    bad = [
+        str(dest.parent),
+        str(dest.parent / "missing" / "bundle.pem"),
+        str(dest / "bundle.pem"),
+        "/proc/self/bundle.pem",
+        "/proc/bundle.pem",
+    ]
+    for path in bad:
+        for check in (True, False):
+            result = fetch(dest=path, check=check)
+            assert result.failed, path
+            assert result.msg.startswith("dest: "), path
+            assert os.path.dirname(path) in result.msg
+            assert "Traceback" not in result.output
+    assert dest.read_text() == "old\n"
+    assert [path.name for path in dest.parent.iterdir()] == [dest.name]
+
+
+def test_options_that_cannot_be(fetch: Fetch, mirror: Mirror, dest: Path) -> None:
+    for options, named in (
+        ({"region": "../../etc"}, "region"),
+        ({"region": "EU-CENTRAL-1"}, "region"),
+        ({"timeout": 0}, "timeout"),
+        ({"ca_path": "/nowhere/ca.pem"}, "ca_path"),
+        ({"urls": ["ftp://example.com/x.pem"], "base_url": None}, "urls"),
+        ({"urls": [(dest.parent / "absent.pem").as_uri()], "base_url": None}, "absent.pem"),
+        ({"base_url": "https://127.0.0.1:1"}, "127.0.0.1:1"),
+    ):
+        result = fetch(**options)
+        assert result.failed
+        assert named in result.msg, result.msg
+    assert mirror.requests == []
+    assert not dest.exists()
+
+
+def test_credentials_in_urls_stay_out_of_results(fetch: Fetch, mirror: Mirror) -> None:
+    secret = "pw!in-the-url"
+    with_credentials = mirror.url.replace("https://", f"https://reader:{secret}@")
+    done = fetch(base_url=with_credentials).ok()
+    assert secret not in str({name: value for name, value in done.values.items() if name != "invocation"})
+    mirror.respond(BUNDLE, status=404)
+    failed = fetch(base_url=with_credentials)
+    assert failed.failed
+    assert secret not in failed.msg
