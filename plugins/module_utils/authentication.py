@@ -53,7 +53,7 @@ class Transport:
     def reveal_to_encrypted(self, connection: t.Any, plugin: str) -> None:
         """Stop without TLS, warn where TLS is not verified: the server gets at the password in full authentication."""
         if _is_tls(connection):
-            if not self.verifies:
+            if not self.verifies and self.unverified(plugin) not in self.warnings:
                 self.warnings.append(self.unverified(plugin))
         elif not connection.unix_socket:
             raise PasswordWithheld(
@@ -69,6 +69,21 @@ class Transport:
             f"The password went to {self.endpoint} over TLS, but to a server whose certificate was not verified, "
             f"because {plugin} asked for full authentication. Set ca_cert to the CA bundle of the server."
         )
+
+    def admit(self, connection: t.Any, packet: t.Any) -> None:
+        """Look at a packet that arrived while logging in, before PyMySQL acts on it.
+
+        PyMySQL before 1.2 answers a full authentication under the plugin of the greeting without asking any handler.
+
+        :raises PasswordWithheld: when the answer would give the password away.
+        """
+        plugin = connection._auth_plugin_name
+        if not connection.password or not packet.is_extra_auth_data():
+            return
+        if plugin == "sha256_password" or (
+            plugin == "caching_sha2_password" and packet.get_all_data().startswith(_FULL_AUTHENTICATION)
+        ):
+            self.reveal_to_encrypted(connection, plugin)
 
 
 def _is_tls(connection: t.Any) -> bool:

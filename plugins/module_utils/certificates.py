@@ -31,6 +31,9 @@ _PEM_BLOCK = re.compile(
 _PEM_BEGIN = re.compile(rb"-----BEGIN (?P<label>[A-Z0-9 ]+)-----")
 _CERTIFICATE_LABELS = (b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE")
 _WEAK_NAME_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
+# What OpenSSL takes for a wildcard, and what it lets one stand for: letters, digits and hyphens, but no underscores.
+_WILDCARD_NAME = re.compile(r"\*(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?){2,}\Z")
+_WILDCARD_STANDS_FOR = re.compile(r"[a-z0-9-]+\Z")
 
 
 class CertificateError(RdsMysqlError):
@@ -121,7 +124,27 @@ def parse_certificate(der: bytes, source: str) -> Certificate:
     :raises CertificateError: when it is not a certificate.
     """
     loaded = _load(der, source)
-    return _describe(loaded, der)
+    try:
+        return _describe(loaded, der)
+    except _unparseable() as e:  # cryptography looks at some fields only when they are asked for
+        raise CertificateError(f"{source} holds a certificate that cannot be parsed: {e}") from e
+
+
+def _unparseable() -> tuple[type[Exception], ...]:
+    """What cryptography raises, depending on its version, for bytes that are not a well-formed certificate."""
+    from cryptography import x509 as module
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    return (
+        ArithmeticError,
+        LookupError,
+        TypeError,
+        UnsupportedAlgorithm,
+        ValueError,
+        module.DuplicateExtension,
+        module.InvalidVersion,
+        module.UnsupportedGeneralNameType,
+    )
 
 
 def _load(der: bytes, source: str) -> x509.Certificate:
@@ -132,7 +155,7 @@ def _load(der: bytes, source: str) -> x509.Certificate:
             # positive); the user can do nothing about it.
             warnings.simplefilter("ignore")
             loaded = x509_module.load_der_x509_certificate(der)
-    except (ValueError, TypeError) as e:
+    except _unparseable() as e:
         raise CertificateError(f"{source} holds a certificate that cannot be parsed: {e}") from e
     return t.cast("x509.Certificate", loaded)
 
@@ -317,7 +340,8 @@ def matches_host(certificate: Certificate, host: str) -> bool:
     """Whether the certificate names the host, by OpenSSL's rules (RFC 6125).
 
     DNS names compare without case, a wildcard stands for exactly one whole left-most label, an address matches only an
-    address entry, and the common name counts only where there is no DNS entry at all.
+    address entry, and the common name counts only where there is no DNS entry at all. A dot at the end is part of the
+    name, as OpenSSL has it.
     """
     try:
         address = ipaddress.ip_address(host)
@@ -327,34 +351,36 @@ def matches_host(certificate: Certificate, host: str) -> bool:
         entries = [entry[len("IP:") :] for entry in certificate.san if entry.startswith("IP:")]
         return any(ipaddress.ip_address(entry) == address for entry in entries)
     names = [entry[len("DNS:") :] for entry in certificate.san if entry.startswith("DNS:")]
+    try:
+        host = host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return False
     return any(_dns_name_matches(name, host) for name in names or [certificate.common_name])
 
 
 def _dns_name_matches(pattern: str, host: str) -> bool:
     if _WEAK_NAME_CHARACTERS.search(pattern):
         return False
-    pattern, host = pattern.rstrip(".").lower(), host.rstrip(".").lower()
+    pattern, host = pattern.lower(), host.lower()
     if "*" not in pattern:
         return pattern == host
-    pattern_labels, host_labels = pattern.split("."), host.split(".")
+    label, _dot, parent = host.partition(".")
     return (
-        pattern_labels[0] == "*"
-        and "*" not in "".join(pattern_labels[1:])
-        and len(pattern_labels) == len(host_labels) >= 3
-        and bool(host_labels[0])
-        and pattern_labels[1:] == host_labels[1:]
+        _WILDCARD_NAME.match(pattern) is not None
+        and _WILDCARD_STANDS_FOR.match(label) is not None
+        and pattern[len("*.") :] == parent
     )
 
 
-_RDS_AUTHORITY_GENERATIONS = (
-    ("rds root 2015", "rds-ca-2015"),
-    ("rds root 2019", "rds-ca-2019"),
-    ("rsa2048", "rds-ca-rsa2048-g1"),
-    ("rsa4096", "rds-ca-rsa4096-g1"),
-    ("ecc384", "rds-ca-ecc384-g1"),
+_RDS_AUTHORITY_WITH_KEY = re.compile(r"\bca (?P<key>rsa2048|rsa4096|ecc384) (?P<generation>g[0-9]+)\b")
+_RDS_AUTHORITY_2019 = re.compile(r"\b2019 ca\b")
+# The region is missing from the root's name, except in regions that have a root of their own.
+_RDS_AUTHORITY_WITHOUT_YEAR = re.compile(
+    r"\bamazon rds (?:(?P<govcloud>govcloud )|(?P<region>[a-z]{2}(?:-[a-z]+)+-[0-9]+) )?(?:root )?ca\b"
 )
-_RDS_INTERMEDIATE_2019 = re.compile(r"amazon rds (?P<region>[a-z]{2}(?:-[a-z]+)+-\d) (?:2019 )?ca\b")
-_RETIRED_RDS_AUTHORITIES = ("rds-ca-2015", "rds-ca-2019")
+# Opened after rds-ca-2015; the names of their rds-ca-2019 certificates leave the year out.
+_REGIONS_WITHOUT_2015 = ("af-south-1", "eu-south-1", "me-south-1")
+_RETIRED_RDS_AUTHORITIES = ("rds-ca-2015", "rds-ca-2017", "rds-ca-2019")
 
 
 def rds_authority(certificate: Certificate) -> str | None:
@@ -363,17 +389,24 @@ def rds_authority(certificate: Certificate) -> str | None:
     The names are those of the issuers in the bundles that AWS publishes ("Using SSL/TLS to encrypt a connection to a
     DB instance", Amazon RDS User Guide): ``Amazon RDS eu-central-1 Root CA RSA2048 G1`` signs servers for
     rds-ca-rsa2048-g1 through ``Amazon RDS eu-central-1 Subordinate CA RSA2048 G1.A.1`` or the like; the 2015 and 2019
-    intermediates are ``Amazon RDS eu-central-1 CA`` and ``Amazon RDS eu-central-1 2019 CA``.
+    intermediates are ``Amazon RDS eu-central-1 CA`` and ``Amazon RDS eu-central-1 2019 CA``. AWS GovCloud (US) had
+    rds-ca-2017 in their place.
     """
     issuer = certificate.issuer.lower()
     if "amazon rds" not in issuer:
         return None
-    for fragment, authority in _RDS_AUTHORITY_GENERATIONS:
-        if fragment in issuer:
-            return authority
-    if _RDS_INTERMEDIATE_2019.search(issuer):
-        return "rds-ca-2019" if "2019" in issuer else "rds-ca-2015"
-    return None
+    with_key = _RDS_AUTHORITY_WITH_KEY.search(issuer)
+    if with_key:
+        return "rds-ca-{}-{}".format(with_key.group("key"), with_key.group("generation"))
+    if _RDS_AUTHORITY_2019.search(issuer):
+        return "rds-ca-2019"
+    without_year = _RDS_AUTHORITY_WITHOUT_YEAR.search(issuer)
+    if without_year is None:
+        return None
+    region = without_year.group("region") or ""
+    if without_year.group("govcloud") or region.startswith("us-gov-"):
+        return "rds-ca-2017"
+    return "rds-ca-2019" if region in _REGIONS_WITHOUT_2015 else "rds-ca-2015"
 
 
 def is_retired_authority(authority: str | None) -> bool:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import struct
+import time
 import typing as t
 import warnings
 from dataclasses import dataclass, field, replace
@@ -29,7 +31,10 @@ _OLD_TLS_VERSIONS = ("TLSv1", "TLSv1.1")
 
 # "Server Error Message Reference" and "Client Error Message Reference", MySQL Reference Manual.
 ER_ACCESS_DENIED_ERROR = 1045
+ER_ACCESS_DENIED_NO_PASSWORD_ERROR = 1698
+ER_ACCOUNT_HAS_BEEN_LOCKED = 3118
 ER_SECURE_TRANSPORT_REQUIRED = 3159
+ER_ACCOUNT_HAS_BEEN_LOCKED_MARIADB = 4151
 CR_CONN_HOST_ERROR = 2003
 CR_SERVER_LOST = 2013
 CR_SSL_CONNECTION_ERROR = 2026
@@ -39,6 +44,28 @@ _CERTIFICATE_NOT_YET_VALID = 9
 _CERTIFICATE_HAS_EXPIRED = 10
 _HOSTNAME_MISMATCH = 62
 _IP_ADDRESS_MISMATCH = 64
+
+# Answers to this login. Other errors, such as "Too many connections" or a lost connection, say nothing about it.
+_REFUSALS = (
+    ER_ACCESS_DENIED_ERROR,
+    ER_ACCESS_DENIED_NO_PASSWORD_ERROR,
+    ER_ACCOUNT_HAS_BEEN_LOCKED,
+    ER_SECURE_TRANSPORT_REQUIRED,
+    ER_ACCOUNT_HAS_BEEN_LOCKED_MARIADB,
+)
+
+# What PyMySQL's parser raises on bytes that are not the packet it expects, and what it raises for a request that it
+# does not serve, such as an authentication plugin whose library is missing.
+_PARSER_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 
 _SSL_CONTEXT_OPTION_LEGACY_SERVER_CONNECT = 0x4
 
@@ -100,7 +127,7 @@ class ConnectionOptions:
         user, password = _credentials(params)
         ca_cert = _readable_file(params, "ca_cert")
         return cls(
-            host=str(params["login_host"]),
+            host=_host(params["login_host"]),
             port=_port(params["login_port"]),
             unix_socket=_plain(params.get("login_unix_socket")),
             user=user,
@@ -142,6 +169,17 @@ class ConnectionOptions:
 def _plain(value: t.Any | None) -> str | None:
     # PyMySQL and the ssl module check exact types, and ansible-core 2.19+ hands out tagged subclasses of str and int.
     return None if value is None or value == "" else str(value)
+
+
+def _host(value: str) -> str:
+    host = str(value)
+    try:
+        name = host.encode("idna")  # as the socket and ssl modules do
+    except UnicodeError as e:
+        raise OptionError(f"login_host: {host!r} is not a host name.") from e
+    if b"\0" in name:
+        raise OptionError(f"login_host: {host!r} is not a host name.")
+    return host
 
 
 def _port(value: int) -> int:
@@ -298,8 +336,7 @@ class Session:
                 return list(cursor.fetchall())
         except pymysql.MySQLError as e:
             raise self._query_failed(statement, e) from e
-        except (OSError, ValueError, IndexError, AssertionError, AttributeError) as e:
-            # What PyMySQL raises on a connection that is closed, or on bytes that are not a packet.
+        except (OSError, *_PARSER_ERRORS) as e:
             raise QueryFailed(statement, 0, f"{type(e).__name__}: {e}", connection_lost=True) from e
 
     def mogrify(self, statement: str, arguments: t.Sequence[t.Any] = ()) -> str:
@@ -354,12 +391,15 @@ def open_session(options: ConnectionOptions) -> Session:
         defer_connect=True,
     )
     connection.dbtls_tls_optional = options.ssl_mode == "preferred"
+    connection.dbtls_transport = transport
+    connection.dbtls_deadline = time.monotonic() + options.timeout
     try:
         connection.connect()
+        connection.dbtls_deadline = None
+        connection._sock.settimeout(options.timeout)
     except pymysql.MySQLError as e:
         raise _connection_failed(options, connection, e) from e
-    except (ValueError, IndexError, UnicodeDecodeError, AssertionError, KeyError) as e:
-        # PyMySQL's parser on bytes that are not a greeting.
+    except _PARSER_ERRORS as e:
         connection._force_close()
         raise ConnectionFailed(
             f"{options.endpoint} does not answer as a MySQL server does ({type(e).__name__})."
@@ -376,9 +416,15 @@ def _connection_class() -> t.Any:
     from pymysql.err import OperationalError
 
     class _Connection(Connection):
-        """PyMySQL before 1.2 goes on in plain text when TLS is wanted and not on offer. This one never does."""
+        """A connection that keeps what this module promises of a login, with every version of PyMySQL.
+
+        PyMySQL before 1.2 goes on in plain text when TLS is wanted and not on offer, and answers requests for full
+        authentication without asking; no version bounds the time of a login as a whole.
+        """
 
         dbtls_tls_optional = False
+        dbtls_transport: authentication.Transport | None = None
+        dbtls_deadline: float | None = None
         server_capabilities: int
         client_flag: int
 
@@ -390,6 +436,32 @@ def _connection_class() -> t.Any:
                 # Left in, it announces an SSLRequest that does not come, which MySQL answers with "Bad handshake".
                 self.client_flag &= ~handshake.CLIENT_SSL
             super()._request_authentication()  # type: ignore[misc]  # not in the stubs
+            self.dbtls_transport = None
+
+        def _read_packet(self, *arguments: t.Any, **keywords: t.Any) -> t.Any:
+            packet = super()._read_packet(*arguments, **keywords)  # type: ignore[misc]
+            if self.dbtls_transport is not None:
+                self.dbtls_transport.admit(self, packet)
+            return packet
+
+        def _read_bytes(self, num_bytes: int) -> t.Any:
+            if self.dbtls_deadline is None:
+                return super()._read_bytes(num_bytes)  # type: ignore[misc]
+            received = b""
+            try:
+                while len(received) < num_bytes:
+                    self._sock.settimeout(handshake.remaining(self.dbtls_deadline))
+                    chunk = self._rfile.read1(num_bytes - len(received))
+                    if not chunk:
+                        break
+                    received += chunk
+            except OSError as e:
+                self._force_close()
+                raise OperationalError(CR_SERVER_LOST, f"Lost connection to MySQL server ({e})") from e
+            if len(received) < num_bytes:
+                self._force_close()
+                raise OperationalError(CR_SERVER_LOST, "Lost connection to MySQL server")
+            return received
 
     return _Connection
 
@@ -414,7 +486,11 @@ def _connection_failed(options: ConnectionOptions, connection: t.Any, error: t.A
             f"{options.endpoint} offers no TLS, and ssl_mode is {options.ssl_mode}; no credentials were sent.",
             code,
         )
+    if code == CR_SERVER_LOST:
+        return ConnectionFailed(f"{options.endpoint} broke the connection off during the login.", code)
     message = f"{options.endpoint} refused the login of {options.user!r}: ({code}) {text}"
+    if code not in _REFUSALS:
+        return ConnectionFailed(message, code)
     if code == ER_ACCESS_DENIED_ERROR:
         message += ". The password or the user name is wrong, or the account requires {}.".format(
             "something that this connection lacks, such as a client certificate"

@@ -189,7 +189,7 @@ def _start_tls(
     server_hostname: str | None,
 ) -> Handshake:
     try:
-        connection.settimeout(_remaining(deadline))
+        connection.settimeout(remaining(deadline))
         with context.wrap_socket(connection, server_hostname=server_hostname) as tls:
             cipher = tls.cipher()
             return Handshake(
@@ -215,11 +215,12 @@ def _connect(address: tuple[str, int] | str, timeout: float) -> socket.socket:
     return connection
 
 
-def _remaining(deadline: float) -> float:
-    remaining = deadline - time.monotonic()
-    if remaining <= 0:
+def remaining(deadline: float) -> float:
+    """Seconds until ``deadline`` (of ``time.monotonic()``); raises ``socket.timeout`` when there are none left."""
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
         raise socket.timeout("timed out")
-    return remaining
+    return seconds
 
 
 def _read_packet(connection: socket.socket, deadline: float, endpoint: str) -> bytes:
@@ -233,7 +234,7 @@ def _read_packet(connection: socket.socket, deadline: float, endpoint: str) -> b
 def _read_exactly(connection: socket.socket, length: int, deadline: float, endpoint: str) -> bytes:
     received = b""
     while len(received) < length:
-        connection.settimeout(_remaining(deadline))
+        connection.settimeout(remaining(deadline))
         chunk = connection.recv(length - len(received))
         if not chunk:
             raise HandshakeError(f"{endpoint} closed the connection in the middle of its greeting.")

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import re
 import socket
 import typing as t
@@ -223,8 +224,16 @@ def _read(url: str, sources: Sources) -> bytes:
         raise SourceError(f"{shown} cannot be read: {e.reason}.") from e
     except socket.timeout as e:
         raise SourceError(f"{shown} did not answer within {sources.timeout} seconds.") from e
+    except http.client.IncompleteRead as e:
+        raise SourceError(f"{shown} broke off in the middle of its answer.") from e
+    except http.client.HTTPException as e:
+        raise SourceError(f"{shown} does not answer as a web server does ({type(e).__name__}).") from e
     except (OSError, ValueError) as e:
         raise SourceError(f"{shown} cannot be read: {e}.") from e
+    promised = response.headers.get("Content-Length")
+    if promised is not None and promised.isdigit() and len(body) < min(int(promised), MAX_SOURCE_BYTES):
+        # http.client says nothing of it when a read asks for more than comes.
+        raise SourceError(f"{shown} cannot be read: only {len(body)} of {promised} bytes came.")
     if len(body) > MAX_SOURCE_BYTES:
         raise SourceError(f"{shown} is larger than {MAX_SOURCE_BYTES} bytes, so not a CA bundle.")
     return t.cast("bytes", body)

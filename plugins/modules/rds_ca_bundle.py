@@ -244,7 +244,7 @@ def sources_from_params(params: t.Mapping[str, t.Any]) -> trust_store.Sources:
 
 def check_destination(dest: str) -> None:
     """Fail early, and in words, where the file cannot be written."""
-    directory = os.path.dirname(dest) or "."
+    directory = os.path.dirname(os.path.abspath(dest))
     if os.path.isdir(dest):
         raise OptionError(f"dest: {dest} is a directory; name the file to write.")
     if not os.path.isdir(directory):
@@ -285,7 +285,12 @@ def write(module: AnsibleModule, dest: str, content: bytes) -> None:
     module.add_cleanup_file(path)
     with os.fdopen(descriptor, "wb") as f:
         f.write(content)
-    module.atomic_move(path, dest, unsafe_writes=module.params["unsafe_writes"])
+    try:
+        module.atomic_move(path, dest, unsafe_writes=module.params["unsafe_writes"])
+    except OSError:
+        raise
+    except Exception as e:  # noqa: BLE001 (ansible-core from 2.19 on raises nothing narrower)
+        raise RdsMysqlError(f"dest: {dest} cannot be written: {e}") from e
 
 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
@@ -293,6 +298,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     params = module.params
     dest = os.path.realpath(params["dest"])
     sources = sources_from_params(params)
+    check_destination(params["dest"])
     check_destination(dest)
     old = read_old(dest)
     bundle = trust_store.compose(sources, params["expired"], params["checksum"])

@@ -10,6 +10,7 @@ own, but only the first pays for that. Talks in lines of JSON over standard inpu
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import runpy
@@ -22,7 +23,15 @@ from pathlib import Path
 from typing import Any
 
 COLLECTION = "ansible_collections.dbtls.rds_mysql"
-_MODULES = ("mysql_require_ssl", "mysql_ssl_status", "rds_ca_bundle")
+_IMPORTS = (
+    f"{COLLECTION}.plugins.module_utils.enforcement",
+    f"{COLLECTION}.plugins.module_utils.module_runner",
+    f"{COLLECTION}.plugins.module_utils.trust_store",
+    "cryptography.x509",
+    "http.client",
+    "pymysql.connections",
+    "urllib.request",
+)
 _SECONDS = 120
 
 
@@ -70,10 +79,8 @@ class Launcher:
 
 
 def _serve() -> None:
-    for name in _MODULES:
-        __import__(f"{COLLECTION}.plugins.modules.{name}")
-    for library in ("cryptography.x509", "pymysql.connections", "http.client", "urllib.request"):
-        __import__(library)
+    for name in _IMPORTS:
+        __import__(name)
     requests, replies = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
     for line in requests:
         child = os.fork()
@@ -103,12 +110,10 @@ def _run(request: dict[str, Any]) -> None:
     except BaseException:  # noqa: BLE001  as the interpreter itself does at the end of a program
         sys.excepthook(*sys.exc_info())
     finally:
+        # AnsibleModule removes its temporary directory then.
+        atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
-        # Not os._exit at once: AnsibleModule removes its temporary directory by atexit.
-        import atexit
-
-        atexit._run_exitfuncs()
         os._exit(status)
 
 

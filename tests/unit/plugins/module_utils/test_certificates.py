@@ -64,7 +64,8 @@ def test_days_left() -> None:
 @pytest.mark.parametrize(
     ("san", "host", "matches"),
     [
-        (["DNS:db.example"], "DB.example.", True),
+        (["DNS:db.example"], "DB.example", True),
+        (["DNS:db.example"], "db.example.", False),
         (["DNS:db.example"], "cn.example", False),
         ([], "cn.example", True),
         (["DNS:*.abc.rds.example"], "db.abc.rds.example", True),
