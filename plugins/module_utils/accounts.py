@@ -221,6 +221,10 @@ class Selection:
         return not self.patterns or any(pattern.matches(state.account) for pattern in self.patterns)
 
 
+_LIKE = {"%": ".*", "_": "."}
+_LIKE_PART = re.compile(r"\\?.", re.DOTALL)  # A backslash makes the next character an ordinary one.
+
+
 def host_admits(account_host: str, client_host: str) -> bool:
     """Whether an account's host part admits a client: ``%`` and ``_`` as in LIKE, or an address with a netmask.
 
@@ -232,8 +236,8 @@ def host_admits(account_host: str, client_host: str) -> bool:
             return ipaddress.ip_address(client_host) in ipaddress.ip_network(f"{address}/{mask}", strict=False)
         except ValueError:
             return False
-    translated = re.escape(account_host.lower()).replace("%", ".*").replace("_", ".")
-    return bool(re.match(translated.replace(r"\.*", ".*") + r"\Z", client_host.lower()))
+    translated = "".join(_LIKE.get(part) or re.escape(part[-1]) for part in _LIKE_PART.findall(account_host.lower()))
+    return bool(re.match(translated + r"\Z", client_host.lower(), re.DOTALL))
 
 
 def quote(text: str, dialect: Dialect) -> str:

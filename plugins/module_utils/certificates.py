@@ -67,8 +67,8 @@ class Certificate:
         return (self.not_after - now).days
 
     def expired(self, now: dt.datetime) -> bool:
-        """Whether the end of its validity has passed."""
-        return now > self.not_after
+        """Whether the end of its validity has come, which is when OpenSSL no longer takes it."""
+        return now >= self.not_after
 
     @property
     def pem(self) -> bytes:

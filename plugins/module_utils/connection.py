@@ -38,6 +38,7 @@ ER_ACCOUNT_HAS_BEEN_LOCKED_MARIADB = 4151
 CR_CONN_HOST_ERROR = 2003
 CR_SERVER_LOST = 2013
 CR_SSL_CONNECTION_ERROR = 2026
+CR_MALFORMED_PACKET = 2027
 
 # X509_V_ERR_* of OpenSSL's x509_vfy.h.
 _CERTIFICATE_NOT_YET_VALID = 9
@@ -61,6 +62,7 @@ _PARSER_ERRORS = (
     AssertionError,
     AttributeError,
     LookupError,
+    NameError,
     RuntimeError,
     TypeError,
     ValueError,
@@ -418,15 +420,20 @@ def _connection_class() -> t.Any:
     class _Connection(Connection):
         """A connection that keeps what this module promises of a login, with every version of PyMySQL.
 
-        PyMySQL before 1.2 goes on in plain text when TLS is wanted and not on offer, and answers requests for full
-        authentication without asking; no version bounds the time of a login as a whole.
+        PyMySQL before 1.2 goes on in plain text when TLS is wanted and not on offer, answers requests for full
+        authentication without asking, and takes any packet but an error for a successful login; no version bounds the
+        time of a login as a whole.
         """
 
         dbtls_tls_optional = False
         dbtls_transport: authentication.Transport | None = None
         dbtls_deadline: float | None = None
+        _dbtls_last_packet: t.Any = None
         server_capabilities: int
         client_flag: int
+        _sock: t.Any
+        _rfile: t.Any
+        _force_close: t.Callable[[], None]
 
         def _request_authentication(self) -> None:
             if self.ssl and not self.server_capabilities & handshake.CLIENT_SSL:
@@ -437,11 +444,14 @@ def _connection_class() -> t.Any:
                 self.client_flag &= ~handshake.CLIENT_SSL
             super()._request_authentication()  # type: ignore[misc]  # not in the stubs
             self.dbtls_transport = None
+            if not self._dbtls_last_packet.is_ok_packet():
+                raise OperationalError(CR_MALFORMED_PACKET, "unexpected packet during authentication")
 
         def _read_packet(self, *arguments: t.Any, **keywords: t.Any) -> t.Any:
-            packet = super()._read_packet(*arguments, **keywords)  # type: ignore[misc]
+            packet = super()._read_packet(*arguments, **keywords)  # type: ignore[no-untyped-call]
             if self.dbtls_transport is not None:
                 self.dbtls_transport.admit(self, packet)
+                self._dbtls_last_packet = packet
             return packet
 
         def _read_bytes(self, num_bytes: int) -> t.Any:

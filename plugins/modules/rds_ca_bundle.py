@@ -289,7 +289,7 @@ def write(module: AnsibleModule, dest: str, content: bytes) -> None:
         module.atomic_move(path, dest, unsafe_writes=module.params["unsafe_writes"])
     except OSError:
         raise
-    except Exception as e:  # noqa: BLE001 (ansible-core from 2.19 on raises nothing narrower)
+    except Exception as e:  # ansible-core from 2.19 on raises nothing narrower
         raise RdsMysqlError(f"dest: {dest} cannot be written: {e}") from e
 
 

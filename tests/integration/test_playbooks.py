@@ -130,13 +130,18 @@ def test_module_defaults_facts_and_registered_results(servers: Servers, ansible:
         [
             {"dbtls.rds_mysql.mysql_ssl_status": {}},
             {
+                "vars": {
+                    "app": app.user,
+                    "without": "{{ mysql_ssl.accounts | selectattr('ssl_type', 'eq', 'NONE') "
+                    "| map(attribute='user') }}",
+                },
                 "ansible.builtin.assert": {
                     "that": [
                         "mysql_ssl.session.verified",
                         f"mysql_ssl.endpoint.port == {db.server.port}",
-                        f"'{app.user}' in mysql_ssl.accounts | selectattr('ssl_type', 'eq', 'NONE') | map(attribute='user')",
+                        "without is contains(app)",
                     ]
-                }
+                },
             },
             {
                 "dbtls.rds_mysql.mysql_require_ssl": {"accounts": [f"{app.user}@*", "{{ login }}@*"]},

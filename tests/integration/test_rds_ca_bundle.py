@@ -277,7 +277,7 @@ BAD_ANSWERS: dict[str, tuple[Callable[[Pki], dict[str, Any]], str]] = {
     "truncated-pem": (lambda pki: {"body": pki.bundle.read_bytes()[:-40]}, "truncated"),
     "truncated-download": (
         lambda pki: {"body": pki.root.read_bytes(), "headers": {"Content-Length": "9999"}},
-        "cannot be read",
+        "of 9999 bytes",
     ),
     "garbled": (lambda pki: {"body": pki.bundle.read_bytes().replace(b"MII", b"!!!")}, "base64"),
     "private-key": (

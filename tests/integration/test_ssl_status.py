@@ -395,9 +395,10 @@ class Changing:
 
     def show_until_it_has_expired(self, directory: Path) -> None:
         """As in life: the certificate was good when the server took it."""
-        seconds = 4 if self.db.legacy else 2
+        seconds = 6
+        files = short_lived(self.db.pki, directory, seconds)
         ends = time.time() + seconds
-        self.show(short_lived(self.db.pki, directory, seconds))
+        self.show(files)
         time.sleep(max(0.0, ends + 1 - time.time()))
 
 

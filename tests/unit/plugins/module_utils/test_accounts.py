@@ -17,6 +17,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import (
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 DEFAULT = Dialect("mysql", "9.7.4", {})
 NO_ESCAPES = Dialect("mysql", "9.7.4", {"sql_mode": "ANSI_QUOTES,NO_BACKSLASH_ESCAPES"})
@@ -84,6 +86,16 @@ def test_a_user_without_a_host_means_every_host() -> None:
         ("10.0.0.0/255.255.255.0", "10.0.1.9", False),
         ("DB.example", "db.EXAMPLE", True),
         ("10.0.0.1", "10a0.0.1", False),
+        ("10.0.0.0/24", "10.0.0.255", True),
+        ("10.0.0.0/24", "db.example", False),
+        ("fd00::/8", "fd00::1", True),
+        ("10.0.0.0/no mask", "10.0.0.0", False),
+        ("db\\_1.example", "db_1.example", True),
+        ("db\\_1.example", "dbx1.example", False),
+        ("100\\%.example", "100x.example", False),
+        ("(db|%", "(db|1", True),
+        ("db.*", "db.example", False),
+        ("", "10.0.0.1", False),
     ],
 )
 def test_host_admits(account_host: str, client: str, admits: bool) -> None:
@@ -95,6 +107,48 @@ def test_quoting_leaves_nothing_to_close_the_literal() -> None:
     assert quote("back\\slash", DEFAULT) == "'back\\\\slash'"
     assert quote("back\\slash", NO_ESCAPES) == "'back\\slash'"
     assert quote_account(Account("o'brien\\", "%"), DEFAULT) == "'o''brien\\\\'@'%'"
+
+
+def read_literal(statement: str, backslash_escapes: bool) -> tuple[str, str]:
+    """The value of the string literal that a statement begins with, and what comes after it, as a server reads them.
+
+    Source: "String Literals", MySQL Reference Manual.
+    """
+    assert statement[0] == "'"
+    value, position = "", 1
+    while True:
+        character = statement[position]
+        if character == "'":
+            if statement[position + 1 : position + 2] != "'":
+                return value, statement[position + 1 :]
+            position += 1
+        elif character == "\\" and backslash_escapes:
+            position += 1
+            character = statement[position]
+            character = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a"}.get(character, character)
+        value += character
+        position += 1
+
+
+@given(st.text(), st.text(alphabet="'\\\"@ ;-#%_nZ0`\0\n\u00e9\u2019"))
+@example("\\", "'")
+@example("' OR 1=1 -- ", "\\'")
+def test_a_server_reads_quoted_names_as_they_were(user: str, host: str) -> None:
+    for dialect, backslash_escapes in ((DEFAULT, True), (NO_ESCAPES, False)):
+        statement = quote_account(Account(user, host), dialect) + " REQUIRE SSL"
+        read_user, rest = read_literal(statement, backslash_escapes)
+        assert rest[0] == "@"
+        read_host, rest = read_literal(rest[1:], backslash_escapes)
+        assert (read_user, read_host, rest) == (user, host, " REQUIRE SSL")
+
+
+@given(st.text(min_size=1))
+def test_a_name_without_a_wildcard_is_a_pattern_of_itself_only(user: str) -> None:
+    literal = user.replace("*", "+")
+    pattern = Pattern.parse(literal + "@%", "accounts")
+    assert pattern.matches(Account(literal, "%"))
+    assert not pattern.matches(Account(literal + "x", "%"))
+    assert not pattern.matches(Account("x" + literal, "%"))
 
 
 def test_levels_are_in_order() -> None:

@@ -132,3 +132,40 @@ def test_what_is_no_mysql_server(data: bytes) -> None:
         open_session(options(server.port))
     assert f"127.0.0.1:{server.port}" in caught.value.message
     assert PASSWORD not in caught.value.message
+
+
+@pytest.mark.parametrize("switches", [True, False], ids=["switch", "greeting"])
+@pytest.mark.parametrize("verified", [True, False], ids=["verified", "unverified"])
+@pytest.mark.parametrize("plugin", FULL)
+def test_a_password_given_to_nobody_known_leaves_one_warning(
+    plugin: str, verified: bool, switches: bool, pki: Pki
+) -> None:
+    ok = b"\0\0\0\x02\0\0\0"
+
+    def script(conversation: Conversation) -> None:
+        conversation.send(greeting(tls=True, plugin=b"mysql_native_password" if switches else plugin.encode()))
+        conversation.receive()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        files = pki.server()
+        context.load_cert_chain(files.cert, files.key)
+        conversation.start_tls(context)
+        conversation.receive()
+        if switches:
+            conversation.send(b"\xfe" + plugin.encode() + b"\0" + NONCE + b"\0")
+            conversation.receive()
+        if plugin == "caching_sha2_password":
+            conversation.send(b"\x01\x04")
+            conversation.receive()
+        conversation.send(ok)
+        while conversation.receive()[:1] not in (b"", b"\x01"):
+            conversation.send(ok)
+
+    with scripted(script) as server:
+        how = {"ca_cert": str(pki.bundle)} if verified else {"ssl_mode": "required"}
+        with open_session(options(server.port, **how)) as session:
+            assert session.verified is verified
+            assert session.protocol is not None
+            warnings = session.warnings
+    assert PASSWORD.encode() + b"\0" in server.received
+    assert len(warnings) == (0 if verified else 1)
+    assert all(plugin in warning and "ca_cert" in warning and PASSWORD not in warning for warning in warnings)

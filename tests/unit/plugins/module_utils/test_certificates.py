@@ -57,8 +57,8 @@ def test_days_left() -> None:
     day = dt.timedelta(days=1)
     assert certificate.days_left(certificate.not_after - day * 3) == 3
     assert certificate.days_left(certificate.not_after + day) == -1
-    assert certificate.expired(certificate.not_after + day)
-    assert not certificate.expired(certificate.not_after)
+    assert certificate.expired(certificate.not_after)
+    assert not certificate.expired(certificate.not_after - dt.timedelta(seconds=1))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import Opti
 
 from tests.servers import Mirror, Pki
 
+from .scripted_server import scripted
+
 
 @pytest.fixture(scope="module", name="pki")
 def _pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
@@ -175,3 +177,52 @@ def test_credentials_in_a_url_are_not_shown() -> None:
     with pytest.raises(trust_store.SourceError) as caught:
         compose("http://user:s3cret@127.0.0.1:1/bundle.pem")
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_download_that_breaks_off_between_two_certificates_is_not_a_bundle(mirror: Mirror, pki: Pki) -> None:
+    # What came is a bundle in itself, which only the promised length gives away.
+    (url,) = trust_store.source_urls("eu-central-1", "current", mirror.url)
+    whole = pki.bundle.read_bytes()
+    root = pki.root.read_bytes()
+    mirror.respond("/eu-central-1/eu-central-1-bundle.pem", body=root, headers={"Content-Length": str(len(whole))})
+    with pytest.raises(trust_store.SourceError, match=r"eu-central-1-bundle\.pem"):
+        trust_store.compose(trust_store.Sources(urls=(url,), ca_path=str(pki.root), timeout=5))
+
+
+def test_https_does_not_lead_to_http(mirror: Mirror, pki: Pki, tmp_path: Path) -> None:
+    (url,) = trust_store.source_urls("eu-central-1", "current", mirror.url)
+    sources = trust_store.Sources(urls=(url,), ca_path=str(pki.root), timeout=5)
+    path = "/eu-central-1/eu-central-1-bundle.pem"
+    mirror.respond(path, status=302, headers={"Location": f"{mirror.url}/elsewhere.pem"})
+    mirror.respond("/elsewhere.pem", body=pki.bundle.read_bytes())
+    assert trust_store.compose(sources).content == pki.bundle.read_bytes()
+    with Mirror(pki.write_trust_store(tmp_path / "plain")) as plain:
+        mirror.respond(path, status=302, headers={"Location": plain.url + path})
+        with pytest.raises(trust_store.SourceError, match=r"redirects to http://.* which is not https; refused"):
+            trust_store.compose(sources)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 nonsense\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: " + b"x" * 70_000,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n-----BEGIN",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+    ids=["nothing", "ssh", "no status", "long line", "cut chunk", "no chunk"],
+)
+def test_what_is_no_web_server(answer: bytes) -> None:
+    with scripted(lambda conversation: conversation.send_raw(answer)) as server:
+        url = f"http://127.0.0.1:{server.port}/bundle.pem"
+        with pytest.raises(trust_store.SourceError, match=f"^{url} "):
+            compose(url)
+
+
+def test_a_source_that_does_not_answer(mirror: Mirror, pki: Pki) -> None:
+    (url,) = trust_store.source_urls("eu-central-1", "current", mirror.url)
+    mirror.respond("/eu-central-1/eu-central-1-bundle.pem", body=pki.bundle.read_bytes(), delay=1.5)
+    with pytest.raises(trust_store.SourceError, match=r"eu-central-1-bundle\.pem .*(timed out|within 1 seconds)"):
+        trust_store.compose(trust_store.Sources(urls=(url,), ca_path=str(pki.root), timeout=1))
