@@ -281,7 +281,8 @@ def list_certificates(content: bytes | None) -> str:
 
 def write(module: AnsibleModule, dest: str, content: bytes) -> None:
     """Replace the file atomically."""
-    descriptor, path = tempfile.mkstemp(dir=module.tmpdir)
+    # Beside it: on the same file system, and a directory that takes no files says so here, in the system's own words.
+    descriptor, path = tempfile.mkstemp(prefix=".ansible-", dir=os.path.dirname(dest))
     module.add_cleanup_file(path)
     with os.fdopen(descriptor, "wb") as f:
         f.write(content)

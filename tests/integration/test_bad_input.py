@@ -178,7 +178,7 @@ def test_host_that_never_answers(run: Run) -> None:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         port = full.getsockname()[1]
-        fillers = [socket.socket() for _ in range(4)]
+        fillers = [socket.socket() for unused in range(4)]
         try:
             for filler in fillers:
                 filler.setblocking(False)

@@ -139,7 +139,7 @@ def test_module_defaults_facts_and_registered_results(servers: Servers, ansible:
                     "that": [
                         "mysql_ssl.session.verified",
                         f"mysql_ssl.endpoint.port == {db.server.port}",
-                        "without is contains(app)",
+                        "open is contains(app)",
                     ]
                 },
             },

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-from __future__ import annotations
-
 """A server on loopback that says what a test tells it to, and remembers every byte it was sent."""
+
+from __future__ import annotations
 
 import contextlib
 import socket

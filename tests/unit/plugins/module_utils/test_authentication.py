@@ -33,18 +33,13 @@ CLEAR_TEXT = ["mysql_clear_password", "dialog"]
 FULL = ["caching_sha2_password", "sha256_password"]
 
 
-@pytest.fixture(scope="module", name="pki")
-def _pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    return Pki(tmp_path_factory.mktemp("pki"))
-
-
 def options(port: int, **others: t.Any) -> ConnectionOptions:
     params = {
         "login_host": "127.0.0.1",
         "login_port": port,
         "login_user": "app",
         "login_password": PASSWORD,
-        "connect_timeout": 3,
+        "connect_timeout": 15,
         "tls_min_version": "TLSv1.2",
         **others,
     }

@@ -17,11 +17,6 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="module", name="pki")
-def _pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    return Pki(tmp_path_factory.mktemp("pki"))
-
-
 def load(path: Path) -> certificates.Certificate:
     return certificates.parse_pem(path.read_bytes(), str(path))[0]
 

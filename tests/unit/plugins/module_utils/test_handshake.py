@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import typing as t
 
@@ -81,17 +82,21 @@ def test_what_is_no_mysql_server(script: Callable[[Conversation], None]) -> None
 
 @pytest.mark.parametrize("drips", [False, True], ids=["silent", "dripping"])
 def test_a_server_that_stalls_is_left_in_time(drips: bool) -> None:
+    done = threading.Event()
+
     def stall(conversation: Conversation) -> None:
         for byte in packet(greeting(tls=True), 0):
             if drips:
                 conversation.send_raw(bytes([byte]))
-            time.sleep(0.1)
+            if done.wait(0.1):
+                return
 
     started = time.monotonic()
     with scripted(stall) as server:
         with pytest.raises(handshake.HandshakeError, match=r"did not greet within 1 seconds"):
             look(server.port, timeout=1)
         assert time.monotonic() - started < 2
+        done.set()
 
 
 def test_plain_text_after_the_request_for_tls() -> None:

@@ -17,11 +17,6 @@ from tests.servers import Mirror, Pki
 from .scripted_server import scripted
 
 
-@pytest.fixture(scope="module", name="pki")
-def _pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    return Pki(tmp_path_factory.mktemp("pki"))
-
-
 @pytest.fixture(name="mirror")
 def _mirror(pki: Pki, tmp_path: Path) -> t.Iterator[Mirror]:
     with Mirror(pki.write_trust_store(tmp_path / "store"), certificate=pki.server()) as mirror:
