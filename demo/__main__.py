@@ -60,9 +60,11 @@ STATUS_TASKS = """\
 
     - name: Accounts that may log in without TLS
       ansible.builtin.debug:
-        msg: "{{ mysql_ssl.accounts | selectattr('ssl_type', 'eq', 'NONE') | rejectattr('locked')
-          | map(attribute='user') | zip(mysql_ssl.accounts | selectattr('ssl_type', 'eq', 'NONE') | rejectattr('locked')
-          | map(attribute='host')) | map('join', '@') | join(', ') }}"
+        msg: >-
+          {{ accounts | map(attribute='user') | zip(accounts | map(attribute='host')) | map('join', '@') | join(', ') }}
+      vars:
+        accounts: >-
+          {{ ansible_facts.mysql_ssl.accounts | selectattr('ssl_type', 'eq', 'NONE') | rejectattr('locked') | list }}
 """
 
 BUNDLE_TASKS = """\
