@@ -65,8 +65,8 @@ EXAMPLES = r"""
 
 - name: Say which accounts may log in without TLS
   ansible.builtin.debug:
-    msg: "{{ mysql_ssl.accounts | selectattr('ssl_type', 'eq', 'NONE') | map(attribute='user') | list }}"
-  when: not mysql_ssl.compliant
+    msg: "{{ ansible_facts.mysql_ssl.accounts | selectattr('ssl_type', 'eq', 'NONE') | map(attribute='user') | list }}"
+  when: not ansible_facts.mysql_ssl.compliant
 
 - name: Look at an old server through its socket, its TLSv1 included
   dbtls.rds_mysql.mysql_ssl_status:

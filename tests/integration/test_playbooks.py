@@ -317,14 +317,27 @@ def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> No
         assert account.user in audit.output
     assert fleet.snapshots() == before
 
-    promised = playbook("enforce", "--check", "--diff")
+    # What enforce would mend does not fail its rehearsal; the audit's word on the same servers stays what it was.
+    promised = playbook("enforce", "--check", "--diff", "-e", "mysql_tls_fail_on=high")
     assert fleet.snapshots() == before
     for name, app in fleet.apps.items():
         assert f"-{app.user}@%: NONE" in promised.output
         assert f"+{app.user}@%: ANY" in promised.output
         assert promised.recap()[name]["changed"] >= 1
 
-    playbook("enforce")
+    for mode in ([], ["--check"]):
+        audited = ansible.run(
+            "ansible-playbook",
+            "-i",
+            str(fleet.inventory),
+            "dbtls.rds_mysql.audit",
+            "-e",
+            "mysql_tls_fail_on=high",
+            *mode,
+        )
+        assert {name for name, counts in audited.recap().items() if counts["failed"]} == set(MATRIX)
+
+    playbook("enforce", "-e", "mysql_tls_fail_on=high")
     for name, db in fleet.databases.items():
         for account in (fleet.logins[name], fleet.apps[name]):
             assert db.ssl_type(account) == "ANY"
