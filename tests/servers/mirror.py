@@ -9,6 +9,7 @@ from __future__ import annotations
 import email.utils
 import hashlib
 import os
+import re
 import ssl
 import threading
 import time
@@ -17,7 +18,6 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 from urllib.parse import unquote, urlsplit
 
 from .pki import TlsFiles
@@ -99,7 +99,7 @@ class Mirror:
         if path in self._special:
             return self._special[path]
         target = (self.directory / path.lstrip("/")).resolve()
-        if not target.is_relative_to(self.directory) or not target.is_file():
+        if self.directory not in target.parents or not target.is_file():
             page = b"<html><head><title>404 Not Found</title></head><body>Not Found</body></html>\n"
             return Response(404, page, {"Content-Type": "text/html"})
         body = target.read_bytes()
@@ -124,7 +124,7 @@ class Mirror:
         self._server.server_close()
         self._thread.join()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Mirror:
         self.start()
         return self
 
@@ -137,7 +137,7 @@ class Mirror:
 def _is_unchanged(conditions: Mapping[str, str], etag: str, modified: int) -> bool:
     # RFC 9110, 13.2.2: If-None-Match decides alone where it is given.
     if "if-none-match" in conditions:
-        tags = [tag.strip().removeprefix("W/") for tag in conditions["if-none-match"].split(",")]
+        tags = [re.sub(r"^W/", "", tag.strip()) for tag in conditions["if-none-match"].split(",")]
         return etag in tags or "*" in tags
     if "if-modified-since" in conditions:
         try:

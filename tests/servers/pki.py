@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+import typing as t
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+_Key = t.Union[rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey]
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ class Pki:
         certificate_path, key_path = self._path(f"{name}.pem"), self._path(f"{name}.key")
         if certificate_path.exists():
             key = serialization.load_pem_private_key(key_path.read_bytes(), None)
-            assert isinstance(key, _Key)
+            assert isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey))
             return _Authority(x509.load_pem_x509_certificate(certificate_path.read_bytes()), key)
         new_key = self._new_key()
         intermediate = name in ("intermediate", "forged-intermediate")
@@ -262,7 +263,7 @@ def _name(common_name: str) -> x509.Name:
 def _certificate(
     subject: x509.Name, issuer: x509.Name, key: _Key, *, starts: float, ends: float
 ) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
