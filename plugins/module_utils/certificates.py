@@ -123,7 +123,7 @@ def parse_certificate(der: bytes, source: str) -> Certificate:
     :arg source: Where it came from, for the error message.
     :raises CertificateError: when it is not a certificate.
     """
-    loaded = _load(der, source)
+    loaded = load(der, source)
     try:
         return _describe(loaded, der)
     except _unparseable() as e:  # cryptography looks at some fields only when they are asked for
@@ -147,7 +147,11 @@ def _unparseable() -> tuple[type[Exception], ...]:
     )
 
 
-def _load(der: bytes, source: str) -> x509.Certificate:
+def load(der: bytes, source: str) -> x509.Certificate:
+    """The certificate as the library's object.
+
+    :raises CertificateError: when it is not one.
+    """
     x509_module = _x509()
     try:
         with warnings.catch_warnings():
@@ -311,29 +315,55 @@ def _guess(content: bytes) -> str:
     return "something else"
 
 
-def check_bundle(certificates: t.Sequence[Certificate], source_of: t.Mapping[bytes, str]) -> None:
+def check_bundle(
+    certificates: t.Sequence[Certificate],
+    source_of: t.Mapping[bytes, str],
+    left_out: t.Sequence[Certificate] = (),
+) -> None:
     """Check that a bundle is one: CA certificates only, each chaining to a root that is in it.
 
     :arg source_of: For each certificate's DER, where it came from, for the error messages.
+    :arg left_out: Certificates left out of the bundle because they have expired, for the error messages.
     :raises CertificateError: naming the certificate, its source and the reason.
     """
-    loaded = [(certificate, _load(certificate.der, source_of[certificate.der])) for certificate in certificates]
-    for certificate, x509_certificate in loaded:
-        source = source_of[certificate.der]
+    loaded = {c.der: load(c.der, source_of[c.der]) for c in certificates}
+    # Certificates that are roots or lead to one; two that have issued each other, and no root, do not.
+    trusted = {certificate.der for certificate in certificates if certificate.self_signed}
+    waiting = []
+    for certificate in certificates:
         if not certificate.is_ca:
-            raise CertificateError(f"{source} holds a certificate that is not a CA certificate: {certificate.subject}.")
+            raise CertificateError(
+                f"{source_of[certificate.der]} holds a certificate that is not a CA certificate: {certificate.subject}."
+            )
         if certificate.self_signed:
             continue
-        issuers = [issuer for unused, issuer in loaded if issuer.subject == x509_certificate.issuer]
-        if not issuers:
+        issuers = [other for other in certificates if loaded[other.der].subject == loaded[certificate.der].issuer]
+        signers = {other.der for other in issuers if _signed_by(loaded[certificate.der], loaded[other.der])}
+        if not signers:
+            raise CertificateError(_without_issuer(certificate, source_of[certificate.der], bool(issuers), left_out))
+        waiting.append((certificate, signers))
+    while waiting:
+        reached = [(certificate, signers) for certificate, signers in waiting if signers & trusted]
+        if not reached:
+            lost = waiting[0][0]
             raise CertificateError(
-                f"{source} holds {certificate.subject}, whose issuer {certificate.issuer} is not in the bundle."
+                f"{source_of[lost.der]} holds {lost.subject}, which leads to no root certificate in the bundle."
             )
-        if not any(_signed_by(x509_certificate, issuer) for issuer in issuers):
-            raise CertificateError(
-                f"{source} holds {certificate.subject}, whose signature does not verify with the key of its issuer "
-                f"{certificate.issuer}."
-            )
+        trusted.update(certificate.der for certificate, _signers in reached)
+        waiting = [pair for pair in waiting if pair not in reached]
+
+
+def _without_issuer(
+    certificate: Certificate, source: str, issuer_is_there: bool, left_out: t.Sequence[Certificate]
+) -> str:
+    if issuer_is_there:
+        return (
+            f"{source} holds {certificate.subject}, whose signature does not verify with the key of its issuer "
+            f"{certificate.issuer}."
+        )
+    expired = any(other.subject == certificate.issuer for other in left_out)
+    reason = "has expired and was left out" if expired else "is not in the bundle"
+    return f"{source} holds {certificate.subject}, whose issuer {certificate.issuer} {reason}."
 
 
 def matches_host(certificate: Certificate, host: str) -> bool:

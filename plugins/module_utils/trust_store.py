@@ -7,19 +7,15 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 import re
-import socket
 import typing as t
-from dataclasses import dataclass
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from dataclasses import dataclass, field
 
-from ansible.module_utils.urls import ConnectionError as UrlsConnectionError
-from ansible.module_utils.urls import NoSSLError, SSLValidationError, open_url
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import downloads
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.downloads import SourceError, without_credentials
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.source_record import Known, KnownSource
 
 CA_SETS = ("current", "rds-ca-2015", "rds-ca-2019")
 GLOBAL = "global"
@@ -33,31 +29,15 @@ _TRUST_STORES = (
 )
 _OLD_SETS_BASE_URL = "https://s3.amazonaws.com/rds-downloads"
 
-# Two lower-case letters, one or more words, a number: every region name so far, and surely the next ones.
-_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[1-9][0-9]?\Z")
+# An area (eusc in the European Sovereign Cloud, else two letters), one or more words, a number: every region name so
+# far, and surely the next ones.
+_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-[1-9][0-9]?\Z")
 _CHECKSUM = re.compile(r"sha256:(?P<hex>[0-9a-f]{64})\Z", re.IGNORECASE)
-
-# The global bundle, the largest that AWS publishes, has about 165 kB.
-MAX_SOURCE_BYTES = 2 * 1024 * 1024
-
-
-class SourceError(RdsMysqlError):
-    """A source of the bundle cannot be read; the message names its URL and the reason."""
-
-
-@dataclass(frozen=True)
-class Sources:
-    """How to reach the sources. ``timeout`` is in seconds and bounds each network wait."""
-
-    urls: tuple[str, ...]
-    timeout: int = 30
-    validate_certs: bool = True
-    ca_path: str | None = None
 
 
 @dataclass(frozen=True)
 class FetchedSource:
-    """One source as it was read: its URL, what happened, and the size of its body in bytes."""
+    """One source: its URL, ``fetched`` or ``not_modified``, and the size of its body in bytes."""
 
     url: str
     status: str
@@ -70,12 +50,13 @@ class FetchedSource:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A checked CA bundle, ready to be written. ``content`` is PEM."""
+    """A checked CA bundle, ready to be written. ``content`` is PEM; ``known`` is for the record of the sources."""
 
     content: bytes
     certificates: tuple[x509.Certificate, ...]
     sources: tuple[FetchedSource, ...]
     dropped: tuple[x509.Certificate, ...] = ()
+    known: Known = field(default_factory=dict)
 
     @property
     def checksum(self) -> str:
@@ -113,47 +94,67 @@ def parse_checksum(checksum: str) -> str:
     return match.group("hex").lower()
 
 
-def compose(sources: Sources, expired: str = "keep", checksum: str | None = None) -> Bundle:
+def compose(
+    urls: t.Sequence[str],
+    access: downloads.Access,
+    *,
+    expired: str = "keep",
+    checksum: str | None = None,
+    known: Known | None = None,
+) -> Bundle:
     """Read every source, check everything, and put the bundle together; writes nothing.
 
     Text between certificates is left out and a certificate that was there already is not repeated.
 
     :arg expired: What to do with expired certificates: ``keep``, ``drop`` or ``fail``.
     :arg checksum: ``sha256:<hex>`` that the finished bundle has to have.
+    :arg known: What an earlier run has left of each source; such a source is read only if it has changed.
     :raises SourceError: when a source cannot be read.
     :raises CertificateError: when what it holds is not a CA bundle.
     """
     wanted = parse_checksum(checksum) if checksum else None
-    for url in sources.urls:
-        if urlsplit(url).scheme not in ("http", "https", "file"):
-            raise OptionError(f"urls: {url!r} is not an http, https or file URL.")
+    for url in urls:
+        downloads.check_url(url, "urls", access)
 
     fetched = []
+    now_known: dict[str, KnownSource] = {}
     found: dict[bytes, x509.Certificate] = {}
     source_of: dict[bytes, str] = {}
-    for url in sources.urls:
-        body = _read(url, sources)
+    for url in urls:
+        status, source = _read(url, access, (known or {}).get(url))
+        now_known[url] = source
         shown = without_credentials(url)
-        fetched.append(FetchedSource(url=shown, status="fetched", bytes=len(body)))
-        for certificate in x509.parse_pem(body, shown):
+        fetched.append(FetchedSource(url=shown, status=status, bytes=source.bytes))
+        for certificate in source.certificates:
             found.setdefault(certificate.der, certificate)
             source_of.setdefault(certificate.der, shown)
     kept, dropped = _sort_out_expired(tuple(found.values()), expired, source_of)
-    x509.check_bundle(kept, source_of)
+    x509.check_bundle(kept, source_of, dropped)
 
     bundle = Bundle(
         content=b"".join(certificate.pem for certificate in kept),
         certificates=kept,
         sources=tuple(fetched),
         dropped=dropped,
+        known=now_known,
     )
     if wanted and wanted != bundle.checksum:
         raise SourceError(
             "checksum: the bundle made of {} has sha256:{}, not sha256:{}.".format(
-                " and ".join(without_credentials(url) for url in sources.urls), bundle.checksum, wanted
+                " and ".join(without_credentials(url) for url in urls), bundle.checksum, wanted
             )
         )
     return bundle
+
+
+def _read(url: str, access: downloads.Access, known: KnownSource | None) -> tuple[str, KnownSource]:
+    """``fetched`` or ``not_modified``, and the source as it is now."""
+    answer = downloads.read(url, access, known.validators if known else None)
+    if answer.body is None and known:
+        return "not_modified", known
+    body = answer.body or b""
+    certificates = x509.parse_pem(body, without_credentials(url))
+    return "fetched", KnownSource(answer.validators, len(body), certificates)
 
 
 def _sort_out_expired(
@@ -191,61 +192,3 @@ def expiry_warnings(bundle: Bundle, warn_days: int) -> list[str]:
         f"{certificate.common_name} expired on {x509.iso8601(certificate.not_after)} and was left out."
         for certificate in bundle.dropped
     ]
-
-
-def without_credentials(url: str) -> str:
-    """The URL as it may be shown: a user name and password in it are left out."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def _read(url: str, sources: Sources) -> bytes:
-    if urlsplit(url).scheme == "file":
-        return _read_file(url)
-    shown = without_credentials(url)
-    try:
-        response = open_url(
-            url,
-            timeout=sources.timeout,
-            validate_certs=sources.validate_certs,
-            ca_path=sources.ca_path,
-            follow_redirects="safe",
-        )
-        if urlsplit(url).scheme == "https" and urlsplit(response.geturl()).scheme != "https":
-            raise SourceError(
-                f"{shown} redirects to {without_credentials(response.geturl())}, which is not https; refused."
-            )
-        body = response.read(MAX_SOURCE_BYTES + 1)
-    except HTTPError as e:
-        raise SourceError(f"{shown} answered {e.code} {e.reason}.") from e
-    except (SSLValidationError, NoSSLError, UrlsConnectionError) as e:
-        raise SourceError(f"{shown} cannot be read: {str(e).replace(url, shown)}") from e
-    except URLError as e:
-        raise SourceError(f"{shown} cannot be read: {e.reason}.") from e
-    except socket.timeout as e:
-        raise SourceError(f"{shown} did not answer within {sources.timeout} seconds.") from e
-    except http.client.IncompleteRead as e:
-        raise SourceError(f"{shown} broke off in the middle of its answer.") from e
-    except http.client.HTTPException as e:
-        raise SourceError(f"{shown} does not answer as a web server does ({type(e).__name__}).") from e
-    except (OSError, ValueError) as e:
-        raise SourceError(f"{shown} cannot be read: {e}.") from e
-    promised = response.headers.get("Content-Length")
-    if promised is not None and promised.isdigit() and len(body) < min(int(promised), MAX_SOURCE_BYTES):
-        # http.client says nothing of it when a read asks for more than comes.
-        raise SourceError(f"{shown} cannot be read: only {len(body)} of {promised} bytes came.")
-    if len(body) > MAX_SOURCE_BYTES:
-        raise SourceError(f"{shown} is larger than {MAX_SOURCE_BYTES} bytes, so not a CA bundle.")
-    return t.cast("bytes", body)
-
-
-def _read_file(url: str) -> bytes:
-    path = url2pathname(urlsplit(url).path)
-    try:
-        with open(path, "rb") as f:
-            body = f.read(MAX_SOURCE_BYTES + 1)
-    except OSError as e:
-        raise SourceError(f"{url} cannot be read: {e.strerror}.") from e
-    if len(body) > MAX_SOURCE_BYTES:
-        raise SourceError(f"{url} is larger than {MAX_SOURCE_BYTES} bytes, so not a CA bundle.")
-    return body

@@ -14,6 +14,9 @@ description:
   - Nothing is written unless every source could be read, every certificate parses, every one is a CA certificate, and
     the issuer of every certificate that is not a root is in the bundle and has signed it.
   - The file is replaced atomically, and only when its content changes.
+  - Beside the file, the module keeps a hidden one, C(.<name>.sources.json), with the entity tags and dates that the
+    sources had. With it, a source that has not changed costs a conditional request and no download. It holds no URL and
+    no password, and can be deleted at any time; then the next run downloads.
 author:
   - dbtls contributors (@dbtls)
 extends_documentation_fragment:
@@ -31,6 +34,21 @@ options:
       - A symbolic link is followed.
     type: path
     required: true
+  format:
+    description:
+      - V(pem) is what OpenSSL, the clients of MySQL and MariaDB and most libraries read.
+      - V(pkcs12) is a trust store for Java, such as C(trustCertificateKeyStoreUrl) of MySQL Connector/J names, with the
+        type PKCS12. It is rewritten when the certificates in it are others, or O(passphrase) does not open it. It needs
+        cryptography 45.0.0 or newer.
+    type: str
+    choices: [pem, pkcs12]
+    default: pem
+  passphrase:
+    description:
+      - Passphrase of the file with O(format=pkcs12), which needs one. It protects against changes only, as there is
+        nothing secret in a trust store. Ignored with V(pem).
+      - Java's own C(keytool) wants at least six characters.
+    type: str
   region:
     description: AWS region, such as V(eu-central-1), or V(global) for the bundle of all commercial regions.
     type: str
@@ -54,7 +72,10 @@ options:
     type: list
     elements: str
   checksum:
-    description: Checksum of the finished file, as V(sha256:) and 64 hexadecimal digits.
+    description:
+      - Checksum of the finished file, as V(sha256:) and 64 hexadecimal digits.
+      - A PKCS#12 file is another one each time it is written. With O(format=pkcs12) it is the checksum of the file that
+        O(format=pem) would write.
     type: str
   expired:
     description:
@@ -67,10 +88,46 @@ options:
     description: Days before the expiry of a certificate from which a warning names it.
     type: int
     default: 90
+  force:
+    description:
+      - Whether to download the sources although they may not have changed.
+      - The file is replaced only if its content changes, all the same.
+    type: bool
+    default: false
   timeout:
-    description: Seconds that each wait for the network may take.
+    description:
+      - Seconds that each wait for the network may take.
+      - A whole attempt to read a source may take five times as long.
     type: int
     default: 30
+  retries:
+    description:
+      - How often to try again when a source does not answer, breaks off, or answers that it cannot do so at the moment
+        (HTTP status 408, 425, 429, 500, 502, 503 or 504).
+      - The pause before the first is one second or what the server asks for, doubles each time, and is never longer
+        than 30 seconds.
+    type: int
+    default: 2
+  use_proxy:
+    description: Whether to go through the proxy that environment variables such as E(https_proxy) name.
+    type: bool
+    default: true
+  http_agent:
+    description: What to call oneself in the User-Agent header.
+    type: str
+    default: ansible-httpget
+  url_username:
+    description: User name for HTTP basic authentication at the sources.
+    type: str
+  url_password:
+    description:
+      - Password for O(url_username). It is sent over https only, and not to another server that a source redirects to.
+    type: str
+  force_basic_auth:
+    description:
+      - Whether to send user name and password with the first request. Otherwise they are sent when the server asks.
+    type: bool
+    default: false
   validate_certs:
     description: Whether the certificate of an https source has to verify.
     type: bool
@@ -121,6 +178,31 @@ EXAMPLES = r"""
     expired: fail
     expiry_warn_days: 180
 
+- name: Make a trust store for Java
+  dbtls.rds_mysql.rds_ca_bundle:
+    dest: /etc/ssl/rds/eu-central-1.p12
+    region: eu-central-1
+    format: pkcs12
+    passphrase: "{{ trust_store_passphrase }}"
+
+- name: Fetch from a mirror that asks for a password, past the proxy, and patiently
+  dbtls.rds_mysql.rds_ca_bundle:
+    dest: /etc/ssl/rds/eu-central-1-bundle.pem
+    region: eu-central-1
+    base_url: https://mirror.example.com/rds
+    url_username: reader
+    url_password: "{{ mirror_password }}"
+    force_basic_auth: true
+    use_proxy: false
+    http_agent: baseline/7
+    retries: 5
+
+- name: Download although nothing may have changed
+  dbtls.rds_mysql.rds_ca_bundle:
+    dest: /etc/ssl/rds/eu-central-1-bundle.pem
+    region: eu-central-1
+    force: true
+
 - name: Fetch from a mirror in a laboratory whose certificate nobody can verify
   dbtls.rds_mysql.rds_ca_bundle:
     dest: /etc/ssl/rds/eu-central-1-bundle.pem
@@ -137,17 +219,21 @@ dest:
   type: str
   sample: /etc/ssl/rds/eu-central-1-bundle.pem
 checksum:
-  description: SHA-256 of the content, in hexadecimal.
+  description:
+    - SHA-256 of the file, in hexadecimal; with O(format=pkcs12), of the file that O(format=pem) would write.
+    - It is what the option O(checksum) takes.
   returned: success
   type: str
   sample: 3f1b6b2c6f0c1d1fd1ba0d2b5f7f9d1f1b6b2c6f0c1d1fd1ba0d2b5f7f9d1f00
 size:
-  description: Size of the content in bytes.
+  description: Size of the file in bytes.
   returned: success
   type: int
   sample: 4521
 sources:
-  description: What was read. C(status) is V(fetched), C(bytes) the size of the source.
+  description:
+    - What was read. C(status) is V(fetched), or V(not_modified) when the source was still the same and not downloaded.
+    - C(bytes) is the size of the source, downloaded or not.
   returned: success
   type: list
   elements: dict
@@ -219,27 +305,100 @@ backup_file:
 
 import hashlib
 import os
+import ssl
 import tempfile
 import typing as t
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates, trust_store
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import (
+    downloads,
+    java_trust_store,
+    source_record,
+    trust_store,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import run_module
 
+# A file that is larger is none that this module has written.
+MAX_OLD_BYTES = 32 * 1024 * 1024
 
-def sources_from_params(params: t.Mapping[str, t.Any]) -> trust_store.Sources:
-    """Where to read from; raises OptionError naming the option that is wrong."""
-    timeout = int(params["timeout"])
+
+@dataclass(frozen=True)
+class Format:
+    """How certificates become a file's content, and the other way round."""
+
+    read: t.Callable[[bytes], tuple[x509.Certificate, ...]]
+    write: t.Callable[[trust_store.Bundle], bytes]
+    # Whether the same certificates always make the same file.
+    deterministic: bool
+
+
+def format_from_params(params: t.Mapping[str, t.Any]) -> Format:
+    """The format that is asked for; raises OptionError where it cannot be had."""
+    if params["format"] == "pem":
+        return Format(
+            read=lambda content: x509.parse_pem(content, "dest"),
+            write=lambda bundle: bundle.content,
+            deterministic=True,
+        )
+    passphrase = params["passphrase"]
+    if not passphrase:
+        raise OptionError("passphrase: format=pkcs12 needs one that is not empty.")
+    java_trust_store.check_support()
+    return Format(
+        read=lambda content: java_trust_store.load(content, passphrase, "dest"),
+        write=lambda bundle: java_trust_store.dump(bundle.certificates, passphrase),
+        deterministic=False,
+    )
+
+
+def urls_from_params(params: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+    """What to read; raises OptionError naming the option that is wrong."""
+    if params["urls"] is None:
+        return trust_store.source_urls(params["region"], params["ca_set"], params["base_url"])
+    urls = tuple(str(url) for url in params["urls"])
+    if not urls:
+        raise OptionError("urls: the list is empty.")
+    return urls
+
+
+def access_from_params(params: t.Mapping[str, t.Any]) -> downloads.Access:
+    """How to read it; raises OptionError naming the option that is wrong."""
+    timeout, retries, ca_path = int(params["timeout"]), int(params["retries"]), params["ca_path"]
     if timeout < 1:
         raise OptionError(f"timeout: {timeout} is not a positive number of seconds.")
-    urls = tuple(str(url) for url in params["urls"] or ())
-    if not urls:
-        urls = trust_store.source_urls(params["region"], params["ca_set"], params["base_url"])
-    ca_path = params["ca_path"]
-    if ca_path is not None and not os.path.isfile(ca_path):
-        raise OptionError(f"ca_path: {ca_path} is not a file.")
-    return trust_store.Sources(urls=urls, timeout=timeout, validate_certs=params["validate_certs"], ca_path=ca_path)
+    if retries < 0:
+        raise OptionError(f"retries: {retries} is a negative number.")
+    if ca_path is not None:
+        if not os.path.isfile(ca_path):
+            raise OptionError(f"ca_path: {ca_path} is not a file.")
+        try:
+            ssl.create_default_context(cafile=ca_path)
+        except OSError as e:
+            raise OptionError(f"ca_path: {ca_path} holds no CA certificates in PEM form.") from e
+    return downloads.Access(
+        timeout=timeout,
+        retries=retries,
+        validate_certs=params["validate_certs"],
+        ca_path=ca_path,
+        use_proxy=params["use_proxy"],
+        http_agent=params["http_agent"],
+        username=params["url_username"],
+        password=params["url_password"],
+        force_basic_auth=params["force_basic_auth"],
+        no_cache=params["force"],
+    )
+
+
+def mask_credentials(module: AnsibleModule, urls: t.Iterable[str]) -> None:
+    """Passwords in URLs are not to be seen in the task's result, where Ansible repeats the options."""
+    for url in urls:
+        password = urlsplit(url).password
+        if password:
+            module.no_log_values.update((password, unquote(password)))
 
 
 def check_destination(dest: str) -> None:
@@ -247,45 +406,74 @@ def check_destination(dest: str) -> None:
     directory = os.path.dirname(os.path.abspath(dest))
     if os.path.isdir(dest):
         raise OptionError(f"dest: {dest} is a directory; name the file to write.")
+    if os.path.exists(dest) and not os.path.isfile(dest):
+        raise OptionError(f"dest: {dest} is not a regular file.")
     if not os.path.isdir(directory):
         raise OptionError(f"dest: the directory {directory} does not exist.")
     if not os.access(directory, os.W_OK):
         raise OptionError(f"dest: the directory {directory} is not writable.")
 
 
-def read_old(dest: str) -> bytes | None:
-    """The content that is there now, None without a file."""
+@dataclass(frozen=True)
+class OldFile:
+    """The file that is there now. ``certificates`` is None where it is not a bundle."""
+
+    content: bytes
+    certificates: tuple[x509.Certificate, ...] | None
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the file, in hex."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def read_old(dest: str, form: Format) -> OldFile | None:
+    """What is there now, None without a file."""
     try:
         with open(dest, "rb") as f:
-            return f.read()
+            content = f.read(MAX_OLD_BYTES)
     except FileNotFoundError:
         return None
     except OSError as e:
         raise OptionError(f"dest: {dest} cannot be read: {e.strerror}.") from e
-
-
-def list_certificates(content: bytes | None) -> str:
-    """One line a certificate, for the diff; by name, not as PEM."""
-    if content is None:
-        return ""
     try:
-        found = certificates.parse_pem(content, "dest")
-    except certificates.CertificateError:
+        return OldFile(content, form.read(content))
+    except x509.CertificateError:
+        return OldFile(content, None)
+
+
+def known_sources(dest: str, urls: t.Sequence[str], old: OldFile | None) -> source_record.Known:
+    """What the record beside the file says about the sources, if it is this file's."""
+    if old is None or old.certificates is None:
+        return {}
+    try:
+        with open(source_record.path_of(dest), "rb") as f:
+            content = f.read(MAX_OLD_BYTES)
+    except OSError:
+        return {}
+    return source_record.load(content, urls, old.checksum, old.certificates)
+
+
+def list_certificates(found: tuple[x509.Certificate, ...] | None) -> str:
+    """One line a certificate, for the diff; by name, not as PEM."""
+    if found is None:
         return "(not a CA bundle)\n"
     return "".join(
-        f"{certificate.common_name} (expires {certificates.iso8601(certificate.not_after)}, {certificate.key}, sha256 "
+        f"{certificate.common_name} (expires {x509.iso8601(certificate.not_after)}, {certificate.key}, sha256 "
         f"{certificate.fingerprint_sha256[:23]})\n"
         for certificate in found
     )
 
 
 def write(module: AnsibleModule, dest: str, content: bytes) -> None:
-    """Replace the file atomically."""
+    """Replace a file atomically: whatever happens, it is the old one or the new one."""
     # Beside it: on the same file system, and a directory that takes no files says so here, in the system's own words.
     descriptor, path = tempfile.mkstemp(prefix=".ansible-", dir=os.path.dirname(dest))
     module.add_cleanup_file(path)
     with os.fdopen(descriptor, "wb") as f:
         f.write(content)
+        f.flush()
+        os.fsync(f.fileno())  # or a machine that loses power may come back with the new name and nothing in it
     try:
         module.atomic_move(path, dest, unsafe_writes=module.params["unsafe_writes"])
     except OSError:
@@ -294,43 +482,88 @@ def write(module: AnsibleModule, dest: str, content: bytes) -> None:
         raise RdsMysqlError(f"dest: {dest} cannot be written: {e}") from e
 
 
+def replace(module: AnsibleModule, dest: str, content: bytes, old: OldFile | None) -> str | None:
+    """Write the bundle; returns the name of the backup, if one was made."""
+    backup = module.backup_local(dest) if module.params["backup"] and old is not None else None
+    try:
+        write(module, dest, content)
+    except (OSError, RdsMysqlError) as e:
+        if backup:  # of a file that is still there
+            os.unlink(backup)
+        if isinstance(e, RdsMysqlError):
+            raise
+        raise RdsMysqlError(f"dest: {dest} cannot be written: {e.strerror}.") from e
+    return backup
+
+
+def update_record(module: AnsibleModule, dest: str, bundle: trust_store.Bundle, file_checksum: str) -> str | None:
+    """Bring the record of the sources up to date; returns a warning when that fails, which costs only a download."""
+    path = source_record.path_of(dest)
+    content = source_record.dump(bundle.known, file_checksum, bundle.dropped)
+    try:
+        try:
+            with open(path, "rb") as f:
+                before: bytes | None = f.read(MAX_OLD_BYTES)
+        except FileNotFoundError:
+            before = None
+        if content is None and before is not None:
+            os.unlink(path)
+        elif content is not None and content != before:
+            write(module, path, content)
+    except (OSError, RdsMysqlError) as e:
+        return f"{path} cannot be written, so that the next run downloads again: {e}"
+    return None
+
+
 def work(module: AnsibleModule) -> dict[str, t.Any]:
     """Compose, compare, write if needed, and describe."""
     params = module.params
+    mask_credentials(module, [*(params["urls"] or ()), params["base_url"] or ""])
     dest = os.path.realpath(params["dest"])
-    sources = sources_from_params(params)
+    urls, access, form = urls_from_params(params), access_from_params(params), format_from_params(params)
+    for url in urls:
+        downloads.check_url(url, "urls" if params["urls"] else "base_url", access)
     check_destination(params["dest"])
     check_destination(dest)
-    old = read_old(dest)
-    bundle = trust_store.compose(sources, params["expired"], params["checksum"])
-    changed = old is None or hashlib.sha256(old).hexdigest() != bundle.checksum
+    old = read_old(dest, form)
+    known = {} if params["force"] else known_sources(dest, urls, old)
+    bundle = trust_store.compose(urls, access, expired=params["expired"], checksum=params["checksum"], known=known)
+    changed, content = compare(form, bundle, old)
 
-    now = certificates.utc_now()
+    now = x509.utc_now()
     result: dict[str, t.Any] = {
         "dest": params["dest"],
         "checksum": bundle.checksum,
-        "size": len(bundle.content),
+        "size": len(content),
         "sources": [source.describe() for source in bundle.sources],
         "certificates": [certificate.describe(now) for certificate in bundle.certificates],
-        "earliest_expiry": certificates.iso8601(min(c.not_after for c in bundle.certificates)),
+        "earliest_expiry": x509.iso8601(min(c.not_after for c in bundle.certificates)),
         "diff": {
             "before_header": params["dest"],
             "after_header": params["dest"],
-            "before": list_certificates(old),
-            "after": list_certificates(bundle.content),
+            "before": "" if old is None else list_certificates(old.certificates),
+            "after": list_certificates(bundle.certificates),
         },
         "warnings": trust_store.expiry_warnings(bundle, int(params["expiry_warn_days"])),
     }
-    if changed and not module.check_mode:
-        if params["backup"] and old is not None:
-            result["backup_file"] = module.backup_local(dest)
-        try:
-            write(module, dest, bundle.content)
-        except OSError as e:
-            raise RdsMysqlError(f"dest: {dest} cannot be written: {e.strerror}.") from e
+    if not module.check_mode:
+        backup = replace(module, dest, content, old) if changed else None
+        if backup:
+            result["backup_file"] = backup
+        warning = update_record(module, dest, bundle, hashlib.sha256(content).hexdigest())
+        if warning:
+            result["warnings"].append(warning)
     file_args = module.load_file_common_arguments(params, path=dest)
     result["changed"] = module.set_fs_attributes_if_different(file_args, changed)
     return result
+
+
+def compare(form: Format, bundle: trust_store.Bundle, old: OldFile | None) -> tuple[bool, bytes]:
+    """Whether the file has to be replaced, and the content that it has afterwards."""
+    if not form.deterministic and old is not None and old.certificates == bundle.certificates:
+        return False, old.content
+    content = form.write(bundle)
+    return old is None or old.content != content, content
 
 
 def main() -> t.NoReturn:
@@ -338,6 +571,8 @@ def main() -> t.NoReturn:
     module = AnsibleModule(
         argument_spec={
             "dest": {"type": "path", "required": True},
+            "format": {"type": "str", "default": "pem", "choices": ["pem", "pkcs12"]},
+            "passphrase": {"type": "str", "no_log": True},
             "region": {"type": "str", "default": trust_store.GLOBAL},
             "ca_set": {"type": "str", "default": "current", "choices": list(trust_store.CA_SETS)},
             "base_url": {"type": "str"},
@@ -345,12 +580,21 @@ def main() -> t.NoReturn:
             "checksum": {"type": "str"},
             "expired": {"type": "str", "default": "keep", "choices": ["keep", "drop", "fail"]},
             "expiry_warn_days": {"type": "int", "default": 90},
+            "force": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 30},
+            "retries": {"type": "int", "default": 2},
+            "use_proxy": {"type": "bool", "default": True},
             "validate_certs": {"type": "bool", "default": True},
             "ca_path": {"type": "path"},
+            "http_agent": {"type": "str", "default": "ansible-httpget"},
+            "url_username": {"type": "str"},
+            "url_password": {"type": "str", "no_log": True},
+            "force_basic_auth": {"type": "bool", "default": False},
             "backup": {"type": "bool", "default": False},
         },
         mutually_exclusive=[("urls", "base_url")],
+        required_if=[("format", "pkcs12", ["passphrase"])],
+        required_by={"url_password": "url_username"},
         add_file_common_args=True,
         supports_check_mode=True,
     )

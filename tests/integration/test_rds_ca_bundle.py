@@ -49,6 +49,7 @@ def fetch(modules: Modules, mirror: Mirror, pki: Pki, dest: Path) -> Callable[..
             "region": REGION,
             "base_url": mirror.url,
             "ca_path": str(pki.bundle),
+            "retries": 0,
         }
         defaults.update(options)
         return modules.bundle(**{name: value for name, value in defaults.items() if value is not None})
@@ -85,7 +86,8 @@ def test_write_and_write_again(fetch: Fetch, mirror: Mirror, pki: Pki, dest: Pat
     assert again["changed"] is False
     assert (dest.stat().st_mtime_ns, dest.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
     assert again["checksum"] == result["checksum"]
-    assert sorted(path.name for path in dest.parent.iterdir()) == [dest.name]
+    assert [source["status"] for source in again["sources"]] == ["not_modified"]
+    assert sorted(path.name for path in dest.parent.iterdir()) == [f".{dest.name}.sources.json", dest.name]
 
 
 def test_check_mode_and_diff(fetch: Fetch, pki: Pki, dest: Path) -> None:
@@ -106,7 +108,7 @@ def test_check_mode_and_diff(fetch: Fetch, pki: Pki, dest: Path) -> None:
     assert pki.intermediate_name not in promised["diff"]["before"]
     assert pki.intermediate_name in promised["diff"]["after"]
     assert dest.read_bytes() == pki.root.read_bytes()
-    assert [path.name for path in dest.parent.iterdir()] == [dest.name]
+    assert not list(dest.parent.glob("*~"))
 
     dest.write_text("something else\n")
     assert fetch().ok()["diff"]["before"] == "(not a CA bundle)\n"

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import email.utils
 import hashlib
 import os
@@ -13,7 +14,7 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,28 +28,35 @@ _HANDSHAKE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Request:
-    """One answered request; ``bytes`` is the length of the body that was sent."""
+    """One answered request; ``bytes`` is the length of the body that was sent, ``headers`` has names in lower case."""
 
     method: str
     path: str
     status: int
     bytes: int
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
 class Response:
-    """A special answer for one path. ``delay`` is in seconds; headers win over those the mirror would send."""
+    """A special answer for one path.
+
+    ``delay`` is in seconds; headers win over those the mirror would send. ``more``
+    makes pieces that follow the body, slowly or without an end as it likes; the answer then says nothing of its length.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0.0
+    more: Callable[[], Iterable[bytes]] | None = None
 
 
 class Mirror:
     """Serves ``directory`` with ETag and Last-Modified, and answers conditional requests with 304.
 
-    With ``certificate`` it speaks HTTPS, otherwise HTTP. ``requests`` lists what was asked, oldest first::
+    With ``certificate`` it speaks HTTPS, otherwise HTTP. ``requests`` lists what was asked, oldest first.
+    Without ``send_validators`` it is a server that sends neither ETag nor Last-Modified::
 
         with Mirror(pki.write_trust_store(tmp_path), certificate=pki.server()) as mirror:
             fetch(f"{mirror.url}/eu-central-1/eu-central-1-bundle.pem")
@@ -64,7 +72,10 @@ class Mirror:
     ) -> None:
         self.directory = Path(directory).resolve()
         self.requests: list[Request] = []
+        self.send_validators = True
         self._special: dict[str, Response] = {}
+        self._times: dict[str, int | None] = {}
+        self._authorization: str | None = None
         context: ssl.SSLContext | None = None
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -82,21 +93,35 @@ class Mirror:
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
         delay: float = 0.0,
+        more: Callable[[], Iterable[bytes]] | None = None,
+        times: int | None = None,
     ) -> None:
-        """From now on answer ``path`` (with its leading slash) like this, whatever the directory has.
+        """Answer ``path`` (with its leading slash) like this, from now on or so many ``times``.
 
         A Content-Length larger than the body makes a truncated download.
         """
-        self._special[path] = Response(status, body, headers or {}, delay)
+        self._special[path] = Response(status, body, headers or {}, delay, more)
+        self._times[path] = times
+
+    def require(self, username: str, password: str) -> None:
+        """From now on answer 401 to requests without this user name and password (HTTP basic authentication)."""
+        token = base64.b64encode(f"{username}:{password}".encode()).decode("ascii")
+        self._authorization = f"Basic {token}"
 
     def reset(self) -> None:
-        """Forget the special answers and the recorded requests."""
+        """Forget the special answers, the password and the recorded requests."""
         self._special.clear()
+        self._times.clear()
+        self._authorization = None
         self.requests.clear()
 
     def response_for(self, path: str, conditions: Mapping[str, str]) -> Response:
         """What to answer to ``path`` under the request headers ``conditions`` (names in lower case)."""
-        if path in self._special:
+        if self._authorization and conditions.get("authorization") != self._authorization:
+            return Response(401, b"Who are you?\n", {"WWW-Authenticate": 'Basic realm="mirror"'})
+        times = self._times.get(path)
+        if path in self._special and times != 0:
+            self._times[path] = None if times is None else times - 1
             return self._special[path]
         target = (self.directory / path.lstrip("/")).resolve()
         if self.directory not in target.parents or not target.is_file():
@@ -105,11 +130,10 @@ class Mirror:
         body = target.read_bytes()
         modified = int(target.stat().st_mtime)
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        headers = {
-            "Content-Type": "application/x-pem-file",
-            "ETag": etag,
-            "Last-Modified": email.utils.formatdate(modified, usegmt=True),
-        }
+        headers = {"Content-Type": "application/x-pem-file"}
+        if not self.send_validators:
+            return Response(200, body, headers)
+        headers.update({"ETag": etag, "Last-Modified": email.utils.formatdate(modified, usegmt=True)})
         if _is_unchanged(conditions, etag, modified):
             return Response(304, b"", headers)
         return Response(200, body, headers)
@@ -172,9 +196,11 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
 
     def finish(self) -> None:
-        super().finish()
-        if self.server.context:  # The server closes the socket it knows, which TLS has taken over.
-            self.request.close()
+        try:
+            super().finish()
+        finally:
+            if self.server.context:  # The server closes the socket it knows, which TLS has taken over.
+                self.request.close()
 
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
@@ -184,18 +210,20 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(response.delay)
         body = b"" if self.command == "HEAD" else response.body
         # Before the answer goes out, so that whoever has the answer finds the request recorded.
-        self.server.mirror.requests.append(Request(self.command, path, response.status, len(body)))
+        self.server.mirror.requests.append(Request(self.command, path, response.status, len(body), conditions))
         self.send_response(response.status)
         headers = {"Content-Length": str(len(response.body)), **response.headers}
-        if response.status == 304:
+        if response.status == 304 or response.more:
             del headers["Content-Length"]
         for name, value in headers.items():
             self.send_header(name, value)
-        if headers.get("Content-Length", "0") != str(len(response.body)):
+        if response.more or headers.get("Content-Length", "0") != str(len(response.body)):
             # A promised length that does not come: only the end of the connection tells the client.
             self.close_connection = True
         self.end_headers()
         self.wfile.write(body)
+        for piece in response.more() if response.more else ():
+            self.wfile.write(piece)
 
     do_HEAD = do_GET
 

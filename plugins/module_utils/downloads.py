@@ -1,0 +1,322 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading small files over http, https or from disk, conditionally, patiently, and never for ever.
+
+The protocol is left to ansible's own ``urls``; redirects are followed here, so that none of them leaves https or takes
+credentials to another server.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import http.client
+import re
+import socket
+import ssl
+import threading
+import time
+import typing as t
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from urllib.error import HTTPError, URLError
+from urllib.parse import urljoin, urlsplit
+from urllib.request import url2pathname
+
+from ansible.module_utils.urls import ConnectionError as UrlsConnectionError
+from ansible.module_utils.urls import open_url
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
+
+SCHEMES = ("http", "https", "file")
+# The global bundle, the largest that AWS publishes, has about 165 kB.
+MAX_SOURCE_BYTES = 2 * 1024 * 1024
+# A whole attempt may take so many times ``timeout``: each wait is short enough when a byte comes now and then.
+ATTEMPT_TIMEOUTS = 5
+
+_CHUNK_BYTES = 64 * 1024
+_MAX_REDIRECTS = 5
+_REDIRECTS = (301, 302, 303, 307, 308)
+_NOT_MODIFIED = 304
+_UNAUTHORIZED = 401
+# What a server answers when it may do better in a moment (RFC 9110, RFC 6585).
+_TEMPORARY = (408, 425, 429, 500, 502, 503, 504)
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 30.0
+
+_ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,256}"\Z')  # RFC 9110, 8.8.3
+_HTTP_DATE = re.compile(r"[A-Za-z0-9 ,:+-]{16,40}\Z")
+
+
+class SourceError(RdsMysqlError):
+    """A source cannot be read; the message names its URL and the reason."""
+
+
+class _TemporaryError(SourceError):
+    """Trying again may help. ``pause`` is what the server asks for, in seconds."""
+
+    def __init__(self, message: str, pause: float = 0.0) -> None:
+        super().__init__(message)
+        self.pause = pause
+
+
+@dataclass(frozen=True)
+class Access:
+    """How to reach the sources.
+
+    ``timeout`` is in seconds and bounds each network wait; a whole attempt may take ATTEMPT_TIMEOUTS times as long.
+    ``retries`` counts the attempts after the first. User name and password go to the server of each URL by HTTP basic
+    authentication, over https only.
+    """
+
+    timeout: int = 30
+    retries: int = 2
+    validate_certs: bool = True
+    ca_path: str | None = None
+    use_proxy: bool = True
+    http_agent: str | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    force_basic_auth: bool = False
+    no_cache: bool = False
+
+
+@dataclass(frozen=True)
+class Validators:
+    """What tells one version of a source from another: the values of ``ETag`` and ``Last-Modified``, verbatim."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.etag or self.last_modified)
+
+    def conditions(self) -> dict[str, str]:
+        """The request headers that ask for the source only if it is another version."""
+        headers = {}
+        if self.etag:
+            headers["If-None-Match"] = self.etag
+        if self.last_modified:
+            headers["If-Modified-Since"] = self.last_modified
+        return headers
+
+    @classmethod
+    def parse(cls, etag: t.Any, last_modified: t.Any) -> Validators:
+        """Keep what is well formed, so that it can be sent back in a header, and nothing else."""
+        dated = isinstance(last_modified, str) and _HTTP_DATE.match(last_modified)
+        return cls(
+            etag=etag if isinstance(etag, str) and _ENTITY_TAG.match(etag) else None,
+            last_modified=last_modified if dated and email.utils.parsedate(last_modified) else None,
+        )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A source as it was read; ``body`` is None when it is still the version that ``validators`` describe."""
+
+    body: bytes | None
+    validators: Validators = Validators()
+
+
+def without_credentials(url: str) -> str:
+    """The URL as it may be shown: a user name and password in it are left out."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def check_url(url: str, option: str, access: Access) -> None:
+    """Refuse what cannot be read, or not without giving a password away, before anything is asked.
+
+    :raises OptionError: naming the option.
+    """
+    shown = without_credentials(url)
+    parts = urlsplit(url)
+    if parts.scheme not in SCHEMES:
+        raise OptionError(f"{option}: {shown!r} is not an http, https or file URL.")
+    if parts.scheme == "file":
+        if parts.netloc not in ("", "localhost"):
+            raise OptionError(f"{option}: {shown!r} names another machine; a file URL is file:///path.")
+        return
+    if not parts.hostname:
+        raise OptionError(f"{option}: {shown!r} names no host.")
+    if parts.scheme == "http" and (parts.password is not None or access.password is not None):
+        raise OptionError(
+            f"{option}: the password would be sent to {shown} in clear text; use https, or leave url_password out."
+        )
+
+
+def read(url: str, access: Access, known: Validators | None = None) -> Answer:
+    """Read a source, or learn that it is still the ``known`` version.
+
+    :raises SourceError: naming the URL, without credentials, and the reason.
+    """
+    if urlsplit(url).scheme == "file":
+        return Answer(_read_file(url))
+    attempts = access.retries + 1
+    pause = _FIRST_PAUSE_SECONDS
+    for attempt in range(1, attempts + 1):
+        try:
+            return _within(access, url, lambda: _attempt(url, access, known or Validators()))
+        except _TemporaryError as e:
+            if attempt == attempts:
+                if attempts > 1:
+                    raise SourceError(f"{e.message} That was attempt {attempt} of {attempts}.") from e
+                raise
+            time.sleep(min(max(pause, e.pause), _LONGEST_PAUSE_SECONDS))
+            pause *= 2
+    raise AssertionError("the loop returns or raises")
+
+
+def _within(access: Access, url: str, work: t.Callable[[], Answer]) -> Answer:
+    """Run the work in a thread and wait for it so long and no longer.
+
+    Nothing else bounds name resolution, or a server that sends its headers at a byte a minute. The thread is a daemon:
+    it does not keep the process alive.
+    """
+    outcome: list[Answer | Exception] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except Exception as e:  # noqa: BLE001 (raised again where it can be seen)
+            outcome.append(e)
+
+    seconds = access.timeout * ATTEMPT_TIMEOUTS
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not outcome:
+        raise _TemporaryError(f"{without_credentials(url)} has not sent everything within {seconds} seconds.")
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return outcome[0]
+
+
+def _attempt(url: str, access: Access, known: Validators) -> Answer:
+    target = url
+    redirects = 0
+    while redirects <= _MAX_REDIRECTS:
+        try:
+            at_home = _origin(target) == _origin(url)
+            with _reasons(target, access), closing(_request(target, access, known, at_home=at_home)) as response:
+                return _body(target, response)
+        except HTTPError as e:
+            e.close()
+            if e.code == _NOT_MODIFIED and known:
+                return Answer(None, known)
+            if e.code not in _REDIRECTS or not e.headers.get("Location"):
+                raise _http_failure(target, e) from e
+            target = _redirected(target, e.headers["Location"])
+            redirects += 1
+    raise SourceError(f"{without_credentials(url)} redirects more than {_MAX_REDIRECTS} times.")
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port
+
+
+def _redirected(url: str, location: str) -> str:
+    target = without_credentials(urljoin(url, location.replace(" ", "%20")))
+    scheme = urlsplit(target).scheme
+    if scheme != "https" and (scheme != "http" or urlsplit(url).scheme == "https"):
+        raise SourceError(f"{without_credentials(url)} redirects to {target}, which is not https; refused.")
+    if _origin(target) == _origin(url):  # The same server may need the user name and password that the URL had.
+        target = urlsplit(target)._replace(netloc=urlsplit(url).netloc).geturl()
+    return target
+
+
+def _request(url: str, access: Access, known: Validators, *, at_home: bool) -> http.client.HTTPResponse:
+    response = open_url(
+        url,
+        headers=known.conditions(),
+        use_proxy=access.use_proxy,
+        force=access.no_cache,
+        timeout=access.timeout,
+        validate_certs=access.validate_certs,
+        ca_path=access.ca_path,
+        url_username=access.username if at_home else None,
+        url_password=access.password if at_home else None,
+        http_agent=access.http_agent,
+        force_basic_auth=access.force_basic_auth and at_home,
+        follow_redirects="none",
+        decompress=False,
+        # A password of ~/.netrc is one as well.
+        use_netrc=urlsplit(url).scheme == "https",
+    )
+    return t.cast("http.client.HTTPResponse", response)
+
+
+def _body(url: str, response: http.client.HTTPResponse) -> Answer:
+    shown = without_credentials(url)
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":
+        raise SourceError(f"{shown} answers in the encoding {encoding}, which was not asked for.")
+    body = bytearray()
+    while len(body) <= MAX_SOURCE_BYTES:
+        chunk = response.read(_CHUNK_BYTES)
+        if not chunk:
+            break
+        body += chunk
+    if len(body) > MAX_SOURCE_BYTES:
+        raise SourceError(f"{shown} is larger than {MAX_SOURCE_BYTES} bytes, so not a CA bundle.")
+    promised = response.headers.get("Content-Length", "")
+    if promised.isdigit() and len(body) < int(promised):
+        # http.client says nothing of it when a read asks for more than comes.
+        raise _TemporaryError(f"{shown} cannot be read: only {len(body)} of {promised} bytes came.")
+    validators = Validators.parse(response.headers.get("ETag"), response.headers.get("Last-Modified"))
+    return Answer(bytes(body), validators)
+
+
+def _http_failure(url: str, error: HTTPError) -> SourceError:
+    shown = without_credentials(url)
+    said = f"{shown} answered {error.code} {error.reason}"
+    if error.code == _UNAUTHORIZED:
+        return SourceError(f"{said}; url_username and url_password are what it has to accept.")
+    if error.code in _TEMPORARY:
+        asked = error.headers.get("Retry-After", "")
+        return _TemporaryError(f"{said}.", float(asked) if asked.isdigit() else 0.0)
+    return SourceError(f"{said}.")
+
+
+@contextmanager
+def _reasons(url: str, access: Access) -> t.Iterator[None]:
+    """Turns what reading may raise into sentences; HTTPError, which has a meaning of its own, goes through."""
+    try:
+        yield
+    except (HTTPError, SourceError):
+        raise
+    except (OSError, ValueError, http.client.HTTPException, UrlsConnectionError) as e:
+        raise _explained(e, url, access) from e
+
+
+def _explained(error: Exception, url: str, access: Access) -> SourceError:
+    shown = without_credentials(url)
+    reason = error.reason if isinstance(error, URLError) else error
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return SourceError(
+            f"{shown} cannot be read: its certificate does not verify ({reason.verify_message}). ca_path names the CA "
+            "certificates to verify it with."
+        )
+    if isinstance(reason, socket.timeout):
+        return _TemporaryError(f"{shown} did not answer within {access.timeout} seconds.")
+    if isinstance(reason, http.client.IncompleteRead):
+        return _TemporaryError(f"{shown} broke off in the middle of its answer.")
+    text = (getattr(reason, "strerror", None) or str(reason)).replace(url, shown).rstrip(".")
+    if isinstance(reason, http.client.HTTPException) and not isinstance(reason, http.client.InvalidURL):
+        return _TemporaryError(f"{shown} does not answer as a web server does ({type(reason).__name__}).")
+    # A URL that cannot be one and a library that is missing are not mended by waiting.
+    lasting = isinstance(reason, (ValueError, UrlsConnectionError, http.client.InvalidURL))
+    return (SourceError if lasting else _TemporaryError)(f"{shown} cannot be read: {text}.")
+
+
+def _read_file(url: str) -> bytes:
+    path = url2pathname(urlsplit(url).path)
+    try:
+        with open(path, "rb") as f:
+            body = f.read(MAX_SOURCE_BYTES + 1)
+    except OSError as e:
+        raise SourceError(f"{url} cannot be read: {e.strerror}.") from e
+    if len(body) > MAX_SOURCE_BYTES:
+        raise SourceError(f"{url} is larger than {MAX_SOURCE_BYTES} bytes, so not a CA bundle.")
+    return body
