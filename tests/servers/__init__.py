@@ -15,9 +15,22 @@ Fetched once, then started from a cached data directory in a few seconds::
 
 from __future__ import annotations
 
+from .aws import MYSQL_RDS_CA, SSL_PROFILES, published_certificates
 from .catalogue import MATRIX, ServerFailed, ServerUnavailable
 from .mirror import Mirror
 from .pki import Pki, TlsFiles
 from .server import Server, provide
 
-__all__ = ["MATRIX", "Mirror", "Pki", "Server", "ServerFailed", "ServerUnavailable", "TlsFiles", "provide"]
+__all__ = [
+    "MATRIX",
+    "MYSQL_RDS_CA",
+    "SSL_PROFILES",
+    "Mirror",
+    "Pki",
+    "Server",
+    "ServerFailed",
+    "ServerUnavailable",
+    "TlsFiles",
+    "provide",
+    "published_certificates",
+]

