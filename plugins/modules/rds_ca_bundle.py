@@ -303,6 +303,7 @@ backup_file:
   sample: /etc/ssl/rds/eu-central-1-bundle.pem.4711.2026-11-24@12:00:00~
 """
 
+import glob
 import hashlib
 import os
 import ssl
@@ -482,9 +483,23 @@ def write(module: AnsibleModule, dest: str, content: bytes) -> None:
         raise RdsMysqlError(f"dest: {dest} cannot be written: {e}") from e
 
 
+def back_up(module: AnsibleModule, dest: str) -> str:
+    """Copy the old file, and leave no half of a copy behind."""
+    made = None
+    try:
+        made = module.backup_local(dest)
+    except Exception as e:  # ansible-core from 2.19 on raises nothing narrower; before, it leaves
+        raise RdsMysqlError(f"backup: {e}") from e
+    finally:
+        if not made:
+            for half in glob.glob(f"{glob.escape(dest)}.{os.getpid()}.*~"):
+                os.unlink(half)
+    return str(made)
+
+
 def replace(module: AnsibleModule, dest: str, content: bytes, old: OldFile | None) -> str | None:
     """Write the bundle; returns the name of the backup, if one was made."""
-    backup = module.backup_local(dest) if module.params["backup"] and old is not None else None
+    backup = back_up(module, dest) if module.params["backup"] and old is not None else None
     try:
         write(module, dest, content)
     except (OSError, RdsMysqlError) as e:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from .aws import MYSQL_RDS_CA, SSL_PROFILES, published_certificates
 from .catalogue import MATRIX, ServerFailed, ServerUnavailable
+from .client import mariadb_client
 from .mirror import Mirror
 from .pki import Pki, TlsFiles
 from .server import Server, provide
@@ -31,6 +32,7 @@ __all__ = [
     "ServerFailed",
     "ServerUnavailable",
     "TlsFiles",
+    "mariadb_client",
     "provide",
     "published_certificates",
 ]
