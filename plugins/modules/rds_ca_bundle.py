@@ -489,7 +489,8 @@ def back_up(module: AnsibleModule, dest: str) -> str:
     try:
         made = module.backup_local(dest)
     except Exception as e:  # ansible-core from 2.19 on raises nothing narrower; before, it leaves
-        raise RdsMysqlError(f"backup: {e}") from e
+        reason = e.strerror if isinstance(e, OSError) else e.__cause__ or e
+        raise RdsMysqlError(f"backup: {dest} cannot be copied: {reason}.") from e
     finally:
         if not made:
             for half in glob.glob(f"{glob.escape(dest)}.{os.getpid()}.*~"):

@@ -291,7 +291,8 @@ def run_in_shell(
         check=False,
         timeout=60,
         cwd=modules.home,
-        env={**module_environment(modules.home), **variables},
+        # A limit on the size of files holds for compiled modules as well.
+        env={**module_environment(modules.home), "PYTHONDONTWRITEBYTECODE": "1", **variables},
     )
 
 
