@@ -17,6 +17,7 @@ import ipaddress
 import re
 import typing as t
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import MissingLibrary, RdsMysqlError
@@ -123,7 +124,32 @@ def parse_certificate(der: bytes, source: str) -> Certificate:
     :arg source: Where it came from, for the error message.
     :raises CertificateError: when it is not a certificate.
     """
-    loaded = load(der, source)
+    with _quietly():
+        return _parse(der, source)
+
+
+def load(der: bytes, source: str) -> x509.Certificate:
+    """The certificate as the library's object.
+
+    :raises CertificateError: when it is not one.
+    """
+    with _quietly():
+        return _load(der, source)
+
+
+@contextmanager
+def _quietly() -> t.Iterator[None]:
+    """Some published RDS roots break rules that cryptography only warns about (a serial number that is not positive).
+
+    The user can do nothing about it. Once around many certificates, since it is not for free.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _parse(der: bytes, source: str) -> Certificate:
+    loaded = _load(der, source)
     try:
         return _describe(loaded, der)
     except _unparseable() as e:  # cryptography looks at some fields only when they are asked for
@@ -147,47 +173,36 @@ def _unparseable() -> tuple[type[Exception], ...]:
     )
 
 
-def load(der: bytes, source: str) -> x509.Certificate:
-    """The certificate as the library's object.
-
-    :raises CertificateError: when it is not one.
-    """
+def _load(der: bytes, source: str) -> x509.Certificate:
     x509_module = _x509()
     try:
-        with warnings.catch_warnings():
-            # Some published RDS roots break rules that cryptography only warns about (a serial number that is not
-            # positive); the user can do nothing about it.
-            warnings.simplefilter("ignore")
-            loaded = x509_module.load_der_x509_certificate(der)
+        return t.cast("x509.Certificate", x509_module.load_der_x509_certificate(der))
     except _unparseable() as e:
         raise CertificateError(f"{source} holds a certificate that cannot be parsed: {e}") from e
-    return t.cast("x509.Certificate", loaded)
 
 
 def _describe(loaded: x509.Certificate, der: bytes) -> Certificate:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        # The aware attributes came with cryptography 42; the naive ones are UTC as well.
-        if hasattr(loaded, "not_valid_after_utc"):
-            not_before, not_after = loaded.not_valid_before_utc, loaded.not_valid_after_utc
-        else:
-            not_before = loaded.not_valid_before.replace(tzinfo=dt.timezone.utc)
-            not_after = loaded.not_valid_after.replace(tzinfo=dt.timezone.utc)
-        digest = hashlib.sha256(der).hexdigest().upper()
-        return Certificate(
-            common_name=_common_name(loaded),
-            subject=_name(loaded.subject),
-            issuer=_name(loaded.issuer),
-            serial_number=f"{loaded.serial_number:X}",
-            not_before=not_before,
-            not_after=not_after,
-            fingerprint_sha256=":".join(digest[i : i + 2] for i in range(0, len(digest), 2)),
-            key=_key(loaded),
-            is_ca=_is_ca(loaded),
-            self_signed=loaded.subject == loaded.issuer and _signed_by(loaded, loaded),
-            san=_subject_alternative_names(loaded),
-            der=der,
-        )
+    # The aware attributes came with cryptography 42; the naive ones are UTC as well.
+    if hasattr(loaded, "not_valid_after_utc"):
+        not_before, not_after = loaded.not_valid_before_utc, loaded.not_valid_after_utc
+    else:
+        not_before = loaded.not_valid_before.replace(tzinfo=dt.timezone.utc)
+        not_after = loaded.not_valid_after.replace(tzinfo=dt.timezone.utc)
+    digest = hashlib.sha256(der).hexdigest().upper()
+    return Certificate(
+        common_name=_common_name(loaded),
+        subject=_name(loaded.subject),
+        issuer=_name(loaded.issuer),
+        serial_number=f"{loaded.serial_number:X}",
+        not_before=not_before,
+        not_after=not_after,
+        fingerprint_sha256=":".join(digest[i : i + 2] for i in range(0, len(digest), 2)),
+        key=_key(loaded),
+        is_ca=_is_ca(loaded),
+        self_signed=loaded.subject == loaded.issuer and _signed_by(loaded, loaded),
+        san=_subject_alternative_names(loaded),
+        der=der,
+    )
 
 
 def _name(name: x509.Name) -> str:
@@ -292,13 +307,14 @@ def parse_pem(content: bytes, source: str) -> tuple[Certificate, ...]:
             f"{source} is truncated: it begins {len(begins)} certificates, but ends only some of them."
         )
     certificates = []
-    for number, block in enumerate(blocks, 1):
-        where = f"{source} (certificate {number} of {len(blocks)})"
-        try:
-            der = base64.b64decode(b"".join(block.group("body").split()), validate=True)
-        except (binascii.Error, ValueError) as e:
-            raise CertificateError(f"{where} is not valid base64: {e}") from e
-        certificates.append(parse_certificate(der, where))
+    with _quietly():
+        for number, block in enumerate(blocks, 1):
+            where = f"{source} (certificate {number} of {len(blocks)})"
+            try:
+                der = base64.b64decode(b"".join(block.group("body").split()), validate=True)
+            except (binascii.Error, ValueError) as e:
+                raise CertificateError(f"{where} is not valid base64: {e}") from e
+            certificates.append(_parse(der, where))
     return tuple(certificates)
 
 
@@ -326,7 +342,8 @@ def check_bundle(
     :arg left_out: Certificates left out of the bundle because they have expired, for the error messages.
     :raises CertificateError: naming the certificate, its source and the reason.
     """
-    loaded = {c.der: load(c.der, source_of[c.der]) for c in certificates}
+    with _quietly():
+        loaded = {c.der: _load(c.der, source_of[c.der]) for c in certificates}
     # Certificates that are roots or lead to one; two that have issued each other, and no root, do not.
     trusted = {certificate.der for certificate in certificates if certificate.self_signed}
     waiting = []

@@ -5,8 +5,8 @@
 """What a bundle was made of, kept in a small file beside it, so that an unchanged source is not downloaded again.
 
 The record is trusted only as long as the bundle is byte for byte the file that it was written with, and it holds no
-certificates but those that are missing in the bundle. Without it, or with one that makes no sense, everything is
-downloaded. It holds no URLs, since these may carry what nobody else should read.
+certificates but those that are missing in the bundle. Without it, or with one that makes no sense or that somebody else
+can have written, everything is downloaded. It holds no URLs, since these may carry what nobody else should read.
 """
 
 from __future__ import annotations
@@ -15,12 +15,16 @@ import base64
 import hashlib
 import json
 import os
+import stat
 import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.downloads import Validators, without_credentials
 
+MODE = 0o644
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_MAX_BYTES = 16 * 1024 * 1024
 _VERSION = 1
 _ABOUT = (
     "Written by the Ansible module dbtls.rds_mysql.rds_ca_bundle: what it needs to ask for the sources of the file "
@@ -79,6 +83,23 @@ def dump(known: Known, file_checksum: str, dropped: t.Sequence[x509.Certificate]
         "dropped": [base64.b64encode(certificate.der).decode("ascii") for certificate in dropped],
     }
     return json.dumps(record, indent=1).encode("utf-8") + b"\n"
+
+
+def read(path: str) -> bytes | None:
+    """The content of a record, or None where there is none that this user has written and nobody else can change.
+
+    Whoever could plant a record could have a bundle of his own taken for the one that was downloaded.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & _OTHERS_WRITE:
+        os.close(descriptor)
+        return None
+    with os.fdopen(descriptor, "rb") as f:
+        return f.read(_MAX_BYTES)
 
 
 def load(

@@ -309,6 +309,7 @@ import os
 import ssl
 import tempfile
 import typing as t
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -447,10 +448,8 @@ def known_sources(dest: str, urls: t.Sequence[str], old: OldFile | None) -> sour
     """What the record beside the file says about the sources, if it is this file's."""
     if old is None or old.certificates is None:
         return {}
-    try:
-        with open(source_record.path_of(dest), "rb") as f:
-            content = f.read(MAX_OLD_BYTES)
-    except OSError:
+    content = source_record.read(source_record.path_of(dest))
+    if content is None:
         return {}
     return source_record.load(content, urls, old.checksum, old.certificates)
 
@@ -517,15 +516,12 @@ def update_record(module: AnsibleModule, dest: str, bundle: trust_store.Bundle, 
     path = source_record.path_of(dest)
     content = source_record.dump(bundle.known, file_checksum, bundle.dropped)
     try:
-        try:
-            with open(path, "rb") as f:
-                before: bytes | None = f.read(MAX_OLD_BYTES)
-        except FileNotFoundError:
-            before = None
-        if content is None and before is not None:
-            os.unlink(path)
-        elif content is not None and content != before:
+        if content is None:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+        elif content != source_record.read(path):
             write(module, path, content)
+            os.chmod(path, source_record.MODE)
     except (OSError, RdsMysqlError) as e:
         return f"{path} cannot be written, so that the next run downloads again: {e}"
     return None

@@ -116,6 +116,8 @@ def test_what_makes_it_download(fetch: Fetch, mirror: Mirror, pki: Pki, dest: Pa
         (edited, {}, True),
         (garbage, {}, False),
         (record_of(dest).unlink, {}, False),
+        # Somebody else could have written it, and a bundle of his own beside it.
+        (lambda: record_of(dest).chmod(0o664), {}, False),
         (lambda: None, {"force": True}, False),
     ]
     for change, more, changed in changes:

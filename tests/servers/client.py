@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import debian
@@ -15,12 +16,21 @@ from .catalogue import DebianPackage
 _CLIENT = DebianPackage("trixie", "mariadb-client-core")
 
 
-def mariadb_client() -> tuple[str, ...]:
-    """The command before its options; ServerUnavailable where the package cannot be downloaded."""
+@dataclass(frozen=True)
+class Client:
+    """``command`` goes before the options, of which ``plugin_dir`` has to be one for logins with newer plugins."""
+
+    command: tuple[str, ...]
+    plugin_dir: Path
+
+
+def mariadb_client() -> Client:
+    """The client; ServerUnavailable where the package cannot be downloaded."""
 
     def fetch(destination: Path) -> None:
         say("fetching the mariadb client (about 10 MB, once)")
         debian.unpack(_CLIENT, destination)
 
     tree = build_once("packages", "mariadb-client", fetch)
-    return (*debian.loader(tree), str(tree / "usr" / "bin" / "mariadb"))
+    plugins = next(tree.glob("usr/lib/*/libmariadb3/plugin"))
+    return Client((*debian.loader(tree), str(tree / "usr" / "bin" / "mariadb")), plugins)

@@ -72,3 +72,55 @@ class _Handler(socketserver.StreamRequestHandler):
             target.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # One side has gone; the other will notice.
+
+
+class Relay:
+    """Passes on what comes to ``port`` to another port of this machine; ``bytes`` counts both directions."""
+
+    def __init__(self, target: int) -> None:
+        self.bytes = 0
+        self._target = target
+        self._open = 0
+        self._changed = threading.Condition()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+
+    def __enter__(self) -> Relay:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def settle(self) -> None:
+        """Wait until nothing is on its way any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._open, timeout=10)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _address = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self._target))
+            with self._changed:
+                self._open += 2
+            for source, target in ((client, server), (server, client)):
+                threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+        try:
+            while chunk := source.recv(_CHUNK):
+                with self._changed:
+                    self.bytes += len(chunk)
+                target.sendall(chunk)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # One side has gone.
+        with self._changed:
+            self._open -= 1
+            self._changed.notify_all()
