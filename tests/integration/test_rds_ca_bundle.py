@@ -134,6 +134,9 @@ def test_mode_and_owner(fetch: Fetch, dest: Path) -> None:
         other = next(entry for entry in pwd.getpwall() if entry.pw_uid not in (0, os.getuid()))
         assert fetch(owner=other.pw_name).ok()["changed"] is True
         assert dest.stat().st_uid == other.pw_uid
+        assert fetch(group=str(other.pw_gid)).ok()["changed"] is True
+        assert dest.stat().st_gid == other.pw_gid
+        assert fetch(owner=other.pw_name, group=str(other.pw_gid)).ok()["changed"] is False
     absent = fetch(owner="nobody-of-this-name")
     assert absent.failed
 

@@ -335,6 +335,27 @@ def test_a_file_system_without_room(modules: Modules, options: dict[str, Any], p
     assert after.split() == ["old", "b.pem"]
 
 
+def test_unsafe_writes(modules: Modules, options: dict[str, Any], pki: Pki, dest: Path) -> None:
+    """A file that is a mount point, as in a container, cannot be replaced; only on request is it overwritten."""
+    mounted = dest.with_name("mounted.pem")
+    mounted.write_text("old\n")
+    dest.write_text("below\n")
+    script = f"mount --bind {mounted} {dest} || exit 77; \"$@\"; cat {dest}"
+    for unsafe in (False, True):
+        done = run_in_shell(
+            f"exec unshare --user --map-root-user --mount sh -c '{script}' sh \"$@\"",
+            modules,
+            {**options, "unsafe_writes": unsafe},
+        )
+        if done.returncode == 77 or "unshare" in done.stderr:
+            pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
+        result = json.loads(done.stdout.strip().splitlines()[0])
+        assert bool(result.get("failed")) is not unsafe
+        assert mounted.read_bytes() == (pki.bundle.read_bytes() if unsafe else b"old\n")
+        if not unsafe:
+            assert result["msg"].startswith("dest: ")
+
+
 def test_a_crash_leaves_the_old_file(
     modules: Modules, options: dict[str, Any], pki: Pki, dest: Path, tmp_path: Path
 ) -> None:
