@@ -2,13 +2,27 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Groups of options that the modules share."""
+"""The options of the modules that connect to a server, for the modules themselves and for running them in process."""
 
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass, field
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import enforcement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import SSL_MODES, TLS_VERSIONS
+
+
+@dataclass(frozen=True)
+class ModuleSpec:
+    """A module's options. ``rules`` are what options have to do with each other, as AnsibleModule takes them."""
+
+    argument_spec: dict[str, dict[str, t.Any]]
+    rules: dict[str, t.Any] = field(default_factory=dict)
+
+    def for_module(self) -> dict[str, t.Any]:
+        """What AnsibleModule takes."""
+        return {"argument_spec": self.argument_spec, **self.rules}
 
 
 def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
@@ -28,3 +42,39 @@ def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
         "ssl_mode": {"type": "str", "choices": list(SSL_MODES)},
         "tls_min_version": {"type": "str", "default": "TLSv1.2", "choices": list(TLS_VERSIONS)},
     }
+
+
+STATUS = ModuleSpec(
+    argument_spec=dict(
+        connection_argument_spec(),
+        expiry_warn_days={"type": "int", "default": 30},
+        fail_on={"type": "str", "default": "none", "choices": ["none", "low", "medium", "high"]},
+    ),
+    rules={"required_together": [("client_cert", "client_key")]},
+)
+"""``mysql_ssl_status``."""
+
+REQUIRE = ModuleSpec(
+    argument_spec=dict(
+        connection_argument_spec(),
+        user={"type": "str"},
+        host={"type": "str"},
+        accounts={"type": "list", "elements": "str"},
+        all_accounts={"type": "bool", "default": False},
+        exclude={"type": "list", "elements": "str"},
+        include_system={"type": "bool", "default": False},
+        ssl_type={"type": "str", "default": "any", "choices": ["any", "x509", "specified", "none"]},
+        subject={"type": "str"},
+        issuer={"type": "str"},
+        cipher={"type": "str"},
+        exact={"type": "bool", "default": False},
+        method={"type": "str", "default": "auto", "choices": list(enforcement.METHODS)},
+        flush={"type": "str", "default": "auto", "choices": list(enforcement.FLUSH)},
+        plaintext_sessions={"type": "str", "default": "fail", "choices": list(enforcement.PLAINTEXT_SESSIONS)},
+    ),
+    rules={
+        "required_by": {"host": ("user",)},
+        "required_together": [("client_cert", "client_key")],
+    },
+)
+"""``mysql_require_ssl``."""

@@ -36,6 +36,7 @@ ER_ACCOUNT_HAS_BEEN_LOCKED = 3118
 ER_SECURE_TRANSPORT_REQUIRED = 3159
 ER_ACCOUNT_HAS_BEEN_LOCKED_MARIADB = 4151
 CR_CONN_HOST_ERROR = 2003
+CR_SERVER_GONE_ERROR = 2006
 CR_SERVER_LOST = 2013
 CR_SSL_CONNECTION_ERROR = 2026
 CR_MALFORMED_PACKET = 2027
@@ -496,7 +497,7 @@ def _connection_failed(options: ConnectionOptions, connection: t.Any, error: t.A
             f"{options.endpoint} offers no TLS, and ssl_mode is {options.ssl_mode}; no credentials were sent.",
             code,
         )
-    if code == CR_SERVER_LOST:
+    if code in (CR_SERVER_GONE_ERROR, CR_SERVER_LOST):
         return ConnectionFailed(f"{options.endpoint} broke the connection off during the login.", code)
     message = f"{options.endpoint} refused the login of {options.user!r}: ({code}) {text}"
     if code not in _REFUSALS:

@@ -263,38 +263,13 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import enforcement
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import connection_argument_spec
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import REQUIRE
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import run_module
 
 
 def main() -> t.NoReturn:
     """Require, prove, and leave."""
-    module = AnsibleModule(
-        argument_spec=dict(
-            connection_argument_spec(),
-            user={"type": "str"},
-            host={"type": "str"},
-            accounts={"type": "list", "elements": "str"},
-            all_accounts={"type": "bool", "default": False},
-            exclude={"type": "list", "elements": "str"},
-            include_system={"type": "bool", "default": False},
-            ssl_type={"type": "str", "default": "any", "choices": ["any", "x509", "specified", "none"]},
-            subject={"type": "str"},
-            issuer={"type": "str"},
-            cipher={"type": "str"},
-            exact={"type": "bool", "default": False},
-            method={"type": "str", "default": "auto", "choices": list(enforcement.METHODS)},
-            flush={"type": "str", "default": "auto", "choices": list(enforcement.FLUSH)},
-            plaintext_sessions={
-                "type": "str",
-                "default": "fail",
-                "choices": list(enforcement.PLAINTEXT_SESSIONS),
-            },
-        ),
-        required_by={"host": ("user",)},
-        required_together=[("client_cert", "client_key")],
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(**REQUIRE.for_module(), supports_check_mode=True)
     run_module(module, lambda: enforcement.run(module.params, module.check_mode))
 
 

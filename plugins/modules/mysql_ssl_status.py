@@ -195,23 +195,15 @@ ansible_facts:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import connection_argument_spec
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import status
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import STATUS
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import run_module
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.status import run
 
 
 def main() -> t.NoReturn:
     """Look, and leave."""
-    module = AnsibleModule(
-        argument_spec=dict(
-            connection_argument_spec(),
-            expiry_warn_days={"type": "int", "default": 30},
-            fail_on={"type": "str", "default": "none", "choices": ["none", "low", "medium", "high"]},
-        ),
-        required_together=[("client_cert", "client_key")],
-        supports_check_mode=True,
-    )
-    run_module(module, lambda: run(module.params))
+    module = AnsibleModule(**STATUS.for_module(), supports_check_mode=True)
+    run_module(module, lambda: status.run(module.params))
 
 
 if __name__ == "__main__":

@@ -134,9 +134,24 @@ def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
     made.close()
 
 
+@pytest.fixture(scope="session")
+def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
+    """Starts action plugins."""
+    made = Launcher(module_environment(tmp_path_factory.mktemp("controller")), controller=True)
+    yield made
+    made.close()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test of a module that can run in process runs both ways."""
+    if "way" in metafunc.fixturenames:
+        ways = ["module"] if "rds_ca_bundle" in metafunc.module.__name__ else ["module", "in-process"]
+        metafunc.parametrize("way", ways)
+
+
 @pytest.fixture
-def modules(tmp_path: Path, launcher: Launcher) -> Modules:
+def modules(tmp_path: Path, launcher: Launcher, controller: Launcher, way: str) -> Modules:
     """Runs modules with an empty home directory."""
     home = tmp_path / "home"
     home.mkdir()
-    return Modules(home, launcher)
+    return Modules(home, launcher, controller if way == "in-process" else None)

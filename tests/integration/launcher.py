@@ -32,15 +32,23 @@ _IMPORTS = (
     "pymysql.connections",
     "urllib.request",
 )
+# Of Ansible itself. A process that has imported these is no place for modules: their warnings would go elsewhere.
+_CONTROLLER_IMPORTS = (
+    f"{COLLECTION}.plugins.plugin_utils.in_process",
+    "ansible.parsing.dataloader",
+    "ansible.playbook.task",
+    "ansible.plugins.loader",
+    "ansible.template",
+)
 _SECONDS = 120
 
 
 class Launcher:
-    """The side of the tests."""
+    """The side of the tests. It runs modules, or as ``controller`` what runs in Ansible's own process."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, controller: bool = False) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-m", __name__, *_IMPORTS, *(_CONTROLLER_IMPORTS if controller else ())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -49,11 +57,11 @@ class Launcher:
         self._lock = threading.Lock()
 
     def run(
-        self, module: str, arguments: str, *, directory: Path, environment: Mapping[str, str]
+        self, program: str, arguments: str, *, directory: Path, environment: Mapping[str, str]
     ) -> tuple[int, str, str]:
-        """Exit status, standard output and standard error of a module run."""
+        """Exit status, standard output and standard error of a run of ``program``, the name of a Python module."""
         request = {
-            "module": f"{COLLECTION}.plugins.modules.{module}",
+            "module": program,
             "directory": str(directory),
             "environment": dict(environment),
         }
@@ -79,8 +87,9 @@ class Launcher:
 
 
 def _serve() -> None:
-    for name in _IMPORTS:
+    for name in sys.argv[1:]:
         __import__(name)
+    del sys.argv[1:]  # in which a module would look for its options
     requests, replies = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
     for line in requests:
         child = os.fork()

@@ -340,7 +340,7 @@ def test_unsafe_writes(modules: Modules, options: dict[str, Any], pki: Pki, dest
     mounted = dest.with_name("mounted.pem")
     mounted.write_text("old\n")
     dest.write_text("below\n")
-    script = f"mount --bind {mounted} {dest} || exit 77; \"$@\"; cat {dest}"
+    script = f'mount --bind {mounted} {dest} || exit 77; "$@"; cat {dest}'
     for unsafe in (False, True):
         done = run_in_shell(
             f"exec unshare --user --map-root-user --mount sh -c '{script}' sh \"$@\"",

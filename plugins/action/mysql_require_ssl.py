@@ -1,0 +1,23 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module of the same name, in Ansible's own process where that is the same."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import enforcement
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import REQUIRE
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import InProcessAction
+
+
+class ActionModule(InProcessAction):
+    """``mysql_require_ssl``."""
+
+    specification = REQUIRE
+
+    def work(self, params: dict[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
+        """Require, prove, or say what would be done."""
+        return enforcement.run(params, check_mode)

@@ -1,0 +1,175 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Running a module's work inside Ansible's own process, where nothing tells the difference but the time it takes.
+
+A database endpoint is reached over the network from wherever Ansible runs, so there is nothing to copy to it and no
+interpreter to start. Each task has a forked process of its own anyway; the work is done there. Wherever a module would
+run elsewhere, as somebody else, or with another Python, the module does run.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib
+import os
+import sys
+import typing as t
+
+from ansible import constants
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.common.text.converters import to_text
+from ansible.module_utils.errors import UnsupportedError
+from ansible.plugins.action import ActionBase
+from ansible.plugins.action.normal import ActionModule as NormalAction
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import ModuleSpec
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import outcome
+
+
+def _missing_library() -> ImportError | None:
+    try:
+        for name in ("pymysql", "cryptography.x509"):
+            importlib.import_module(name)
+    except ImportError as e:
+        return e
+    return None
+
+
+# Here, so that Ansible's main process imports them once, when it loads an action plugin, and not each forked one again.
+MISSING = _missing_library()
+
+VARIABLE = "dbtls_in_process"
+MODES = ("auto", "never", "always")
+# What interpreter discovery is asked for instead of naming an interpreter.
+_DISCOVERY = ("auto", "auto_legacy", "auto_silent", "auto_legacy_silent")
+
+
+class InProcessAction(NormalAction):
+    """An action plugin that does its module's work itself where it can, and runs the module where it can't."""
+
+    specification: ModuleSpec
+
+    def work(self, params: dict[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
+        """The module's work: from validated options to return values; raises RdsMysqlError."""
+        raise NotImplementedError
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Ansible's entry point."""
+        variables = task_vars or {}
+        mode = self._mode(variables)
+        obstacle = None if mode == "never" else self._obstacle(variables)
+        if mode == "never" or (obstacle and mode == "auto"):
+            run_module: t.Callable[..., dict[str, t.Any]] = super().run
+            return run_module(tmp, task_vars)
+        if obstacle:
+            raise AnsibleActionFail(
+                f"{VARIABLE} is 'always', but {self._task.action} cannot run in process: {obstacle}."
+            )
+        result: dict[str, t.Any] = ActionBase.run(self, tmp, task_vars)
+        if not result.get("skipped"):
+            result.update(self._in_process(variables))
+        return result
+
+    def _mode(self, variables: dict[str, t.Any]) -> str:
+        mode = str(self._templar.template(variables.get(VARIABLE, "auto")))
+        if mode not in MODES:
+            raise AnsibleActionFail(f"{VARIABLE} is {mode!r}; it can be {', '.join(MODES)}.")
+        return mode
+
+    # When not
+
+    def _obstacle(self, variables: dict[str, t.Any]) -> str | None:
+        """Why the work cannot be done here, continuing "because"; None when it can."""
+        if self._connection.transport != "local":
+            return f"the connection is {self._connection.transport}"
+        if self._connection.become or self._play_context.become:
+            return "the task becomes another user"
+        if self._task.async_val:
+            return "the task is asynchronous"
+        environment: dict[str, t.Any] = {}
+        compute: t.Callable[[dict[str, t.Any]], str] = self._compute_environment_string
+        compute(environment)
+        if environment:
+            return f"the task has an environment ({', '.join(sorted(environment))})"
+        interpreter = self._interpreter(variables)
+        if interpreter and not same_interpreter(interpreter, sys.executable):
+            return f"the task's Python is {interpreter} and Ansible's is {sys.executable}"
+        if MISSING:
+            return f"{sys.executable} lacks a library ({MISSING})"
+        return None
+
+    def _interpreter(self, variables: dict[str, t.Any]) -> str | None:
+        """The interpreter that is named for the module, or was discovered; None where there is neither."""
+        if self._task.delegate_to:
+            variables = variables.get("ansible_delegated_vars", {}).get(self._task.delegate_to, {})
+        named = constants.config.get_config_value("INTERPRETER_PYTHON", variables=variables)
+        named = str(self._templar.template(named)) if named else ""
+        if named and named not in _DISCOVERY:
+            return named
+        discovered = variables.get("ansible_facts", {}).get("discovered_interpreter_python")
+        return str(discovered) if discovered else None
+
+    # What AnsibleModule does around the work
+
+    def _in_process(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        given = plain(self._task.args)
+        spec = self.specification
+        validated = ArgumentSpecValidator(spec.argument_spec, **spec.rules).validate(given)
+        secrets = set(validated._no_log_values)
+        params = {**given, **validated.validated_parameters}
+        warnings = [
+            f"Both option {both['option']} and its alias {both['alias']} are set." for both in validated._warnings
+        ]
+        if validated.error_messages:
+            message = validated.errors.msg
+            if isinstance(validated.errors[0], UnsupportedError):
+                message = f"Unsupported parameters for ({self._task.action}) module: {message}"
+            result: dict[str, t.Any] = {"failed": True, "msg": message}
+        else:
+            result = outcome(lambda: self.work(params, check_mode=bool(self._task.check_mode)))
+        warnings += result.pop("warnings", [])
+        if warnings:
+            result["warnings"] = warnings
+        if validated._deprecations:
+            result["deprecations"] = list(validated._deprecations)
+        if _invocation_is_wanted(variables):
+            result["invocation"] = {"module_args": params}
+        return t.cast("dict[str, t.Any]", remove_values(result, secrets))
+
+
+def _invocation_is_wanted(variables: dict[str, t.Any]) -> bool:
+    try:
+        return bool(constants.config.get_config_value("INJECT_INVOCATION", variables=variables))
+    except AnsibleError:  # ansible-core before 2.21 always wants it
+        return True
+
+
+def same_interpreter(one: str, other: str) -> bool:
+    """Whether two paths are one Python in one environment.
+
+    In a virtual environment ``python`` and ``python3`` are links to each other, and in the end to the Python that the
+    environment was made from, which is another one: it has other libraries.
+    """
+    try:
+        return os.path.samefile(one, other) and os.path.samefile(os.path.dirname(one), os.path.dirname(other))
+    except OSError:
+        return False
+
+
+def plain(value: t.Any) -> t.Any:
+    """The value as JSON would bring it to a module: without tags, laziness, and what else Ansible's own types carry."""
+    if value is None or isinstance(value, bool):
+        return value
+    for kind in (int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    if isinstance(value, t.Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    if isinstance(value, (dt.date, dt.datetime)):
+        return value.isoformat()
+    return str(to_text(value))  # bytes, and vaulted strings, which decrypt then
