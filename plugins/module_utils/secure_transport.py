@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import QueryFailed, Session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
 
@@ -74,7 +74,7 @@ def _set(scope: str, value: bool) -> str:
 def read_switch(session: Session, dialect: Dialect) -> SwitchState:
     """What the switch is now.
 
-    :raises SwitchUnavailable: when the server has none, or does not let this login see what is persisted.
+    :raises SwitchUnavailable: when the server has none.
     """
     rows = session.query(f"SHOW GLOBAL VARIABLES WHERE Variable_name = '{NAME}'")
     if not rows:
@@ -86,17 +86,10 @@ def read_switch(session: Session, dialect: Dialect) -> SwitchState:
 
 
 def _read_persisted(session: Session) -> bool | None:
-    try:
-        rows = session.query(
-            f"SELECT VARIABLE_VALUE FROM performance_schema.persisted_variables WHERE VARIABLE_NAME = '{NAME}'"
-        )
-    except QueryFailed as e:
-        if e.code not in PRIVILEGE_MISSING:
-            raise
-        raise SwitchUnavailable(
-            f"{NAME}: {session.options.user} may not read performance_schema.persisted_variables of "
-            f"{session.options.endpoint}, so that what is there could not be put back. Grant it SELECT on that table."
-        ) from e
+    # Everybody may read this table.
+    rows = session.query(
+        f"SELECT VARIABLE_VALUE FROM performance_schema.persisted_variables WHERE VARIABLE_NAME = '{NAME}'"
+    )
     return _is_on(rows[0][0]) if rows else None
 
 

@@ -107,9 +107,9 @@ options:
       - What to do when clients of an account that is to be changed are connected without TLS now. They stay connected,
         but would not get in again.
       - V(fail) fails before anything is written, V(warn) names them and goes on, V(allow) goes on.
-      - V(kill) ends these connections (C(KILL), or C(CALL mysql.rds_kill) where the server has that procedure), and looks
-        again a second later. Where a client is still there, or there again, it fails before any account is changed, as
-        that client would be locked out. In check mode nothing is ended.
+      - V(kill) ends these connections (C(KILL), or C(CALL mysql.rds_kill) where the server has that procedure), and
+        looks again a second later. Where a client is still there, or there again, it fails before any account is
+        changed, as that client would be locked out. In check mode nothing is ended.
       - A replica that reads the binary log without TLS is never ended by V(kill), which fails instead; with V(allow) it
         is still warned of.
       - With O(require_secure_transport=true) it is about every connection over TCP without TLS, whatever the account.
@@ -120,11 +120,12 @@ options:
     default: fail
   require_secure_transport:
     description:
-      - Set the server variable of this name, by which the server refuses every login over TCP without TLS. Without this
-        option it stays as it is.
-      - Uses C(SET PERSIST) on MySQL 8.0 and newer, which outlasts a restart, and C(SET GLOBAL) elsewhere, which does not.
-      - Alone, or together with accounts. On Amazon RDS and Aurora it is a parameter of the parameter group and no client
-        can set it; the task then fails before anything is written, unless it has the wanted value already.
+      - Set the server variable of this name, by which the server refuses every login over TCP without TLS. Without
+        this option it stays as it is.
+      - Uses C(SET PERSIST) on MySQL 8.0 and newer, which outlasts a restart, and C(SET GLOBAL) elsewhere, which does
+        not.
+      - Alone, or together with accounts. On Amazon RDS and Aurora it is a parameter of the parameter group and no
+        client can set it; the task then fails before anything is written, unless it has the wanted value already.
       - V(true) is refused where the connection of this task itself uses TCP without TLS.
     type: bool
   verify:
