@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import enforcement
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import planning
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import SSL_MODES, TLS_VERSIONS
 
 
@@ -68,9 +68,18 @@ REQUIRE = ModuleSpec(
         issuer={"type": "str"},
         cipher={"type": "str"},
         exact={"type": "bool", "default": False},
-        method={"type": "str", "default": "auto", "choices": list(enforcement.METHODS)},
-        flush={"type": "str", "default": "auto", "choices": list(enforcement.FLUSH)},
-        plaintext_sessions={"type": "str", "default": "fail", "choices": list(enforcement.PLAINTEXT_SESSIONS)},
+        method={"type": "str", "default": "auto", "choices": list(planning.METHODS)},
+        flush={"type": "str", "default": "auto", "choices": list(planning.FLUSH)},
+        plaintext_sessions={"type": "str", "default": "fail", "choices": list(planning.PLAINTEXT_SESSIONS)},
+        require_secure_transport={"type": "bool"},
+        verify={
+            "type": "list",
+            "elements": "dict",
+            "options": {
+                "user": {"type": "str", "required": True},
+                "password": {"type": "str", "no_log": True},
+            },
+        },
     ),
     rules={
         "required_by": {"host": ("user",)},
