@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.servers import MATRIX, Mirror, Pki, TlsFiles
+from tests.servers.pki import account_names
 
 from .conftest import Servers
 from .helpers import LEGACY, Account, Database, Modules, Result, Tls, client_options, writing
@@ -92,6 +93,7 @@ def test_logged_in(db: Database, modules: Modules) -> None:
             "cipher": tls.cipher()[0],
             "verified": True,
             "via": "tcp",
+            "ssl_type": "ANY",
         }
         shown = x509.load_der_x509_certificate(tls.getpeercert(binary_form=True))
 
@@ -113,7 +115,7 @@ def test_logged_in(db: Database, modules: Modules) -> None:
     assert certificate["subject"] == shown.subject.rfc4514_string()
     assert certificate["issuer"] == shown.issuer.rfc4514_string()
     assert certificate["not_before"] == shown.not_valid_before_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert certificate["days_left"] in (363, 364)
+    assert certificate["days_left"] in (364, 365)
     assert certificate["key"] == "RSA 2048"
     assert certificate["self_signed"] is certificate["expired"] is False
     assert sorted(certificate["san"]) == ["DNS:localhost", "IP:127.0.0.1", "IP:::1"]
@@ -255,7 +257,18 @@ def test_login_that_may_not_read_accounts(db: Database, modules: Modules) -> Non
     assert "mysql.user" in result.warnings
     assert app.user in result.warnings
     assert result["mysql_ssl"]["session"]["user"] == f"{app.user}@%"
-    assert "account-without-tls" not in found(result)
+    # An account may always ask what it requires itself.
+    assert result["mysql_ssl"]["session"]["ssl_type"] == "NONE"
+    assert found(result)["account-without-tls"] == [("high", f"{app.user}@%")]
+    client = db.pki.client()
+    subject = account_names(client.cert)[0]
+    for clause, ssl_type in (("SSL", "ANY"), ("X509", "X509"), (f"SUBJECT '{subject}'", "SPECIFIED")):
+        db.require(app.user, app.host, clause)
+        secured = modules.status(**db.options(app, **client_options(client))).ok()
+        assert secured["mysql_ssl"]["accounts"] is None
+        assert secured["mysql_ssl"]["session"]["ssl_type"] == ssl_type
+        assert "account-without-tls" not in found(secured)
+    db.require(app.user, app.host, "NONE")
     # The advice is right.
     tables = ["user", "global_priv"] if db.mariadb else ["user"]
     for table in tables:
@@ -622,7 +635,9 @@ def test_tls_min_version(servers: Servers, modules: Modules) -> None:
         refused = modules.status(**old.options(me, tls_min_version=version))
         assert refused.failed
         assert endpoint(old) in refused.msg
-        assert ("tls_min_version" in refused.msg) is (version != "TLSv1.1")
+        assert "nothing newer than TLSv1," in refused.msg
+        assert "tls_min_version: TLSv1 " in refused.msg
+        assert "No credentials were sent" in refused.msg
     modern = servers.get("mariadb-10.5", options=("--tls-version=TLSv1.0,TLSv1.1,TLSv1.2",))
     me = modern.administrator()
     for version in ("TLSv1", "TLSv1.1", "TLSv1.2"):
