@@ -18,13 +18,14 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 COLLECTION = "ansible_collections.dbtls.rds_mysql"
 _IMPORTS = (
     f"{COLLECTION}.plugins.module_utils.enforcement",
+    f"{COLLECTION}.plugins.module_utils.probes",
     f"{COLLECTION}.plugins.module_utils.module_runner",
     f"{COLLECTION}.plugins.module_utils.trust_store",
     "cryptography.x509",
@@ -38,9 +39,10 @@ _SECONDS = 120
 class Launcher:
     """The side of the tests."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, prefix: Sequence[str] = ()) -> None:
+        """``prefix``: a command that runs the one after it, somewhere else."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            [*prefix, sys.executable, "-m", __name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
