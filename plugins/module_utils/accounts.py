@@ -18,12 +18,16 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import Opti
 # The weakest first.
 LEVELS = ("NONE", "ANY", "X509", "SPECIFIED")
 
-# "Master user account privileges" and "Common DBA tasks", Amazon RDS User Guide; "Reserved Accounts", MySQL Reference
-# Manual; the mariadb.sys account and the PUBLIC role of MariaDB.
+# "Master user account privileges", "Common DBA tasks for MySQL DB instances", "RDS Proxy concepts and terminology" and
+# "Active-active clusters for RDS for MySQL", Amazon RDS User Guide; "Reserved Accounts", MySQL Reference Manual; the
+# mariadb.sys account and the PUBLIC role of MariaDB.
 _SYSTEM_USERS = frozenset(
     (
         "rdsadmin",
         "rdsrepladmin",
+        "rdsrepladmin_priv_checks_user",
+        "rdsgrprepladmin",
+        "rdsproxyadmin",
         "rds_superuser_role",
         "mysql.sys",
         "mysql.session",

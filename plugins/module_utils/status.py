@@ -34,6 +34,10 @@ _COMPLIANT_BELOW = SEVERITIES.index("medium")
 _LEAST_LOGIN_SECONDS = 1.0
 
 
+# What rows of another shape than a server's raise when they are taken apart.
+_NO_SUCH_ROWS = (LookupError, TypeError, ValueError)
+
+
 @dataclass(frozen=True)
 class ServerCertificate:
     """The certificate that the server showed, and what verification says of it.
@@ -267,25 +271,37 @@ def look_from_inside(outside: ServerStatus) -> ServerStatus:
     _stop_before_a_failing_login(outside)
     seconds_left = max(options.timeout - outside.seconds, _LEAST_LOGIN_SECONDS)
     with open_session(options, deadline=time.monotonic() + seconds_left) as session:
-        dialect = discover(session)
-        warnings = [*outside.warnings, *session.warnings]
-        account = accounts.current_account(session)
         try:
-            known: tuple[accounts.AccountState, ...] | None = accounts.read_accounts(session, dialect)
-        except accounts.AccountsNotReadable as e:
-            known = None
-            warnings.append(e.message)
-        return replace(
-            outside,
-            dialect=dialect,
-            session=_session_status(session, account, accounts.own_requirement(session, dialect, account, known)),
-            account=account,
-            certificate=_certificate(options, session.certificate, session.chain, verified=session.verified)
-            or outside.certificate,
-            accounts=known,
-            sessions=live_sessions(session, dialect),
-            warnings=tuple(warnings),
-        )
+            return _ask(session, outside)
+        except QueryFailed as e:
+            raise RdsMysqlError(f"{options.endpoint} does not say what it was asked: {e.message}") from e
+        except _NO_SUCH_ROWS as e:
+            raise RdsMysqlError(
+                f"{options.endpoint} does not answer as a MySQL server does ({type(e).__name__})."
+            ) from e
+
+
+def _ask(session: Session, outside: ServerStatus) -> ServerStatus:
+    options = outside.options
+    dialect = discover(session)
+    warnings = [*outside.warnings, *session.warnings]
+    account = accounts.current_account(session)
+    try:
+        known: tuple[accounts.AccountState, ...] | None = accounts.read_accounts(session, dialect)
+    except accounts.AccountsNotReadable as e:
+        known = None
+        warnings.append(e.message)
+    return replace(
+        outside,
+        dialect=dialect,
+        session=_session_status(session, account, accounts.own_requirement(session, dialect, account, known)),
+        account=account,
+        certificate=_certificate(options, session.certificate, session.chain, verified=session.verified)
+        or outside.certificate,
+        accounts=known,
+        sessions=live_sessions(session, dialect),
+        warnings=tuple(warnings),
+    )
 
 
 def _session_status(
@@ -382,15 +398,18 @@ def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """
     options = ConnectionOptions.from_params(params)
     expiry_warn_days = int(params["expiry_warn_days"])
-    status = look_from_outside(options, bool(params["probe_protocols"]))
-    if options.user is not None:
-        outside = status
-        try:
+    outside = None
+    try:
+        status = outside = look_from_outside(options, bool(params["probe_protocols"]))
+        if options.user is not None:
             status = look_from_inside(outside)
-        except RdsMysqlError as e:
+    except RdsMysqlError as e:
+        if getattr(e, "code", None):
+            e.details.setdefault("error_code", e.code)  # type: ignore[attr-defined]  # of some kinds
+        if outside is not None:
             e.details.setdefault("mysql_ssl", outside.describe(expiry_warn_days))
             e.details.setdefault("warnings", list(outside.warnings))
-            raise
+        raise
     described = status.describe(expiry_warn_days)
     result = {
         "changed": False,
