@@ -18,12 +18,16 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import Opti
 # The weakest first.
 LEVELS = ("NONE", "ANY", "X509", "SPECIFIED")
 
-# "Master user account privileges" and "Common DBA tasks", Amazon RDS User Guide; "Reserved Accounts", MySQL Reference
-# Manual; the mariadb.sys account and the PUBLIC role of MariaDB.
+# "Master user account privileges", "Common DBA tasks for MySQL DB instances", "RDS Proxy concepts and terminology" and
+# "Active-active clusters for RDS for MySQL", Amazon RDS User Guide; "Reserved Accounts", MySQL Reference Manual; the
+# mariadb.sys account and the PUBLIC role of MariaDB.
 _SYSTEM_USERS = frozenset(
     (
         "rdsadmin",
         "rdsrepladmin",
+        "rdsrepladmin_priv_checks_user",
+        "rdsgrprepladmin",
+        "rdsproxyadmin",
         "rds_superuser_role",
         "mysql.sys",
         "mysql.session",
@@ -178,6 +182,53 @@ def current_account(session: Session) -> Account:
     """The account that the server has chosen for this session's login."""
     user, _unused, host = _text(session.query("SELECT CURRENT_USER()")[0][0]).rpartition("@")
     return Account(user, host)
+
+
+def own_requirement(
+    session: Session, dialect: Dialect, account: Account, known: t.Sequence[AccountState] | None
+) -> Requirement | None:
+    """What the session's own account requires: from the accounts where they could be read, else as it may ask.
+
+    None where the server does not tell.
+    """
+    for state in known or ():
+        if state.account == account:
+            return state.requirement
+    try:
+        rows = session.query(dialect.own_requirement_query)
+    except QueryFailed as e:
+        if e.connection_lost:
+            raise
+        return None
+    return parse_requirement(_text(rows[0][0])) if rows and rows[0] else None
+
+
+# A string or a quoted name as the server writes them, or a word.
+_TOKEN = re.compile(
+    r"""'(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" | `(?:[^`]|``)*` | [A-Za-z_][A-Za-z0-9_]*""", re.DOTALL | re.VERBOSE
+)
+
+
+def parse_requirement(statement: str) -> Requirement:
+    """The REQUIRE clause of what SHOW CREATE USER or SHOW GRANTS answers; without one, nothing is required.
+
+    Only the kind and the texts of a SPECIFIED one are read; the password's hash in the statement is passed over.
+    """
+    tokens = _TOKEN.findall(statement)
+    if "REQUIRE" not in tokens:
+        return Requirement()
+    clause = tokens[tokens.index("REQUIRE") + 1 :]
+    if clause[:1] == ["SSL"]:
+        return Requirement("ANY")
+    if clause[:1] == ["X509"]:
+        return Requirement("X509")
+    parts = {}
+    words = iter(word for word in clause if word != "AND")
+    for word, value in zip(words, words):
+        if word not in ("SUBJECT", "ISSUER", "CIPHER"):
+            break
+        parts[word.lower()] = re.sub(r"\\(.)", r"\1", value[1:-1].replace("''", "'"))
+    return Requirement("SPECIFIED", **parts) if parts else Requirement()
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ STATUS = ModuleSpec(
     argument_spec=dict(
         connection_argument_spec(),
         expiry_warn_days={"type": "int", "default": 30},
+        probe_protocols={"type": "bool", "default": False},
         fail_on={"type": "str", "default": "none", "choices": ["none", "low", "medium", "high"]},
     ),
     rules={"required_together": [("client_cert", "client_key")]},

@@ -47,7 +47,7 @@ class Certificate:
 
     ``not_before`` and ``not_after`` are aware datetimes in UTC; ``fingerprint_sha256`` is colon separated upper-case
     hex, as ``openssl x509 -fingerprint`` prints it; ``san`` holds entries such as ``DNS:db.example`` and
-    ``IP:192.0.2.1``.
+    ``IP:192.0.2.1``; ``common_name`` is for people (the subject where there is none), ``common_names`` are all of them.
     """
 
     common_name: str
@@ -62,6 +62,7 @@ class Certificate:
     self_signed: bool
     san: tuple[str, ...]
     der: bytes
+    common_names: tuple[str, ...] = ()
 
     def days_left(self, now: dt.datetime) -> int:
         """Whole days until the certificate expires; negative when it has expired."""
@@ -202,6 +203,7 @@ def _describe(loaded: x509.Certificate, der: bytes) -> Certificate:
         self_signed=loaded.subject == loaded.issuer and _signed_by(loaded, loaded),
         san=_subject_alternative_names(loaded),
         der=der,
+        common_names=_common_names(loaded),
     )
 
 
@@ -210,10 +212,14 @@ def _name(name: x509.Name) -> str:
 
 
 def _common_name(loaded: x509.Certificate) -> str:
+    names = _common_names(loaded)
+    return names[0] if names else _name(loaded.subject)
+
+
+def _common_names(loaded: x509.Certificate) -> tuple[str, ...]:
     from cryptography.x509.oid import NameOID
 
-    values = loaded.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(values[0].value) if values else _name(loaded.subject)
+    return tuple(str(name.value) for name in loaded.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
 
 
 def _key(loaded: x509.Certificate) -> str:
@@ -387,7 +393,7 @@ def matches_host(certificate: Certificate, host: str) -> bool:
     """Whether the certificate names the host, by OpenSSL's rules (RFC 6125).
 
     DNS names compare without case, a wildcard stands for exactly one whole left-most label, an address matches only an
-    address entry, and the common name counts only where there is no DNS entry at all. A dot at the end is part of the
+    address entry, and the common names count only where there is no DNS entry at all. A dot at the end is part of the
     name, as OpenSSL has it.
     """
     try:
@@ -402,7 +408,7 @@ def matches_host(certificate: Certificate, host: str) -> bool:
         host = host.encode("idna").decode("ascii")
     except UnicodeError:
         return False
-    return any(_dns_name_matches(name, host) for name in names or [certificate.common_name])
+    return any(_dns_name_matches(name, host) for name in names or certificate.common_names)
 
 
 def _dns_name_matches(pattern: str, host: str) -> bool:
@@ -454,6 +460,15 @@ def rds_authority(certificate: Certificate) -> str | None:
     if without_year.group("govcloud") or region.startswith("us-gov-"):
         return "rds-ca-2017"
     return "rds-ca-2019" if region in _REGIONS_WITHOUT_2015 else "rds-ca-2015"
+
+
+_RDS_REGION = re.compile(r"\bamazon rds (?:preview )?(?P<region>[a-z]{2}(?:-[a-z]+)+-[0-9]+) ")
+
+
+def rds_region(certificate: Certificate) -> str | None:
+    """The region in the name of the RDS authority that issued a certificate, None where there is none."""
+    match = _RDS_REGION.search(certificate.issuer.lower())
+    return match.group("region") if match else None
 
 
 def is_retired_authority(authority: str | None) -> bool:

@@ -22,6 +22,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import (
     RdsMysqlError,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.option_files import read_client_section
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.verification import RecordingContext, presented_chain
 
 SSL_MODES = ("disabled", "preferred", "required", "verify_ca", "verify_identity")
 TLS_VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
@@ -254,11 +255,11 @@ def ssl_context(
     client_cert: str | None = None,
     client_key: str | None = None,
 ) -> ssl.SSLContext:
-    """A client's context; without ``ca_cert`` it takes any certificate.
+    """A client's context for one connection; without ``ca_cert`` it takes any certificate.
 
     :raises OptionError: when a file does not hold what it should.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = RecordingContext()
     # CPython 3.13 sets it by default; CA certificates whose basicConstraints is not critical are in use in the field.
     context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0x20)
     context.check_hostname = False
@@ -314,6 +315,7 @@ class Session:
         self.protocol: str | None = tls.version() if tls else None
         self.cipher: str | None = cipher[0] if cipher else None
         self.certificate: bytes | None = tls.getpeercert(binary_form=True) if tls else None
+        self.chain: tuple[bytes, ...] = presented_chain(tls) if tls else ()
         self.verified = self.encrypted and options.verifies
         self.connection_id = int(connection.server_thread_id[0])
         self.greeting = handshake.Greeting(
@@ -373,9 +375,10 @@ class Session:
         return QueryFailed(statement, code, text, connection_lost=not self._connection.open)
 
 
-def open_session(options: ConnectionOptions) -> Session:
+def open_session(options: ConnectionOptions, deadline: float | None = None) -> Session:
     """Log in.
 
+    :arg deadline: When to give up (of ``time.monotonic()``), ``options.timeout`` from now by default.
     :raises ConnectionFailed: or one of its kinds, when that does not succeed.
     :raises PasswordWithheld: when the server asks for the password in a way that the transport does not allow.
     :raises MissingLibrary: without PyMySQL.
@@ -415,7 +418,7 @@ def open_session(options: ConnectionOptions) -> Session:
     )
     connection.dbtls_tls_optional = options.ssl_mode == "preferred"
     connection.dbtls_transport = transport
-    connection.dbtls_deadline = time.monotonic() + options.timeout
+    connection.dbtls_deadline = deadline or time.monotonic() + options.timeout
     try:
         connection.connect()
         connection.dbtls_deadline = None

@@ -50,6 +50,11 @@ _MYSQL_REPLICA = (8, 0, 22)
 _READ_ONLY = ("innodb_read_only", "super_read_only", "read_only", "transaction_read_only", "tx_read_only")
 _MYSQL_CONNECTION_TYPE = (5, 7, 2)
 _MARIADB_CONNECTION_TYPE = (10, 5)
+_MYSQL_SET_PERSIST = (8, 0)
+_MYSQL_RELOAD_TLS = (8, 0, 16)
+_MARIADB_FLUSH_SSL = (10, 4)
+_MYSQL_SHOW_CREATE_USER = (5, 7, 6)
+_MARIADB_SHOW_CREATE_USER = (10, 2)
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,9 @@ class Dialect:
         value = self.variables.get("tls_version")
         if value is None:
             return None
-        return tuple(sorted(version.strip() for version in value.split(",") if version.strip()))
+        # MariaDB calls it TLSv1.0, OpenSSL and MySQL TLSv1.
+        versions = ("TLSv1" if version.strip() == "TLSv1.0" else version.strip() for version in value.split(","))
+        return tuple(sorted(version for version in versions if version))
 
     @property
     def require_secure_transport(self) -> bool | None:
@@ -146,10 +153,34 @@ class Dialect:
     @property
     def sees_session_transport(self) -> bool:
         """Whether SQL can tell for every session whether it uses TLS (performance_schema.threads)."""
-        if self.variables.get("performance_schema", "").upper() not in _SWITCHED_ON:
-            return False
+        return self.has_session_transport and self.variables.get("performance_schema", "").upper() in _SWITCHED_ON
+
+    @property
+    def has_session_transport(self) -> bool:
+        """Whether performance_schema, where it is on, records how each session is connected."""
         since = _MARIADB_CONNECTION_TYPE if self.is_mariadb else _MYSQL_CONNECTION_TYPE
         return self.version_tuple >= since
+
+    @property
+    def has_set_persist(self) -> bool:
+        """Whether ``SET PERSIST`` is understood."""
+        return not self.is_mariadb and self.version_tuple >= _MYSQL_SET_PERSIST
+
+    @property
+    def has_reload_tls(self) -> bool:
+        """Whether ``ALTER INSTANCE RELOAD TLS`` is understood."""
+        return not self.is_mariadb and self.version_tuple >= _MYSQL_RELOAD_TLS
+
+    @property
+    def has_flush_ssl(self) -> bool:
+        """Whether ``FLUSH SSL`` is understood, which reads the certificate anew."""
+        return self.is_mariadb and self.version_tuple >= _MARIADB_FLUSH_SSL
+
+    @property
+    def own_requirement_query(self) -> str:
+        """Shows an account its own REQUIRE clause, without any privilege."""
+        since = _MARIADB_SHOW_CREATE_USER if self.is_mariadb else _MYSQL_SHOW_CREATE_USER
+        return "SHOW CREATE USER CURRENT_USER()" if self.version_tuple >= since else "SHOW GRANTS"
 
     @property
     def accounts_query(self) -> str:

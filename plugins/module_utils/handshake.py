@@ -2,15 +2,21 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The MySQL connection phase up to TLS, without logging in.
+"""The MySQL connection phase up to TLS, without credentials.
 
-What is spoken here, and nothing more: the server's initial handshake packet, the client's SSLRequest, and the TLS
-handshake that follows it. Packet and flag names are those of "Client/Server Protocol" in the MySQL Source Code
-Documentation, chapter "Connection Phase".
+What is spoken here, and nothing more: the server's initial handshake packet, the client's SSLRequest, the TLS handshake
+that follows it, and a handshake response that names neither a user nor a password, to leave by. Packet and flag names
+are those of "Client/Server Protocol" in the MySQL Source Code Documentation, chapter "Connection Phase".
+
+Why not just close the connection: MySQL and MariaDB take a client that goes before its handshake response for a failed
+connection, count it in SUM_CONNECT_ERRORS of performance_schema.host_cache, and turn away every client of that host
+once there are max_connect_errors of them. A login that is refused is not counted there ("The Host Cache", MySQL
+Reference Manual; measured on the servers of the tests).
 """
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import struct
@@ -18,6 +24,7 @@ import time
 from dataclasses import dataclass
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.verification import presented_chain
 
 # Capability flags.
 CLIENT_LONG_PASSWORD = 0x00000001
@@ -27,16 +34,27 @@ CLIENT_SECURE_CONNECTION = 0x00008000
 CLIENT_PLUGIN_AUTH = 0x00080000
 
 PROTOCOL_VERSION_10 = 10
+OK_PACKET_HEADER = 0x00
+AUTH_SWITCH_REQUEST_HEADER = 0xFE
 ERR_PACKET_HEADER = 0xFF
+COM_QUIT = b"\x01"
 UTF8_GENERAL_CI = 33
 
 # The length of a packet's payload, three bytes, and its sequence number.
 _PACKET_HEADER = struct.Struct("<I")
 # Capability flags, maximum packet size, character set, 23 bytes reserved.
 _SSL_REQUEST = struct.Struct("<IIB23x")
+# Thread id, first part of the nonce, filler, lower capability flags, character set, status flags, upper capability
+# flags, length of the nonce, 10 bytes reserved. Servers before 4.1 end after the lower capability flags.
+_GREETING = struct.Struct("<I8sxHBHHB10x")
+_SHORT_GREETING = struct.Struct("<I8sxH")
+# The second part of the nonce takes at least this much.
+_SHORTEST_NONCE_REST = 13
 # A greeting is about 80 bytes and an ERR packet a sentence; whatever claims more is not a MySQL server.
 _MAX_PAYLOAD = 4096
 _MAX_PACKET_SIZE = 0x01000000
+# Seconds to wait for the answer to the empty login. What the look was for is known by then.
+_GOODBYE_SECONDS = 0.8
 
 # MariaDB before 11 puts this in front of its version, for replicas that take a first digit above 9 for an error.
 _MARIADB_VERSION_PREFIX = "5.5.5-"
@@ -54,20 +72,16 @@ class ServerRefused(HandshakeError):
         self.code = code
 
 
-class TlsHandshakeFailed(HandshakeError):
-    """TLS is on offer, but its handshake failed. ``cause`` is the ssl module's exception."""
-
-    def __init__(self, endpoint: str, cause: OSError) -> None:
-        super().__init__(f"The TLS handshake with {endpoint} failed: {cause}")
-        self.cause = cause
-
-
 @dataclass(frozen=True)
 class Greeting:
-    """What the server says of itself in the initial handshake packet (Protocol::HandshakeV10)."""
+    """What the server says of itself in the initial handshake packet (Protocol::HandshakeV10).
+
+    ``auth_plugin`` is the authentication plugin that the server starts with, empty where it names none.
+    """
 
     raw_version: str
     capabilities: int
+    auth_plugin: str = ""
 
     @property
     def version(self) -> str:
@@ -87,14 +101,27 @@ class Greeting:
         return bool(self.capabilities & CLIENT_SSL)
 
 
+class TlsHandshakeFailed(HandshakeError):
+    """TLS is on offer, but its handshake failed. ``cause`` is the ssl module's exception."""
+
+    def __init__(self, endpoint: str, cause: OSError, greeting: Greeting) -> None:
+        super().__init__(f"The TLS handshake with {endpoint} failed: {cause}")
+        self.cause = cause
+        self.greeting = greeting
+
+
 @dataclass(frozen=True)
 class Handshake:
-    """The connection phase up to TLS, as it went; the TLS fields are None where no TLS was asked for or offered."""
+    """The connection phase up to TLS, as it went; the TLS fields are None where no TLS was asked for or offered.
+
+    ``chain`` holds the server's certificate and those that it sent with it, in DER form.
+    """
 
     greeting: Greeting
     protocol: str | None = None
     cipher: str | None = None
     certificate: bytes | None = None
+    chain: tuple[bytes, ...] = ()
 
 
 def parse_greeting(payload: bytes, endpoint: str) -> Greeting:
@@ -112,17 +139,14 @@ def parse_greeting(payload: bytes, endpoint: str) -> Greeting:
             f"{endpoint} does not greet as a MySQL server does (protocol version {payload[0]} instead of 10)."
         )
     version, terminator, rest = payload[1:].partition(b"\0")
-    # thread id (4), first part of the nonce (8), filler (1), lower capability flags (2), character set (1),
-    # status flags (2), upper capability flags (2)
-    fixed = struct.Struct("<I8sxHBHH")
-    lower_only = struct.Struct("<I8sxH")
-    if not terminator or len(rest) < lower_only.size:
+    if not terminator or len(rest) < _SHORT_GREETING.size:
         raise HandshakeError(f"{endpoint} sent a greeting that ends too early.")
-    if len(rest) >= fixed.size:
-        lower, upper = fixed.unpack_from(rest)[2], fixed.unpack_from(rest)[5]
-    else:
-        lower, upper = lower_only.unpack_from(rest)[2], 0
-    return Greeting(raw_version=version.decode("utf-8", "replace"), capabilities=lower | upper << 16)
+    raw_version = version.decode("utf-8", "replace")
+    if len(rest) < _GREETING.size:
+        return Greeting(raw_version, capabilities=_SHORT_GREETING.unpack_from(rest)[2])
+    lower, upper, nonce_length = (_GREETING.unpack_from(rest)[field] for field in (2, 5, 6))
+    plugin = rest[_GREETING.size + max(_SHORTEST_NONCE_REST, nonce_length - 8) :].partition(b"\0")[0]
+    return Greeting(raw_version, capabilities=lower | upper << 16, auth_plugin=plugin.decode("utf-8", "replace"))
 
 
 def _refusal(payload: bytes, endpoint: str) -> HandshakeError:
@@ -137,11 +161,26 @@ def _refusal(payload: bytes, endpoint: str) -> HandshakeError:
 
 def ssl_request(greeting: Greeting) -> bytes:
     """The SSLRequest packet that answers a greeting, header included."""
+    return _packet(_SSL_REQUEST.pack(_flags(greeting) | CLIENT_SSL, _MAX_PACKET_SIZE, UTF8_GENERAL_CI), 1)
+
+
+def empty_login(greeting: Greeting, sequence_number: int, in_tls: bool) -> bytes:
+    """Protocol::HandshakeResponse41 without a user, without an authentication response and without a database."""
+    flags = _flags(greeting) | (CLIENT_SSL if in_tls else 0)
+    user, authentication_response = b"\0", b"\0"  # both of length 0
+    payload = _SSL_REQUEST.pack(flags, _MAX_PACKET_SIZE, UTF8_GENERAL_CI) + user + authentication_response
+    if flags & CLIENT_PLUGIN_AUTH:
+        payload += greeting.auth_plugin.encode("utf-8") + b"\0"
+    return _packet(payload, sequence_number)
+
+
+def _flags(greeting: Greeting) -> int:
     wanted = CLIENT_LONG_PASSWORD | CLIENT_PROTOCOL_41 | CLIENT_SECURE_CONNECTION | CLIENT_PLUGIN_AUTH
-    capabilities = (wanted & greeting.capabilities) | CLIENT_PROTOCOL_41 | CLIENT_SSL
-    payload = _SSL_REQUEST.pack(capabilities, _MAX_PACKET_SIZE, UTF8_GENERAL_CI)
-    sequence_number = 1
-    return _PACKET_HEADER.pack(len(payload) | sequence_number << 24) + payload
+    return (wanted & greeting.capabilities) | CLIENT_PROTOCOL_41
+
+
+def _packet(payload: bytes, sequence_number: int) -> bytes:
+    return _PACKET_HEADER.pack(len(payload) | (sequence_number & 0xFF) << 24) + payload
 
 
 def look(
@@ -151,7 +190,7 @@ def look(
     timeout: float,
     server_hostname: str | None = None,
 ) -> Handshake:
-    """Greet a server, start TLS if it is on offer and a context is given, and leave.
+    """Greet a server, start TLS if it is on offer and a context is given, and leave without being counted.
 
     :arg endpoint: What to call the server in messages.
     :arg address: Host and port, or the path of a Unix socket.
@@ -164,11 +203,13 @@ def look(
     try:
         connection = _connect(address, timeout)
     except OSError as e:
-        raise HandshakeError(f"Cannot reach {endpoint}: {e.strerror or e}.") from e
+        reason = f"no answer within {timeout:g} seconds" if isinstance(e, socket.timeout) else e.strerror or e
+        raise HandshakeError(f"Cannot reach {endpoint}: {reason}.") from e
     with connection:
         try:
-            greeting = parse_greeting(_read_packet(connection, deadline, endpoint), endpoint)
+            greeting = parse_greeting(_read_packet(connection, deadline, endpoint)[1], endpoint)
             if context is None or not greeting.offers_tls:
+                _leave(connection, greeting, 1, deadline, endpoint)
                 return Handshake(greeting=greeting)
             connection.sendall(ssl_request(greeting))
         except socket.timeout as e:
@@ -192,14 +233,35 @@ def _start_tls(
         connection.settimeout(remaining(deadline))
         with context.wrap_socket(connection, server_hostname=server_hostname) as tls:
             cipher = tls.cipher()
-            return Handshake(
+            seen = Handshake(
                 greeting=greeting,
                 protocol=tls.version(),
                 cipher=cipher[0] if cipher else None,
                 certificate=tls.getpeercert(binary_form=True),
+                chain=presented_chain(tls),
             )
+            _leave(tls, greeting, 2, deadline, endpoint)
+            return seen
     except OSError as e:  # ssl.SSLError and socket.timeout are OSErrors
-        raise TlsHandshakeFailed(endpoint, e) from e
+        raise TlsHandshakeFailed(endpoint, e, greeting) from e
+
+
+def _leave(connection: socket.socket, greeting: Greeting, sequence_number: int, deadline: float, endpoint: str) -> None:
+    """Go in the way that counts least: with an empty login, which the server refuses. Never fails.
+
+    A server that asks for another authentication plugin gets an empty answer, because one that waits in vain counts
+    that too. One that has an account for everybody lets us in, and gets COM_QUIT.
+    """
+    until = min(deadline, time.monotonic() + _GOODBYE_SECONDS)
+    with contextlib.suppress(OSError, HandshakeError):
+        connection.settimeout(remaining(until))
+        connection.sendall(empty_login(greeting, sequence_number, isinstance(connection, ssl.SSLSocket)))
+        sequence_number, payload = _read_packet(connection, until, endpoint)
+        if payload[:1] == bytes([AUTH_SWITCH_REQUEST_HEADER]):
+            connection.sendall(_packet(b"", sequence_number + 1))
+            sequence_number, payload = _read_packet(connection, until, endpoint)
+        if payload[:1] == bytes([OK_PACKET_HEADER]):
+            connection.sendall(_packet(COM_QUIT, 0))
 
 
 def _connect(address: tuple[str, int] | str, timeout: float) -> socket.socket:
@@ -223,12 +285,13 @@ def remaining(deadline: float) -> float:
     return seconds
 
 
-def _read_packet(connection: socket.socket, deadline: float, endpoint: str) -> bytes:
-    header = _read_exactly(connection, _PACKET_HEADER.size, deadline, endpoint)
-    length = _PACKET_HEADER.unpack(header)[0] & 0xFFFFFF
+def _read_packet(connection: socket.socket, deadline: float, endpoint: str) -> tuple[int, bytes]:
+    """Sequence number and payload."""
+    header = _PACKET_HEADER.unpack(_read_exactly(connection, _PACKET_HEADER.size, deadline, endpoint))[0]
+    length = header & 0xFFFFFF
     if length > _MAX_PAYLOAD:
         raise HandshakeError(f"{endpoint} does not greet as a MySQL server does (a first packet of {length} bytes).")
-    return _read_exactly(connection, length, deadline, endpoint)
+    return header >> 24, _read_exactly(connection, length, deadline, endpoint)
 
 
 def _read_exactly(connection: socket.socket, length: int, deadline: float, endpoint: str) -> bytes:

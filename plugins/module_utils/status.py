@@ -2,67 +2,52 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One server's status, and what is wrong with it."""
+"""One server's status: what it says of itself from outside, and what a login may see."""
 
 from __future__ import annotations
 
 import datetime as dt
 import ssl
+import time
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import accounts, certificates, handshake
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import accounts, certificates, handshake, verification
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import (
-    CertificateRejected,
+    TLS_VERSIONS,
+    ConnectionFailed,
     ConnectionOptions,
     QueryFailed,
     Session,
+    certificate_rejected,
     open_session,
     ssl_context,
     tls_failure,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect, discover
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.findings import SEVERITIES, findings
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.probes import Probe, probe_versions
 
-# The most severe last.
-SEVERITIES = ("info", "low", "medium", "high")
-_WEAK_PROTOCOLS = ("TLSv1", "TLSv1.0", "TLSv1.1")
 _COMPLIANT_BELOW = SEVERITIES.index("medium")
+# What a login gets at least, when the look from outside has taken nearly all of connect_timeout.
+_LEAST_LOGIN_SECONDS = 1.0
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Something that a person should know or mend. ``remediation`` is a statement or task to run."""
-
-    id: str
-    severity: str
-    subject: str
-    message: str
-    remediation: str
-
-    def at_least(self, severity: str) -> bool:
-        """Whether it is as severe as that, or more."""
-        return SEVERITIES.index(self.severity) >= SEVERITIES.index(severity)
-
-    def describe(self) -> dict[str, str]:
-        """The return value's form."""
-        return {
-            "id": self.id,
-            "severity": self.severity,
-            "subject": self.subject,
-            "message": self.message,
-            "remediation": self.remediation,
-        }
+# What rows of another shape than a server's raise when they are taken apart.
+_NO_SUCH_ROWS = (LookupError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
 class ServerCertificate:
     """The certificate that the server showed, and what verification says of it.
 
-    ``trusted`` is None when there is no ``ca_cert`` to check it against; ``trust_error`` says why it is not.
+    ``chain`` is what came with it, itself first. ``trusted`` is None when there is no ``ca_cert`` to check it against;
+    ``trust_error`` says why it is not.
     """
 
     certificate: certificates.Certificate
+    chain: tuple[certificates.Certificate, ...]
     trusted: bool | None
     trust_error: str | None
     hostname_matches: bool | None
@@ -76,6 +61,7 @@ class ServerCertificate:
             trust_error=self.trust_error,
             hostname_matches=self.hostname_matches,
             rds_ca=certificates.rds_authority(self.certificate),
+            chain=[certificate.describe(now) for certificate in self.chain],
         )
         return described
 
@@ -107,7 +93,7 @@ class LiveSession:
 
 @dataclass(frozen=True)
 class SessionStatus:
-    """This very session."""
+    """This very session. ``ssl_type`` is what its account requires, None where the server does not tell."""
 
     user: str
     encrypted: bool
@@ -115,33 +101,62 @@ class SessionStatus:
     cipher: str | None
     verified: bool
     via: str
+    ssl_type: str | None
 
 
 @dataclass(frozen=True)
 class ServerStatus:
-    """Everything that was found out about one server; None for what needs a login, or is not visible to it."""
+    """Everything that was found out about one server; None for what needs a login, or is not visible to it.
+
+    ``seen`` is the connection phase from outside, which took ``seconds``, and ``tls_error`` why TLS did not come up in
+    it; ``probes`` are empty when versions were not tried one by one; ``dialect`` is known after a login.
+    """
 
     options: ConnectionOptions
-    family: str
-    version: str
-    managed_by: str | None
-    available: bool
-    have_ssl: str
-    have_openssl: str
-    have_ssl_source: str
-    versions: tuple[str, ...]
-    require_secure_transport: bool | None
+    seen: handshake.Handshake
+    seconds: float = 0.0
+    tls_error: OSError | None = None
+    probes: tuple[Probe, ...] = ()
+    dialect: Dialect | None = None
     session: SessionStatus | None = None
+    account: accounts.Account | None = None
     certificate: ServerCertificate | None = None
     accounts: tuple[accounts.AccountState, ...] | None = None
     sessions: tuple[LiveSession, ...] | None = None
     warnings: tuple[str, ...] = ()
     now: dt.datetime = field(default_factory=certificates.utc_now)
 
+    @property
+    def available(self) -> bool:
+        """Whether the server offers TLS."""
+        return self.seen.greeting.offers_tls
+
+    @property
+    def managed_by(self) -> str | None:
+        """``rds``, ``aurora`` or None."""
+        return self.dialect.managed_by if self.dialect else None
+
+    @property
+    def require_secure_transport(self) -> bool | None:
+        """The server-wide switch, None where it is not known."""
+        return self.dialect.require_secure_transport if self.dialect else None
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The TLS versions that the server accepts: as tried, else as it says, else the one that was negotiated."""
+        if self.probes:
+            return tuple(probe.version for probe in self.probes if probe.accepted)
+        if not self.available:
+            return ()
+        if self.dialect is not None and self.dialect.tls_versions is not None:
+            return self.dialect.tls_versions
+        protocol = self.session.protocol if self.session and self.session.protocol else self.seen.protocol
+        return (protocol,) if protocol else ()
+
     def describe(self, expiry_warn_days: int) -> dict[str, t.Any]:
         """The return value ``mysql_ssl``, plain types only."""
         found = findings(self, expiry_warn_days)
-        options = self.options
+        options, greeting = self.options, self.seen.greeting
         by_socket = options.unix_socket is not None
         return {
             "endpoint": {
@@ -149,24 +164,34 @@ class ServerStatus:
                 "port": None if by_socket else options.port,
                 "socket": options.unix_socket,
             },
-            "server": {"version": self.version, "family": self.family, "managed_by": self.managed_by},
-            "tls": {
-                "available": self.available,
-                "have_ssl": self.have_ssl,
-                "have_openssl": self.have_openssl,
-                "have_ssl_source": self.have_ssl_source,
-                "versions": list(self.versions),
-                "require_secure_transport": self.require_secure_transport,
-                "server_certificate_not_after": certificates.iso8601(self.certificate.certificate.not_after)
-                if self.certificate
-                else None,
+            "server": {
+                "version": self.dialect.version if self.dialect else greeting.version,
+                "family": greeting.family,
+                "managed_by": self.managed_by,
             },
+            "tls": self._describe_tls(),
             "session": None if self.session is None else dict(vars(self.session)),
             "certificate": None if self.certificate is None else self.certificate.describe(self.now),
             "accounts": None if self.accounts is None else [state.describe() for state in self.accounts],
             "sessions": _describe_sessions(self.sessions),
             "findings": [finding.describe() for finding in found],
             "compliant": all(SEVERITIES.index(finding.severity) < _COMPLIANT_BELOW for finding in found),
+        }
+
+    def _describe_tls(self) -> dict[str, t.Any]:
+        variables = self.dialect.variables if self.dialect else {}
+        have_ssl = variables.get("have_ssl")
+        from_handshake = "YES" if self.available else "DISABLED"
+        certificate = self.certificate.certificate if self.certificate else None
+        return {
+            "available": self.available,
+            "have_ssl": have_ssl or from_handshake,
+            "have_openssl": variables.get("have_openssl", have_ssl or from_handshake),
+            "have_ssl_source": "variable" if have_ssl else "handshake",
+            "versions": list(self.versions),
+            "probes": [probe.describe() for probe in self.probes] if self.probes else None,
+            "require_secure_transport": self.require_secure_transport,
+            "server_certificate_not_after": certificates.iso8601(certificate.not_after) if certificate else None,
         }
 
 
@@ -193,83 +218,133 @@ def _describe_sessions(sessions: tuple[LiveSession, ...] | None) -> dict[str, t.
     }
 
 
-def look(options: ConnectionOptions) -> ServerStatus:
-    """Look at a server: from inside with credentials, else from outside. Changes nothing.
+def look_from_outside(options: ConnectionOptions, probe_protocols: bool = False) -> ServerStatus:
+    """Greeting, TLS handshake and certificate; sends no credentials.
 
-    :raises RdsMysqlError: or one of its kinds, when there is nothing to see.
+    :arg probe_protocols: Also try each TLS version.
+    :raises HandshakeError: when there is no server to see.
     """
-    if options.user is None:
-        return look_from_outside(options)
-    with open_session(options) as session:
-        return look_from_inside(session)
-
-
-def look_from_outside(options: ConnectionOptions) -> ServerStatus:
-    """Greeting, TLS handshake and certificate; sends no credentials."""
     # With nothing to protect, every TLS version is welcome: the point is to see what the server has.
-    anything = ssl_context(None, False, "TLSv1", options.client_cert, options.client_key)
-    warnings: list[str] = []
+    context = ssl_context(None, False, "TLSv1", options.client_cert, options.client_key)
+    tls_error = None
+    started = time.monotonic()
     try:
-        seen = handshake.look(options.endpoint, options.address, anything, options.timeout)
+        seen = handshake.look(options.endpoint, options.address, context, options.timeout)
     except handshake.TlsHandshakeFailed as e:
-        warnings.append(tls_failure(options.endpoint, e.cause, "TLSv1"))
-        seen = handshake.look(options.endpoint, options.address, None, options.timeout)
-    greeting = seen.greeting
-    have_ssl = "YES" if greeting.offers_tls else "DISABLED"
+        seen, tls_error = handshake.Handshake(greeting=e.greeting), e.cause
+    seconds = time.monotonic() - started
+    probes = probe_versions(options, seen.protocol) if probe_protocols and seen.greeting.offers_tls else ()
     return ServerStatus(
         options=options,
-        family=greeting.family,
-        version=greeting.version,
-        managed_by=None,
-        available=greeting.offers_tls,
-        have_ssl=have_ssl,
-        have_openssl=have_ssl,
-        have_ssl_source="handshake",
-        versions=(seen.protocol,) if seen.protocol else (),
-        require_secure_transport=None,
-        certificate=_certificate(options, seen.certificate, None),
-        warnings=tuple(warnings),
+        seen=seen,
+        seconds=seconds,
+        tls_error=tls_error,
+        probes=probes,
+        certificate=_certificate(options, seen.certificate, seen.chain, verified=False),
+        warnings=tuple(_outside_warnings(options, tls_error, probes)),
     )
 
 
-def look_from_inside(session: Session) -> ServerStatus:
-    """Everything that the session's login may see."""
-    options = session.options
+def _outside_warnings(
+    options: ConnectionOptions, tls_error: OSError | None, probes: tuple[Probe, ...]
+) -> t.Iterator[str]:
+    if tls_error is not None:
+        yield tls_failure(options.endpoint, tls_error, "TLSv1")
+    for probe in probes:
+        if probe.accepted is None:
+            yield f"Whether {options.endpoint} accepts {probe.version} cannot be said: {probe.detail}."
+    counted = (tls_error is not None) + sum(probe.counted for probe in probes)
+    if counted and options.user is None and options.unix_socket is None:
+        yield (
+            f"{options.endpoint} may count {counted} failed {'connection' if counted == 1 else 'connections'} of this "
+            "host for this look, and blocks the host after max_connect_errors of them (100 by default) without a "
+            "login in between."
+        )
+
+
+def look_from_inside(outside: ServerStatus) -> ServerStatus:
+    """Everything that the login may see, added to what was seen from outside.
+
+    :raises RdsMysqlError: or one of its kinds, when the login does not succeed.
+    """
+    options = outside.options
+    _stop_before_a_failing_login(outside)
+    seconds_left = max(options.timeout - outside.seconds, _LEAST_LOGIN_SECONDS)
+    with open_session(options, deadline=time.monotonic() + seconds_left) as session:
+        try:
+            return _ask(session, outside)
+        except QueryFailed as e:
+            raise RdsMysqlError(f"{options.endpoint} does not say what it was asked: {e.message}") from e
+        except _NO_SUCH_ROWS as e:
+            raise RdsMysqlError(
+                f"{options.endpoint} does not answer as a MySQL server does ({type(e).__name__})."
+            ) from e
+
+
+def _ask(session: Session, outside: ServerStatus) -> ServerStatus:
+    options = outside.options
     dialect = discover(session)
-    warnings = list(session.warnings)
-    offers_tls = session.greeting.offers_tls
-    from_handshake = "YES" if offers_tls else "DISABLED"
+    warnings = [*outside.warnings, *session.warnings]
+    account = accounts.current_account(session)
     try:
         known: tuple[accounts.AccountState, ...] | None = accounts.read_accounts(session, dialect)
     except accounts.AccountsNotReadable as e:
         known = None
         warnings.append(e.message)
-    have_ssl = dialect.variables.get("have_ssl")
-    protocols = (session.protocol,) if session.protocol else ()
-    return ServerStatus(
-        options=options,
-        family=dialect.family,
-        version=dialect.version,
-        managed_by=dialect.managed_by,
-        available=offers_tls,
-        have_ssl=have_ssl or from_handshake,
-        have_openssl=dialect.variables.get("have_openssl", have_ssl or from_handshake),
-        have_ssl_source="variable" if have_ssl else "handshake",
-        versions=dialect.tls_versions if dialect.tls_versions is not None and offers_tls else protocols,
-        require_secure_transport=dialect.require_secure_transport,
-        session=SessionStatus(
-            user=str(accounts.current_account(session)),
-            encrypted=session.encrypted,
-            protocol=session.protocol,
-            cipher=session.cipher,
-            verified=session.verified,
-            via="socket" if options.unix_socket else "tcp",
-        ),
-        certificate=_certificate(options, session.certificate, session),
+    return replace(
+        outside,
+        dialect=dialect,
+        session=_session_status(session, account, accounts.own_requirement(session, dialect, account, known)),
+        account=account,
+        certificate=_certificate(options, session.certificate, session.chain, verified=session.verified)
+        or outside.certificate,
         accounts=known,
         sessions=live_sessions(session, dialect),
         warnings=tuple(warnings),
     )
+
+
+def _session_status(
+    session: Session, account: accounts.Account, requirement: accounts.Requirement | None
+) -> SessionStatus:
+    return SessionStatus(
+        user=str(account),
+        encrypted=session.encrypted,
+        protocol=session.protocol,
+        cipher=session.cipher,
+        verified=session.verified,
+        via="socket" if session.options.unix_socket else "tcp",
+        ssl_type=requirement.ssl_type if requirement else None,
+    )
+
+
+def _stop_before_a_failing_login(outside: ServerStatus) -> None:
+    """Raise what the login would raise over TLS, because the server would count the failed handshake.
+
+    The login itself verifies in its own handshake, whatever was found here.
+    """
+    options, seen = outside.options, outside.seen
+    if options.ssl_mode == "disabled":
+        return
+    if outside.tls_error is not None:
+        raise ConnectionFailed(tls_failure(options.endpoint, outside.tls_error, options.tls_min_version))
+    if seen.protocol in TLS_VERSIONS and TLS_VERSIONS.index(seen.protocol) < TLS_VERSIONS.index(
+        options.tls_min_version
+    ):
+        raise ConnectionFailed(
+            f"{options.endpoint} has nothing newer than {seen.protocol}, which tls_min_version "
+            f"{options.tls_min_version} does not allow; set tls_min_version: {seen.protocol} to allow it. No "
+            "credentials were sent."
+        )
+    if options.verifies and seen.chain:
+        context = ssl_context(options.ca_cert, options.ssl_mode == "verify_identity", options.tls_min_version)
+        error = verification.verify(seen.chain, _key(outside), context, options.host)
+        if isinstance(error, ssl.SSLCertVerificationError):
+            raise certificate_rejected(options, error)
+
+
+def _key(status: ServerStatus) -> str:
+    return status.certificate.certificate.key if status.certificate else ""
 
 
 def live_sessions(session: Session, dialect: Dialect) -> tuple[LiveSession, ...] | None:
@@ -289,191 +364,31 @@ def live_sessions(session: Session, dialect: Dialect) -> tuple[LiveSession, ...]
     )
 
 
-def _certificate(options: ConnectionOptions, der: bytes | None, session: Session | None) -> ServerCertificate | None:
+def _certificate(
+    options: ConnectionOptions, der: bytes | None, chain: tuple[bytes, ...], *, verified: bool
+) -> ServerCertificate | None:
     if der is None:
         return None
-    certificate = certificates.parse_certificate(der, f"The TLS handshake with {options.endpoint}")
-    trusted, trust_error = (True, None) if session and session.verified else _trust(options)
+    source = f"The TLS handshake with {options.endpoint}"
+    certificate = certificates.parse_certificate(der, source)
+    trusted, trust_error = (True, None) if verified else _trust(options, chain or (der,), certificate.key)
     return ServerCertificate(
         certificate=certificate,
+        chain=tuple(certificates.parse_certificate(part, source) for part in chain or (der,)),
         trusted=trusted,
         trust_error=trust_error,
         hostname_matches=None if options.unix_socket else certificates.matches_host(certificate, options.host),
     )
 
 
-def _trust(options: ConnectionOptions) -> tuple[bool | None, str | None]:
-    """Whether the server's certificate chains to ``ca_cert``, by a TLS handshake that leaves it to OpenSSL."""
+def _trust(options: ConnectionOptions, chain: tuple[bytes, ...], key: str) -> tuple[bool | None, str | None]:
+    """Whether the chain leads to ``ca_cert``, and why not. None without ``ca_cert``, or where OpenSSL cannot say."""
     if options.ca_cert is None:
         return None, None
-    context = ssl_context(options.ca_cert, False, "TLSv1", options.client_cert, options.client_key)
-    try:
-        handshake.look(options.endpoint, options.address, context, options.timeout)
-    except handshake.TlsHandshakeFailed as e:
-        if isinstance(e.cause, ssl.SSLCertVerificationError):
-            return False, e.cause.verify_message
-        return None, str(e.cause)
-    return True, None
-
-
-def explain_rejection(options: ConnectionOptions) -> ServerStatus | None:
-    """What can be seen from outside of a server whose certificate was rejected, None if nothing can any more."""
-    try:
-        return look_from_outside(options)
-    except RdsMysqlError:
-        return None
-
-
-def findings(status: ServerStatus, expiry_warn_days: int) -> tuple[Finding, ...]:
-    """What is wrong, the most severe first.
-
-    :arg expiry_warn_days: Days before its expiry from which a certificate is reported.
-    """
-    found = list(_transport_findings(status))
-    found += _certificate_findings(status, expiry_warn_days)
-    found += _account_findings(status)
-    found += _session_findings(status)
-    return tuple(sorted(found, key=lambda finding: -SEVERITIES.index(finding.severity)))
-
-
-def _transport_findings(status: ServerStatus) -> t.Iterator[Finding]:
-    endpoint = status.options.endpoint
-    if not status.available:
-        yield Finding(
-            "tls-unavailable",
-            "high",
-            endpoint,
-            "The server offers no TLS, so that nobody can connect encrypted.",
-            "Give the server ssl_ca, ssl_cert and ssl_key in its configuration and restart it.",
-        )
-    weak = [version for version in status.versions if version in _WEAK_PROTOCOLS]
-    if weak:
-        yield Finding(
-            "weak-protocol",
-            "medium",
-            endpoint,
-            "The server accepts obsolete versions of TLS: {}.".format(", ".join(weak)),
-            "Set tls_version = TLSv1.2,TLSv1.3 in the server's configuration or parameter group.",
-        )
-    if status.available and status.require_secure_transport is False:
-        yield Finding(
-            "transport-not-required",
-            "low",
-            endpoint,
-            "The server does not require TLS of every connection (require_secure_transport is OFF).",
-            "Set require_secure_transport to 1 in the DB parameter group."
-            if status.managed_by
-            else "SET GLOBAL require_secure_transport = ON; and the same in the server's configuration.",
-        )
-
-
-def _certificate_findings(status: ServerStatus, expiry_warn_days: int) -> t.Iterator[Finding]:
-    if status.certificate is None:
-        return
-    endpoint, shown = status.options.endpoint, status.certificate
-    certificate = shown.certificate
-    not_after = certificates.iso8601(certificate.not_after)
-    if shown.trusted is False:
-        yield Finding(
-            "certificate-untrusted",
-            "high",
-            endpoint,
-            f"The certificate issued by {certificate.issuer} does not verify with {status.options.ca_cert}: "
-            f"{shown.trust_error}.",
-            "Fetch the right CA bundle with dbtls.rds_mysql.rds_ca_bundle, or mend the server's certificate.",
-        )
-    if shown.hostname_matches is False:
-        yield Finding(
-            "certificate-hostname-mismatch",
-            "high",
-            endpoint,
-            "The certificate is made out to {}, not to {}.".format(
-                ", ".join(certificate.san) or certificate.common_name, status.options.host
-            ),
-            "Connect by a name that the certificate holds, or give the server a certificate with its name.",
-        )
-    if certificate.expired(status.now):
-        yield Finding(
-            "certificate-expired",
-            "high",
-            endpoint,
-            f"The certificate expired on {not_after}.",
-            "Renew the server's certificate (on RDS: aws rds modify-db-instance --ca-certificate-identifier ...).",
-        )
-    elif certificate.days_left(status.now) < expiry_warn_days:
-        yield Finding(
-            "certificate-expiring",
-            "medium",
-            endpoint,
-            f"The certificate expires on {not_after}, in {certificate.days_left(status.now)} days.",
-            "Renew the server's certificate (on RDS: aws rds modify-db-instance --ca-certificate-identifier ...).",
-        )
-    authority = certificates.rds_authority(certificate)
-    if certificates.is_retired_authority(authority):
-        yield Finding(
-            "rds-ca-retired",
-            "medium",
-            endpoint,
-            f"The certificate was issued under {authority}, which AWS has retired.",
-            "aws rds modify-db-instance --ca-certificate-identifier rds-ca-rsa2048-g1 ..., after every client has the "
-            "current CA bundle.",
-        )
-
-
-def _account_findings(status: ServerStatus) -> t.Iterator[Finding]:
-    for state in status.accounts or ():
-        name = str(state.account)
-        if state.is_role or state.locked:
-            continue
-        if state.anonymous:
-            yield Finding(
-                "anonymous-account",
-                "high",
-                name,
-                f"Anybody may log in from {state.account.host} without naming a user.",
-                "DROP USER ''@'{}';".format(state.account.host.replace("'", "''")),
-            )
-        if state.requirement.ssl_type == "NONE":
-            yield Finding(
-                "account-without-tls",
-                _severity_without_tls(status, state),
-                name,
-                f"{name} may log in without TLS.",
-                f"dbtls.rds_mysql.mysql_require_ssl with user: {state.account.user!r} and host: "
-                f"{state.account.host!r}.",
-            )
-
-
-def _severity_without_tls(status: ServerStatus, state: accounts.AccountState) -> str:
-    if status.require_secure_transport or state.system:
-        return "info"
-    return "low" if state.local else "high"
-
-
-def _session_findings(status: ServerStatus) -> t.Iterator[Finding]:
-    if status.session is None:
-        return
-    if status.sessions is None:
-        yield Finding(
-            "sessions-not-visible",
-            "info",
-            status.options.endpoint,
-            "The server does not tell which sessions use TLS.",
-            "Switch performance_schema on and grant the login SELECT on performance_schema.threads.",
-        )
-        return
-    plaintext: dict[tuple[str, str], int] = {}
-    for session in status.sessions:
-        if session.plaintext:
-            plaintext[session.user, session.host] = plaintext.get((session.user, session.host), 0) + 1
-    for (user, host), count in sorted(plaintext.items()):
-        yield Finding(
-            "plaintext-session",
-            "high",
-            f"{user}@{host}",
-            "{} {} of {} from {} without TLS.".format(count, "session" if count == 1 else "sessions", user, host),
-            "Let the client connect with TLS; then require it with dbtls.rds_mysql.mysql_require_ssl.",
-        )
+    error = verification.verify(chain, key, ssl_context(options.ca_cert, False, "TLSv1"), None)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return False, error.verify_message
+    return (True, None) if error is None else (None, str(error.reason or error))
 
 
 def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -483,12 +398,17 @@ def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """
     options = ConnectionOptions.from_params(params)
     expiry_warn_days = int(params["expiry_warn_days"])
+    outside = None
     try:
-        status = look(options)
-    except CertificateRejected as e:
-        seen = explain_rejection(options)
-        if seen is not None:
-            e.details["mysql_ssl"] = seen.describe(expiry_warn_days)
+        status = outside = look_from_outside(options, bool(params["probe_protocols"]))
+        if options.user is not None:
+            status = look_from_inside(outside)
+    except RdsMysqlError as e:
+        if getattr(e, "code", None):
+            e.details.setdefault("error_code", e.code)  # type: ignore[attr-defined]  # of some kinds
+        if outside is not None:
+            e.details.setdefault("mysql_ssl", outside.describe(expiry_warn_days))
+            e.details.setdefault("warnings", list(outside.warnings))
         raise
     described = status.describe(expiry_warn_days)
     result = {

@@ -31,6 +31,13 @@ options:
     description: Days before its expiry from which the certificate of the server is reported.
     type: int
     default: 30
+  probe_protocols:
+    description:
+      - Try each of TLSv1, TLSv1.1, TLSv1.2 and TLSv1.3, and return in RV(mysql_ssl) those that the server accepts.
+      - Takes up to O(connect_timeout) for each version.
+      - Each version that the server refuses is a failed connection to it, see the notes.
+    type: bool
+    default: false
   fail_on:
     description:
       - Fail, after everything has been gathered, when there is a finding of at least this severity.

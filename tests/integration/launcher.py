@@ -18,13 +18,14 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 COLLECTION = "ansible_collections.dbtls.rds_mysql"
 _IMPORTS = (
     f"{COLLECTION}.plugins.module_utils.enforcement",
+    f"{COLLECTION}.plugins.module_utils.probes",
     f"{COLLECTION}.plugins.module_utils.module_runner",
     f"{COLLECTION}.plugins.module_utils.trust_store",
     "cryptography.x509",
@@ -46,9 +47,10 @@ _SECONDS = 120
 class Launcher:
     """The side of the tests. It runs modules, or as ``controller`` what runs in Ansible's own process."""
 
-    def __init__(self, environment: Mapping[str, str], *, controller: bool = False) -> None:
+    def __init__(self, environment: Mapping[str, str], *, controller: bool = False, prefix: Sequence[str] = ()) -> None:
+        """``prefix``: a command that runs the one after it, somewhere else."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, *_IMPORTS, *(_CONTROLLER_IMPORTS if controller else ())],
+            [*prefix, sys.executable, "-m", __name__, *_IMPORTS, *(_CONTROLLER_IMPORTS if controller else ())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.servers import MATRIX, Mirror, Pki, TlsFiles
+from tests.servers.pki import account_names
 
 from .conftest import Servers
 from .helpers import LEGACY, Account, Database, Modules, Result, Tls, client_options, writing
@@ -92,6 +93,7 @@ def test_logged_in(db: Database, modules: Modules) -> None:
             "cipher": tls.cipher()[0],
             "verified": True,
             "via": "tcp",
+            "ssl_type": "ANY",
         }
         shown = x509.load_der_x509_certificate(tls.getpeercert(binary_form=True))
 
@@ -113,7 +115,7 @@ def test_logged_in(db: Database, modules: Modules) -> None:
     assert certificate["subject"] == shown.subject.rfc4514_string()
     assert certificate["issuer"] == shown.issuer.rfc4514_string()
     assert certificate["not_before"] == shown.not_valid_before_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert certificate["days_left"] in (363, 364)
+    assert certificate["days_left"] in (364, 365)
     assert certificate["key"] == "RSA 2048"
     assert certificate["self_signed"] is certificate["expired"] is False
     assert sorted(certificate["san"]) == ["DNS:localhost", "IP:127.0.0.1", "IP:::1"]
@@ -255,7 +257,18 @@ def test_login_that_may_not_read_accounts(db: Database, modules: Modules) -> Non
     assert "mysql.user" in result.warnings
     assert app.user in result.warnings
     assert result["mysql_ssl"]["session"]["user"] == f"{app.user}@%"
-    assert "account-without-tls" not in found(result)
+    # An account may always ask what it requires itself.
+    assert result["mysql_ssl"]["session"]["ssl_type"] == "NONE"
+    assert found(result)["account-without-tls"] == [("high", f"{app.user}@%")]
+    client = db.pki.client()
+    subject = account_names(client.cert)[0]
+    for clause, ssl_type in (("SSL", "ANY"), ("X509", "X509"), (f"SUBJECT '{subject}'", "SPECIFIED")):
+        db.require(app.user, app.host, clause)
+        secured = modules.status(**db.options(app, **client_options(client))).ok()
+        assert secured["mysql_ssl"]["accounts"] is None
+        assert secured["mysql_ssl"]["session"]["ssl_type"] == ssl_type
+        assert "account-without-tls" not in found(secured)
+    db.require(app.user, app.host, "NONE")
     # The advice is right.
     tables = ["user", "global_priv"] if db.mariadb else ["user"]
     for table in tables:
@@ -622,7 +635,9 @@ def test_tls_min_version(servers: Servers, modules: Modules) -> None:
         refused = modules.status(**old.options(me, tls_min_version=version))
         assert refused.failed
         assert endpoint(old) in refused.msg
-        assert ("tls_min_version" in refused.msg) is (version != "TLSv1.1")
+        assert "nothing newer than TLSv1," in refused.msg
+        assert "tls_min_version: TLSv1 " in refused.msg
+        assert "No credentials were sent" in refused.msg
     modern = servers.get("mariadb-10.5", options=("--tls-version=TLSv1.0,TLSv1.1,TLSv1.2",))
     me = modern.administrator()
     for version in ("TLSv1", "TLSv1.1", "TLSv1.2"):
@@ -749,3 +764,73 @@ def test_something_else_than_a_database(modules: Modules, pki: Pki, tmp_path: Pa
             result = modules.status(login_host="127.0.0.1", login_port=https.port, connect_timeout=1, **more)
             assert result.failed
             assert f"127.0.0.1:{https.port}" in result.msg
+
+
+# Every version tried
+
+
+def accepted(result: Result) -> dict[str, bool | None]:
+    """What the probes found, by version."""
+    probes = result.ok()["mysql_ssl"]["tls"]["probes"]
+    assert [probe["version"] for probe in probes] == ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
+    assert all((probe["detail"] is None) is (probe["accepted"] is True) for probe in probes)
+    return {probe["version"]: probe["accepted"] for probe in probes}
+
+
+@pytest.mark.parametrize(
+    ("name", "tls_version", "versions"),
+    [
+        ("mysql-5.6", None, ["TLSv1"]),
+        ("mysql-9.7", None, ["TLSv1.2", "TLSv1.3"]),
+        ("mysql-9.7", "TLSv1.2", ["TLSv1.2"]),
+        ("mysql-9.7", "TLSv1.3", ["TLSv1.3"]),
+        ("mariadb-10.5", None, ["TLSv1.2", "TLSv1.3"]),
+        ("mariadb-10.5", "TLSv1.0,TLSv1.1,TLSv1.2", ["TLSv1", "TLSv1.1", "TLSv1.2"]),
+        ("mariadb-10.5", "TLSv1.1,TLSv1.3", ["TLSv1.1", "TLSv1.3"]),
+        ("mariadb-10.11", None, ["TLSv1.2", "TLSv1.3"]),
+        ("mariadb-11.8", "TLSv1.2", ["TLSv1.2"]),
+    ],
+)
+def test_probe_protocols(
+    servers: Servers, modules: Modules, name: str, tls_version: str | None, versions: list[str]
+) -> None:
+    db = servers.get(name, options=(f"--tls-version={tls_version}",) if tls_version else ())
+    me = db.administrator()
+    weak = [version for version in versions if version in ("TLSv1", "TLSv1.1")]
+    for options in (outside(db), db.options(me)):
+        result = modules.status(**options, probe_protocols=True)
+        assert [version for version, yes in accepted(result).items() if yes] == versions
+        assert None not in accepted(result).values()
+        assert result["mysql_ssl"]["tls"]["versions"] == versions
+        assert found(result).get("weak-protocol", []) == ([("medium", endpoint(db))] if weak else [])
+        for finding in result["mysql_ssl"]["findings"]:
+            if finding["id"] == "weak-protocol":
+                assert finding["message"].endswith(": {}.".format(", ".join(weak)))
+        assert modules.status(**options).ok()["mysql_ssl"]["tls"]["probes"] is None
+
+
+def test_probe_protocols_without_tls(plain_db: Database, modules: Modules) -> None:
+    result = modules.status(**outside(plain_db), probe_protocols=True).ok()
+    assert result["mysql_ssl"]["tls"]["probes"] is None
+    assert result["mysql_ssl"]["tls"]["versions"] == []
+
+
+def test_versions_that_this_machine_does_not_do(servers: Servers, modules: Modules, tmp_path: Path) -> None:
+    """Not to be able to ask is something else than being refused."""
+    conf = tmp_path / "openssl.cnf"
+    conf.write_text(
+        "openssl_conf = init\n[init]\nssl_conf = ssl\n[ssl]\nsystem_default = default\n"
+        "[default]\nProtocol = ALL, -TLSv1, -TLSv1.1\n"
+    )
+    db = servers.get("mariadb-10.5", options=("--tls-version=TLSv1.0,TLSv1.1,TLSv1.2",))
+    environment = {"OPENSSL_CONF": str(conf)}
+    result = modules.run_alone("mysql_ssl_status", environment=environment, **outside(db), probe_protocols=True).ok()
+    assert accepted(result) == {"TLSv1": None, "TLSv1.1": None, "TLSv1.2": True, "TLSv1.3": False}
+    details = {probe["version"]: probe["detail"] for probe in result["mysql_ssl"]["tls"]["probes"]}
+    assert "OpenSSL of this machine" in details["TLSv1"]
+    assert f"Whether {endpoint(db)} accepts TLSv1 cannot be said" in result.warnings
+    assert f"Whether {endpoint(db)} accepts TLSv1.1 cannot be said" in result.warnings
+    # Said by the server, where it can be asked.
+    me = db.administrator()
+    inside = modules.run_alone("mysql_ssl_status", environment=environment, **db.options(me)).ok()
+    assert inside["mysql_ssl"]["tls"]["versions"] == ["TLSv1", "TLSv1.1", "TLSv1.2"]

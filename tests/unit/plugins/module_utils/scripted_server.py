@@ -31,7 +31,7 @@ def greeting(*, tls: bool, plugin: bytes = b"mysql_native_password", version: by
 
 def packet(payload: bytes, number: int) -> bytes:
     """A packet with its header."""
-    return struct.pack("<I", len(payload) | number << 24) + payload
+    return struct.pack("<I", len(payload) | (number & 0xFF) << 24) + payload
 
 
 class Conversation:
@@ -75,37 +75,53 @@ class Conversation:
 
 
 class ScriptedServer:
-    """Plays one script on the first connection."""
+    """Plays one script on the first connection, the next on the second, and so on.
+
+    ``received`` is what all connections have sent, ``connections`` how many there were.
+    """
 
     def __init__(self) -> None:
         self.port = 0
         self.received = b""
+        self.connections = 0
+
+    def play(self, script: Callable[[Conversation], None], connection: socket.socket) -> None:
+        """Play a script on a connection, to its end."""
+        connection.settimeout(10)
+        conversation = Conversation(connection)
+        self.connections += 1
+        try:
+            with contextlib.suppress(OSError):
+                script(conversation)
+        finally:
+            conversation.connection.close()
+            self.received += conversation.received
 
 
 @contextlib.contextmanager
-def scripted(script: Callable[[Conversation], None]) -> Iterator[ScriptedServer]:
-    """Listen, and play the script to whoever connects."""
+def scripted(*scripts: Callable[[Conversation], None]) -> Iterator[ScriptedServer]:
+    """Listen, and play the scripts one after the other to whoever connects."""
     server = ScriptedServer()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server.port = listener.getsockname()[1]
-        listener.settimeout(10)
-        done = threading.Event()
+        done, over = threading.Event(), threading.Event()
 
         def play() -> None:
-            with contextlib.suppress(OSError):
-                connection, _address = listener.accept()
-                connection.settimeout(10)
-                conversation = Conversation(connection)
-                try:
+            for script in scripts:
+                # Short waits, because the client may give up before it comes to the later scripts.
+                for _wait in range(200):
+                    if over.is_set() and len(scripts) > 1:
+                        break
+                    listener.settimeout(0.05)
                     with contextlib.suppress(OSError):
-                        script(conversation)
-                finally:
-                    conversation.connection.close()
-                    server.received = conversation.received
+                        connection, _address = listener.accept()
+                        server.play(script, connection)
+                        break
             done.set()
 
         thread = threading.Thread(target=play, daemon=True)
         thread.start()
         yield server
-        thread.join(10)
+        over.set()
+        thread.join(12)
         assert done.is_set()

@@ -30,7 +30,19 @@ def load(path: Path) -> certificates.Certificate:
 def named(*san: str, common_name: str = "cn.example") -> certificates.Certificate:
     moment = certificates.utc_now()
     return certificates.Certificate(
-        common_name, "", "", "1", moment, moment, "", "", is_ca=False, self_signed=False, san=san, der=b""
+        common_name,
+        "",
+        "",
+        "1",
+        moment,
+        moment,
+        "",
+        "",
+        is_ca=False,
+        self_signed=False,
+        san=san,
+        der=b"",
+        common_names=(common_name,),
     )
 
 
