@@ -170,10 +170,9 @@ class FaultProxy:
         """The packets of this run, in the order in which they came."""
         return list(self._run.packets)
 
-    @property
-    def fired(self) -> bool:
-        """Whether the fault has happened."""
-        return self._run.fired.is_set()
+    def fired(self, seconds: float = 1.0) -> bool:
+        """Whether the fault has happened. The client's last words may still be on their way, so it waits this long."""
+        return self._run.fired.wait(seconds)
 
     @property
     def connections(self) -> int:
