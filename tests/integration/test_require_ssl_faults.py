@@ -13,13 +13,17 @@ from __future__ import annotations
 
 import queue
 import re
+import signal
 import ssl
+import subprocess
+import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pymysql
@@ -31,16 +35,19 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsM
 from ansible_collections.dbtls.rds_mysql.plugins.modules import mysql_require_ssl
 from pymysql.connections import Connection
 
-from tests.servers import MATRIX, Pki
+from tests.servers import MATRIX
 from tests.servers import fault_proxy as fp
 from tests.servers.fault_proxy import Fault, FaultProxy, Packet, Place
 from tests.servers.pki import account_names
 
 from .conftest import Servers
-from .helpers import Account, Database, client_options
+from .helpers import Database, Modules, client_options, judge, module_arguments, module_environment
+from .launcher import COLLECTION
 
 _SECONDS = 2
-_WORKERS = 6
+
+# Runs that wait for a timeout go side by side, each with accounts of its own.
+_WORKERS = {1: 12, 50: 4}
 
 # How long a run with such a fault takes depends on connect_timeout.
 _SLOW = (fp.STALL, fp.LATE, fp.TOO_LONG)
@@ -146,7 +153,8 @@ class Scene:
         self.witness = Witness(db)
         self._tls = db.client_context(client)
         self._bare_tls = db.client_context()
-        stem = db.name_of("fp")
+        # None is the beginning of another.
+        stem = f"{db.name_of('fp')}x"
         subject, issuer = account_names(client.cert)
         mine = f"SUBJECT '{subject}' AND ISSUER '{issuer}' AND CIPHER '{_cipher(db)}'"
         self.me = db.create(f"{stem}_a", "127.0.0.1", require="NONE", grants="ALL PRIVILEGES ON *.*")
@@ -214,9 +222,9 @@ class Scene:
             return Said(values, repr(values) + "".join(traceback.format_exception(e)))
 
     def record(self) -> list[Packet]:
-        """The packets of a run without a fault."""
+        """The packets of a run without a fault. MySQL 9.7 sends more when it sees a password for the first time."""
+        assert self._login(self._tls)
         for _once in range(2):
-            # MySQL 9.7 sends more when it sees a password for the first time.
             self.proxy.arm()
             said = self.work()
             assert said.failed is not self.plot.ends_well, said
@@ -239,11 +247,9 @@ class Scene:
         """Whatever has happened: the state is one that was meant, and what was said of it is true."""
         self.verdicts[said.verdict] += 1
         assert self.me.password not in said.output
-        now = self.witness.look(self.names)
         values = said.values
         unknown = bool(values.get("state_unknown"))
-        for name in self.names:
-            self._old_or_new(name, now[name], torn=unknown)
+        now = self.look_around(torn=unknown)
         if not said.failed:
             assert self.plot.ends_well
             assert now == self.new
@@ -252,7 +258,6 @@ class Scene:
         elif not unknown:
             assert now == self.old
             assert not values.get("changed")
-        self._gets_in(now[self.names[0]])
         if unknown:
             assert values["rolled_back"] is False
             assert values["rollback_statements"]
@@ -261,22 +266,25 @@ class Scene:
                 self.witness.run(statement)
             assert self.witness.look(self.names) == self.old
 
-    def _old_or_new(self, name: Name, now: State, *, torn: bool) -> None:
-        old, new = self.old[name], self.new[name]
-        if torn and self.db.legacy:
-            assert now[0] in (old[0], new[0]), name
-            assert now[1] in (old[1], new[1]), name
-        else:
-            assert now in (old, new), name
+    def look_around(self, *, torn: bool = False) -> dict[Name, State]:
+        """Every account is in its old or its new state, and the administrator gets in as its requirement says.
 
-    def _gets_in(self, now: State) -> None:
-        """Whether the administrator gets in, exactly as its requirement says."""
-        kind = now[0][0]
-        meets = now == self.old[self.names[0]] or self.plot.ends_well
-        assert meets, "the administrator is locked out"
-        assert self._login(self._tls) is True
-        assert self._login(self._bare_tls) is (kind in ("", "ANY"))
-        assert self._login(None) is (kind == "")
+        :arg torn: On MySQL 5.6 a table that nobody has flushed will do.
+        """
+        now = self.witness.look(self.names)
+        for name, state in now.items():
+            old, new = self.old[name], self.new[name]
+            if torn and self.db.legacy:
+                assert state[0] in (old[0], new[0]), name
+                assert state[1] in (old[1], new[1]), name
+            else:
+                assert state in (old, new), name
+        mine, before = (states[self.names[0]][1] for states in (now, self.old))
+        assert self.plot.ends_well or mine == before, "the administrator is locked out"
+        assert self._login(self._tls)
+        assert self._login(self._bare_tls) is self.plot.ends_well
+        assert self._login(None) is (self.plot.ends_well and mine == before)
+        return now
 
     def _login(self, tls: ssl.SSLContext | None) -> bool:
         try:
@@ -390,43 +398,64 @@ def everything(packets: Sequence[Packet]) -> list[Fault]:
     return faults
 
 
+def records(packets: Sequence[Packet], most: int) -> list[Fault]:
+    """The kinds of fault that there are for TLS records, in turn; ``most`` evenly spread ones."""
+    faults = []
+    for number, packet in enumerate(packets):
+        kinds = [(fp.CUT_BEFORE, False), (fp.NOISE, False), (fp.CUT_WITHIN, True), (fp.FLIP, False), (fp.STALL, False)]
+        faults += [Fault(packet.place, *kind) for kind in kinds[number % 2 :: 2]]
+    step = max(1.0, len(faults) / most)
+    return [faults[int(number * step)] for number in range(min(most, len(faults)))]
+
+
+def turning_points(packets: Sequence[Packet], most: int) -> list[Place]:
+    """Places from the first writing statement to the end of the last proof, from the middle of the course outwards."""
+    found = exchanges(packets)
+    first = next(number for number, exchange in enumerate(found) if exchange.writes)
+    places = []
+    for exchange in found[first:]:
+        if exchange.request and exchange.answers:
+            places += [exchange.request.place, exchange.answers[0].place]
+    return sorted(places, key=lambda place: abs(places.index(place) - len(places) // 2))[:: max(1, len(places) // most)]
+
+
 class Ordeal:
     """Drives faults through scenes, and says at the end which ones were not borne."""
 
     def __init__(self, servers: Servers, name: str, plot: Plot, *, raw: bool = False) -> None:
-        self._make: Callable[[], Scene] = lambda: Scene(servers.get(name), plot, raw=raw)
+        self._db = servers.get(name)
+        self._plot = plot
+        self._raw = raw
         self.failures: list[str] = []
-        self.verdicts: Counter[str] = Counter()
 
     def run(self, choose: Callable[[Sequence[Packet]], list[Fault]]) -> None:
         """Quick ones one after the other, slow ones side by side."""
         with ExitStack() as stack:
-            scenes = [self._make() for _worker in range(_WORKERS)]
+            scenes = [Scene(self._db, self._plot, raw=self._raw) for _worker in range(_WORKERS[self._plot.accounts])]
             for scene in scenes:
                 stack.callback(scene.close)
-            faults = choose(scenes[0].record())
-            for scene in scenes[1:]:
-                scene.record()
-            quick = [fault for fault in faults if fault.kind not in _SLOW]
-            slow = [fault for fault in faults if fault.kind in _SLOW]
-            for fault in quick:
-                self._try(scenes[0], fault)
-            idle: queue.Queue[Scene] = queue.Queue()
-            for scene in scenes:
-                idle.put(scene)
-
-            def borrow(fault: Fault) -> None:
-                scene = idle.get()
-                try:
-                    self._try(scene, fault)
-                finally:
+            with ThreadPoolExecutor(len(scenes)) as pool:
+                faults = choose(list(pool.map(Scene.record, scenes))[0])
+                quick = [fault for fault in faults if fault.kind not in _SLOW]
+                slow = [fault for fault in faults if fault.kind in _SLOW]
+                idle: queue.Queue[Scene] = queue.Queue()
+                for scene in scenes[1:]:
                     idle.put(scene)
 
-            with ThreadPoolExecutor(_WORKERS) as pool:
-                list(pool.map(borrow, slow))
-            for scene in scenes:
-                self.verdicts += scene.verdicts
-        print(f"{len(faults)} faults: {dict(self.verdicts)}")
+                def borrow(fault: Fault) -> None:
+                    scene = idle.get()
+                    self._try(scene, fault)
+                    idle.put(scene)
+
+                waiting = [pool.submit(borrow, fault) for fault in slow]
+                if self._db.legacy:
+                    # FLUSH PRIVILEGES of one run would count for another.
+                    wait(waiting)
+                for fault in quick:
+                    self._try(scenes[0], fault)
+                wait(waiting)
+            verdicts = sum((scene.verdicts for scene in scenes), Counter[str]())
+        print(f"{len(faults)} faults: {dict(verdicts)}")
         assert not self.failures, "\n".join([f"{len(self.failures)} of {len(faults)}:", *self.failures[:50]])
 
     def _try(self, scene: Scene, fault: Fault) -> None:
@@ -434,18 +463,136 @@ class Ordeal:
             scene.suffer(fault)
         except Exception as e:  # noqa: BLE001  all of them are reported together
             where = traceback.extract_tb(e.__traceback__)[-1]
-            self.failures.append(f"{fault}: {type(e).__name__}: {str(e)[:300]} ({where.name}:{where.lineno})")
+            said = str(e).splitlines()[0][:200] if str(e) else ""
+            self.failures.append(f"{fault}: {type(e).__name__}: {said} ({where.name}:{where.lineno})")
             scene.witness.close()
             scene.put_right()
 
 
+@pytest.fixture
+def every_fault(request: pytest.FixtureRequest) -> bool:
+    """Whether the long form is asked for."""
+    return bool(request.config.getoption("--every-fault"))
+
+
 @pytest.mark.parametrize("plot", [ALONE, ALONE_BACK], ids=lambda plot: plot.name)
 @pytest.mark.parametrize("name", MATRIX)
-def test_one_account(servers: Servers, name: str, plot: Plot) -> None:
-    Ordeal(servers, name, plot).run(lambda packets: sample(packets, 80))
+def test_one_account(servers: Servers, name: str, plot: Plot, every_fault: bool) -> None:
+    choose = everything if every_fault else lambda packets: sample(packets, 80)
+    Ordeal(servers, name, plot).run(choose)
 
 
 @pytest.mark.parametrize("plot", [FIFTY, FIFTY_BACK], ids=lambda plot: plot.name)
 @pytest.mark.parametrize("name", MATRIX)
-def test_fifty_accounts(servers: Servers, name: str, plot: Plot) -> None:
-    Ordeal(servers, name, plot).run(lambda packets: sample(packets, 40))
+def test_fifty_accounts(servers: Servers, name: str, plot: Plot, every_fault: bool) -> None:
+    Ordeal(servers, name, plot).run(lambda packets: sample(packets, 400 if every_fault else 24))
+
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_tls_records(servers: Servers, name: str, every_fault: bool) -> None:
+    """Faults below TLS, which the module and the server have between them alone."""
+    Ordeal(servers, name, ALONE, raw=True).run(lambda packets: records(packets, 1000 if every_fault else 24))
+
+
+@pytest.fixture
+def scene(servers: Servers) -> Iterator[Callable[[str, Plot], Scene]]:
+    """Makes scenes on the server of a name."""
+    with ExitStack() as stack:
+
+        def make(name: str, plot: Plot) -> Scene:
+            made = Scene(servers.get(name), plot)
+            stack.callback(made.close)
+            return made
+
+        yield make
+
+
+SceneMaker = Callable[[str, Plot], Scene]
+
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_module_process(scene: SceneMaker, modules: Modules, name: str) -> None:
+    """The module itself, as Ansible starts it; Modules.run looks for passwords and tracebacks."""
+    for plot in (ALONE, ALONE_BACK):
+        stage = scene(name, plot)
+        faults = [fault for fault in sample(stage.record(), 1000) if fault.kind not in _SLOW]
+        for fault in faults[3 :: len(faults) // 6]:
+            stage.proxy.arm(fault)
+            result = modules.require(**{**stage.options, "login_port": stage.proxy.port})
+            assert stage.proxy.fired()
+            stage.judge(Said(result.values, result.output))
+            stage.put_right()
+
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_statement_that_waits_for_a_lock(scene: SceneMaker, name: str) -> None:
+    """A backup holds a lock; the module gives up waiting, and then the lock is gone."""
+    stage = scene(name, ALONE)
+    stage.record()
+    stage.proxy.arm()
+    stage.witness.run("FLUSH TABLES WITH READ LOCK")
+    said = stage.work()
+    stage.witness.run("UNLOCK TABLES")
+    assert said.failed
+    stage.db.wait_for_sessions_to_end(stage.me.user)
+    stage.judge(said)
+
+
+# The server dies
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["stays away", "comes back"])
+@pytest.mark.parametrize("plot", [ALONE, FIFTY], ids=lambda plot: plot.name)
+@pytest.mark.parametrize("name", MATRIX)
+def test_server_killed(scene: SceneMaker, name: str, plot: Plot, restarts: bool, every_fault: bool) -> None:
+    stage = scene(name, plot)
+    server = stage.db.server
+
+    def kill() -> None:
+        server.kill()
+        if restarts:
+            server.start()
+
+    for place in turning_points(stage.record(), 40 if every_fault else 2 if plot.accounts == 1 else 1):
+        stage.proxy.arm(Fault(place, fp.ACT, action=kill))
+        said = stage.work(connect_timeout=20)
+        assert stage.proxy.fired()
+        server.start()
+        stage.db.disconnect()
+        stage.witness.close()
+        stage.judge(said)
+        stage.put_right()
+
+
+# The module dies
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("name", MATRIX)
+def test_module_killed(scene: SceneMaker, tmp_path: Path, name: str, number: signal.Signals, every_fault: bool) -> None:
+    """What can be caught puts everything back; after what cannot, accounts are as they were or as they should be."""
+    stage = scene(name, ALONE)
+    for place in turning_points(stage.record(), 40 if every_fault else 2):
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"{COLLECTION}.plugins.modules.mysql_require_ssl"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env=module_environment(tmp_path),
+        )
+        stage.proxy.arm(Fault(place, fp.ACT, action=lambda process=process: process.send_signal(number)))
+        options = {**stage.options, "login_port": stage.proxy.port}
+        out, err = process.communicate(module_arguments(tmp_path, options), timeout=60)
+        assert stage.proxy.fired()
+        stage.db.wait_for_sessions_to_end(stage.me.user)
+        if number == signal.SIGKILL:
+            stage.look_around()
+        else:
+            said = judge(process.returncode, out, err, options)
+            assert said.failed
+            assert number.name in said.msg
+            stage.judge(Said(said.values, said.output))
+            assert not said.values.get("state_unknown")
+        stage.put_right()

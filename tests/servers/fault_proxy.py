@@ -257,6 +257,7 @@ class _Side:
     direction: str
     header_length: int = 4
     received: bytearray = field(default_factory=bytearray)
+    outgoing: bytearray = field(default_factory=bytearray)
     count: int = 0
     open: bool = True
 
@@ -294,8 +295,14 @@ class _Side:
         """From here on a frame is a TLS record: type (1), version (2), length (2)."""
         self.header_length = 5
 
-    def send(self, data: bytes) -> None:
-        """Send all of it."""
+    def flush(self) -> None:
+        """Send what goes out, in one piece.
+
+        The TLS of MySQL 5.6 breaks off if the end of the client's part of the handshake arrives in several.
+        """
+        data, self.outgoing = bytes(self.outgoing), bytearray()
+        if not data:
+            return
         self.sock.settimeout(_PATIENCE_SECONDS)
         try:
             self.sock.sendall(data)
@@ -372,8 +379,11 @@ class _Relay(threading.Thread):
         try:
             for header, payload in side.frames():
                 self._frame(side, header, payload)
+            self._flush()
         except OSError:
             if not self._silent:
+                # Its last words.
+                self._flush()
                 raise
             # The network is down, so nobody tells the other side.
             side.close()
@@ -399,10 +409,17 @@ class _Relay(threading.Thread):
             self._upgrade()
 
     def _forward(self, direction: str, data: bytes) -> None:
-        (self._server if direction == REQUEST else self._client).send(data)
+        side = self._server if direction == REQUEST else self._client
+        side.outgoing += data
+
+    def _flush(self) -> None:
+        for side in (self._server, self._client):
+            if side.open:
+                side.flush()
 
     def _upgrade(self) -> None:
         self._encrypted = True
+        self._flush()
         if self._proxy.raw:
             self._client.count_tls_records()
             self._server.count_tls_records()
@@ -418,15 +435,18 @@ class _Relay(threading.Thread):
         if fault.kind in CUTS:
             arriving = {CUT_BEFORE: 0, CUT_WITHIN: max(1, len(frame) // 2), CUT_AFTER: len(frame)}[fault.kind]
             self._forward(direction, frame[:arriving])
+            self._flush()
             self._client.close(reset=fault.reset)
             self._server.close(reset=fault.reset)
             raise _Finished
         if fault.kind in SILENCES:
+            self._flush()
             self._silent = True
             self.held = frame if fault.kind == LATE else None
             return
         if fault.kind == ACT:
             assert fault.action
+            self._flush()
             fault.action()
             self._forward(direction, frame)
             return
@@ -436,7 +456,8 @@ class _Relay(threading.Thread):
     def _deliver(self) -> None:
         """Send what was held back, wait for the answer, and end."""
         assert self.held
-        self._server.send(self.held)
+        self._server.outgoing += self.held
+        self._server.flush()
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < deadline and not self._run.over.is_set():
             self._wait()
