@@ -119,13 +119,19 @@ class AccountState:
         }
 
 
-def read_accounts(session: Session, dialect: Dialect) -> tuple[AccountState, ...]:
-    """Every account and role of the server, in order.
+def read_accounts(
+    session: Session, dialect: Dialect, only: t.Sequence[Account] | None = None
+) -> tuple[AccountState, ...]:
+    """Every account and role of the server, or those of ``only`` that there are, in order.
 
     :raises AccountsNotReadable: naming the privilege that is missing.
     """
+    query, names = dialect.accounts_query, ()  # type: tuple[str, tuple[str, ...]]
+    if only is not None:
+        where, names = where_accounts(only, "u.")
+        query += f" WHERE {where}"
     try:
-        rows = session.query(dialect.accounts_query)
+        rows = session.query(query, names)
     except QueryFailed as e:
         if e.code not in _ACCESS_DENIED:
             raise
@@ -134,7 +140,21 @@ def read_accounts(session: Session, dialect: Dialect) -> tuple[AccountState, ...
             f"{session.options.user} may not read the accounts of {session.options.endpoint}: grant it SELECT on "
             f"{tables}."
         ) from e
-    return tuple(sorted((_state(row) for row in rows), key=lambda state: state.account))
+    states = tuple(sorted((_state(row) for row in rows), key=lambda state: state.account))
+    for state in states:
+        if state.requirement.ssl_type not in LEVELS:
+            raise AccountsNotReadable(
+                f"{session.options.endpoint} has a requirement {state.requirement.ssl_type!r} of {state.account}, "
+                "which is none that MySQL or MariaDB knows."
+            )
+    return states
+
+
+def where_accounts(wanted: t.Sequence[Account], prefix: str = "") -> tuple[str, tuple[str, ...]]:
+    """A condition on the columns User and Host that these accounts meet, and its parameters."""
+    pair = f"({prefix}User = %s AND {prefix}Host = %s)"
+    condition = " OR ".join([pair] * len(wanted)) or "FALSE"
+    return condition, tuple(part for account in wanted for part in (account.user, account.host))
 
 
 def _state(row: tuple[t.Any, ...]) -> AccountState:

@@ -35,6 +35,9 @@ ER_ACCESS_DENIED_NO_PASSWORD_ERROR = 1698
 ER_ACCOUNT_HAS_BEEN_LOCKED = 3118
 ER_SECURE_TRANSPORT_REQUIRED = 3159
 ER_ACCOUNT_HAS_BEEN_LOCKED_MARIADB = 4151
+_FIRST_SERVER_ERROR = 1000
+# What a client says of its own accord; a server's numbers begin again at 3000.
+_CLIENT_ERRORS = range(2000, 3000)
 CR_CONN_HOST_ERROR = 2003
 CR_SERVER_LOST = 2013
 CR_SSL_CONNECTION_ERROR = 2026
@@ -70,6 +73,9 @@ _PARSER_ERRORS = (
 )
 
 _SSL_CONTEXT_OPTION_LEGACY_SERVER_CONNECT = 0x4
+
+
+_ANSWERED_BY_ROWS = ("SELECT ", "SHOW ", "EXPLAIN ")
 
 
 class ConnectionFailed(RdsMysqlError):
@@ -335,11 +341,23 @@ class Session:
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(statement, tuple(arguments) or None)
+                if cursor.description is None and statement.startswith(_ANSWERED_BY_ROWS):
+                    raise RuntimeError("rows were asked for, and none came")
                 return list(cursor.fetchall())
         except pymysql.MySQLError as e:
             raise self._query_failed(statement, e) from e
         except (OSError, *_PARSER_ERRORS) as e:
+            self.abandon()
             raise QueryFailed(statement, 0, f"{type(e).__name__}: {e}", connection_lost=True) from e
+
+    @property
+    def usable(self) -> bool:
+        """Whether statements can be sent; the network may have gone for all that."""
+        return bool(self._connection.open)
+
+    def abandon(self) -> None:
+        """Hang up without a good-bye, as nobody knows any more what the next packet belongs to."""
+        self._connection._force_close()
 
     def mogrify(self, statement: str, arguments: t.Sequence[t.Any] = ()) -> str:
         """The statement as it would be sent."""
@@ -349,6 +367,8 @@ class Session:
     def _query_failed(self, statement: str, error: t.Any) -> QueryFailed:
         code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
         text = str(error.args[1]) if len(error.args) > 1 else str(error)
+        if code < _FIRST_SERVER_ERROR or code in _CLIENT_ERRORS:
+            self.abandon()
         return QueryFailed(statement, code, text, connection_lost=not self._connection.open)
 
 

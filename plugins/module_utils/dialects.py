@@ -21,6 +21,7 @@ _VARIABLES = (
     "basedir",
     "have_openssl",
     "have_ssl",
+    "max_allowed_packet",
     "performance_schema",
     "require_secure_transport",
     "sql_mode",
@@ -82,6 +83,13 @@ class Dialect:
     def user_table_is_view(self) -> bool:
         """Whether mysql.user cannot be updated because it is a view (error 1356)."""
         return self.is_mariadb and self.version_tuple >= _MARIADB_GLOBAL_PRIV
+
+    @property
+    def max_allowed_packet(self) -> int:
+        """The length of the longest statement that the server takes, in bytes."""
+        value = self.variables.get("max_allowed_packet", "")
+        # The default of the oldest servers, where one does not say.
+        return int(value) if value.isdigit() else 1024 * 1024
 
     @property
     def no_backslash_escapes(self) -> bool:

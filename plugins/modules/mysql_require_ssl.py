@@ -262,7 +262,7 @@ plaintext_sessions:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import enforcement
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import enforcement, planning
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import connection_argument_spec
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import run_module
 
@@ -283,12 +283,12 @@ def main() -> t.NoReturn:
             issuer={"type": "str"},
             cipher={"type": "str"},
             exact={"type": "bool", "default": False},
-            method={"type": "str", "default": "auto", "choices": list(enforcement.METHODS)},
-            flush={"type": "str", "default": "auto", "choices": list(enforcement.FLUSH)},
+            method={"type": "str", "default": "auto", "choices": list(planning.METHODS)},
+            flush={"type": "str", "default": "auto", "choices": list(planning.FLUSH)},
             plaintext_sessions={
                 "type": "str",
                 "default": "fail",
-                "choices": list(enforcement.PLAINTEXT_SESSIONS),
+                "choices": list(planning.PLAINTEXT_SESSIONS),
             },
         ),
         required_by={"host": ("user",)},
