@@ -25,6 +25,7 @@ from ansible.module_utils.common.text.converters import to_text
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as NormalAction
+from ansible.utils.display import Display
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import ModuleSpec
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import outcome
 
@@ -47,6 +48,9 @@ MODES = ("auto", "never", "always")
 _DISCOVERY = ("auto", "auto_legacy", "auto_silent", "auto_legacy_silent")
 
 
+_display = Display()
+
+
 class InProcessAction(NormalAction):
     """An action plugin that does its module's work itself where it can, and runs the module where it can't."""
 
@@ -62,12 +66,14 @@ class InProcessAction(NormalAction):
         mode = self._mode(variables)
         obstacle = None if mode == "never" else self._obstacle(variables)
         if mode == "never" or (obstacle and mode == "auto"):
+            _display.vvv(f"{self._task.action} runs as a module: {obstacle or VARIABLE + ' is never'}")
             run_module: t.Callable[..., dict[str, t.Any]] = super().run
             return run_module(tmp, task_vars)
         if obstacle:
             raise AnsibleActionFail(
                 f"{VARIABLE} is 'always', but {self._task.action} cannot run in process: {obstacle}."
             )
+        _display.vvv(f"{self._task.action} runs in process")
         result: dict[str, t.Any] = ActionBase.run(self, tmp, task_vars)
         if not result.get("skipped"):
             result.update(self._in_process(variables))

@@ -159,7 +159,12 @@ class Scene:
         mine = f"SUBJECT '{subject}' AND ISSUER '{issuer}' AND CIPHER '{_cipher(db)}'"
         self.me = db.create(f"{stem}_a", "127.0.0.1", require="NONE", grants="ALL PRIVILEGES ON *.*")
         self.clauses: dict[Name, str] = {(self.me.user, self.me.host): "NONE" if plot.ends_well else mine}
-        others = ["NONE", "X509", r"SUBJECT '/O=It''s 100%/CN=\\x' AND ISSUER '/CN=""q""' AND CIPHER 'NONE-SUCH'", "SSL"]
+        others = [
+            "NONE",
+            "X509",
+            r"SUBJECT '/O=It''s 100%/CN=\\x' AND ISSUER '/CN=" "q" "' AND CIPHER 'NONE-SUCH'",
+            "SSL",
+        ]
         for number in range(1, plot.accounts):
             user, host = f"{stem}{'_' if number % 5 else chr(39)}{number}", ("%", "10.0.%", "localhost")[number % 3]
             db.create(user, host)

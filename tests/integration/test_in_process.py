@@ -1,0 +1,424 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The same task in process and as a module, through Ansible itself: the result is the same, field by field."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers import Pki
+
+from .conftest import Servers
+from .helpers import Account, Database
+from .test_playbooks import Ansible
+
+STATUS = "dbtls.rds_mysql.mysql_ssl_status"
+REQUIRE = "dbtls.rds_mysql.mysql_require_ssl"
+_VOLATILE = re.compile(r'"(?:start|end|delta|id)": "?[^",]+"?')
+PASSWORD = "{{ password }}"
+
+
+@pytest.fixture
+def ansible(tmp_path: Path) -> Ansible:
+    """Ansible in an empty home directory."""
+    return Ansible(tmp_path)
+
+
+@pytest.fixture
+def db(servers: Servers) -> Database:
+    """One server is enough for what Ansible does around the work."""
+    return servers.get("mariadb-11.8")
+
+
+@pytest.fixture
+def admin(db: Database, ansible: Ansible) -> Account:
+    """Its administrator, in the account of this test."""
+    account = db.administrator()
+    ansible.secrets.append(account.password)
+    return account
+
+
+def options(db: Database, admin: Account, **more: Any) -> dict[str, Any]:
+    """For a task."""
+    given = db.options(admin, **more)
+    return {**given, "login_password": PASSWORD}
+
+
+def both_ways(
+    ansible: Ansible, tasks: list[dict[str, Any]], variables: dict[str, Any], *arguments: str, **play: Any
+) -> tuple[dict[str, Any], str]:
+    """Run the tasks both ways, in two plays of one run; their registered results, which have to agree."""
+    found = []
+    for way in ("never", "always"):
+        path = ansible.directory / f"results-{way}.json"
+        last = {
+            "name": "Write down",
+            "ansible.builtin.copy": {
+                "dest": str(path),
+                "content": "{{ dict(names | zip(names | map('extract', vars))) | to_json }}",
+                "mode": "0600",
+            },
+            "vars": {"names": [task["register"] for task in tasks if "register" in task]},
+            "run_once": True,
+            "check_mode": False,
+            "diff": False,
+            "no_log": True,
+        }
+        run = ansible.play([*tasks, last], {**variables, "dbtls_in_process": way}, "-vvv", *arguments, **play).ok()
+        assert ("runs in process" in run.output) == (way == "always")
+        found.append((path.read_text(), run.output))
+    module, in_process = (json.loads(_VOLATILE.sub('"-": "-"', text)) for text, _output in found)
+    for name in module:
+        ours, theirs = in_process[name], module[name]
+        differences = {key for key in {*ours, *theirs} if ours.get(key, ...) != theirs.get(key, ...)}
+        assert not differences, {key: (ours.get(key, ...), theirs.get(key, ...)) for key in differences}
+    return in_process, found[1][1]
+
+
+def test_options_of_every_kind(ansible: Ansible, db: Database, admin: Account) -> None:
+    good = options(db, admin)
+    stated = {
+        "good": good,
+        "strings": {**good, "login_port": str(db.server.port), "expiry_warn_days": "30", "connect_timeout": "7"},
+        "templates": {
+            **good,
+            "login_port": "{{ port }}",
+            "login_host": "{{ inventory_hostname | replace('localhost', '127.0.0.1') }}",
+        },
+        "aliases": {**{k: v for k, v in good.items() if k != "ca_cert"}, "ssl_ca": str(db.pki.bundle)},
+        "alias_twice": {**good, "ssl_ca": str(db.pki.bundle)},
+        "unknown": {**good, "nonsense": 1, "more_nonsense": "x"},
+        "no_choice": {**good, "ssl_mode": "sometimes"},
+        "no_number": {**good, "login_port": "three"},
+        "not_together": {**good, "client_cert": "/etc/hostname"},
+        "no_file": {**good, "ca_cert": "/nowhere.pem"},
+        "refused": {**good, "login_password": "{{ password }}-wrong"},
+        "failing": {**good, "fail_on": "low"},
+        "outside": {k: v for k, v in good.items() if not k.startswith("login_u") and k != "login_password"},
+    }
+    tasks: list[dict[str, Any]] = [
+        {"name": name, STATUS: given, "register": name, "ignore_errors": True} for name, given in stated.items()
+    ]
+    results, output = both_ways(ansible, tasks, {"password": admin.password, "port": db.server.port})
+    failed = {name for name, result in results.items() if result["failed"]}
+    assert failed == {"unknown", "no_choice", "no_number", "not_together", "no_file", "refused", "failing"}
+    assert results["unknown"]["msg"].startswith(
+        f"Unsupported parameters for ({STATUS}) module: more_nonsense, nonsense."
+    )
+    assert "Both option ca_cert and its alias ssl_ca are set." in str(results["alias_twice"]["warnings"])
+    assert results["good"]["mysql_ssl"]["session"]["verified"] is True
+    assert "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER" in output
+
+
+def test_what_surrounds_a_task(ansible: Ansible, db: Database, admin: Account) -> None:
+    good = options(db, admin)
+    small = {"login_host": good["login_host"], "login_port": good["login_port"]}
+    group = {k: v for k, v in good.items() if k not in small}
+    tasks: list[dict[str, Any]] = [
+        {STATUS: small, "register": "defaults"},
+        {
+            STATUS: {**small, "login_port": "{{ item }}"},
+            "loop": [good["login_port"], 1],
+            "register": "loop",
+            "ignore_errors": True,
+        },
+        {STATUS: small, "register": "once", "run_once": True},
+        {STATUS: small, "register": "delegated", "delegate_to": "localhost"},
+        {STATUS: small, "register": "judged", "failed_when": "judged.mysql_ssl.accounts | length < 1"},
+        {STATUS: small, "register": "condemned", "failed_when": True, "ignore_errors": True},
+        {STATUS: small, "register": "unchanged", "changed_when": True},
+        {STATUS: small, "register": "secret", "no_log": True},
+        {STATUS: small, "register": "skipped", "when": "ansible_facts.mysql_ssl.server.family != 'mariadb'"},
+        {STATUS: small, "register": "patient", "until": "patient is success", "retries": 2, "delay": 0},
+        {REQUIRE: {**small, "user": admin.user}, "check_mode": True, "diff": True, "register": "promised"},
+        {REQUIRE: {**small, "user": "nobody-here"}, "register": "nobody", "ignore_errors": True},
+        {REQUIRE: {**small}, "register": "nothing_named", "ignore_errors": True},
+    ]
+    results, output = both_ways(
+        ansible,
+        tasks,
+        {"password": admin.password},
+        module_defaults={"group/dbtls.rds_mysql.mysql": group},
+    )
+    assert [result["failed"] for result in results["loop"]["results"]] == [False, True]
+    assert results["skipped"]["skipped"] is True
+    assert results["promised"]["changed"] is True
+    assert results["promised"]["diff"]
+    assert results["nobody"]["failed"] is True
+    assert results["nothing_named"]["failed"] is True
+    assert "censored" in output
+    assert db.ssl_type(admin) in ("", "NONE")
+
+
+def test_a_change(ansible: Ansible, db: Database, admin: Account) -> None:
+    """Done in process and undone as a module, so that both do the same."""
+    targets = [db.create(f"app-{number}") for number in range(3)]
+    good = options(db, admin, accounts=[f"{target.user}@*" for target in targets])
+    tasks: list[dict[str, Any]] = [
+        {REQUIRE: good, "register": "required"},
+        {REQUIRE: good, "register": "again"},
+        {REQUIRE: {**good, "ssl_type": "none"}, "register": "released"},
+    ]
+    results, _output = both_ways(ansible, tasks, {"password": admin.password})
+    assert [results[name]["changed"] for name in ("required", "again", "released")] == [True, False, True]
+    assert len(results["required"]["statements"]) >= 1
+
+
+def test_a_hostile_version_stays_text(ansible: Ansible, tmp_path: Path) -> None:
+    """What a server says of itself is never a template, in whatever process it was read."""
+    witness = tmp_path / "witness"
+    hostile = "{{ lookup('pipe', 'touch " + str(witness) + "') }}"
+    ansible.secrets.append("no-password-here")
+    with greeting_server(hostile) as port:
+        tasks: list[dict[str, Any]] = [
+            {STATUS: {"login_host": "127.0.0.1", "login_port": port, "ssl_mode": "preferred"}, "register": "seen"},
+            {"ansible.builtin.debug": {"msg": "{{ seen.mysql_ssl.server.version }}"}},
+            {"ansible.builtin.debug": {"msg": "{{ ansible_facts.mysql_ssl.server.version }}"}},
+        ]
+        results, _output = both_ways(ansible, tasks, {})
+    assert results["seen"]["mysql_ssl"]["server"]["version"] == hostile
+    assert not witness.exists()
+
+
+@contextmanager
+def greeting_server(version: str) -> Iterator[int]:
+    """Greets, and offers no TLS."""
+    payload = (
+        b"\x0a" + version.encode() + b"\0" + b"\1\0\0\0" + b"12345678\0" + b"\0\0" + b"\x21\2\0" + b"\0\0" + b"\0" * 11
+    )
+    packet = len(payload).to_bytes(3, "little") + b"\0" + payload
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _address = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.sendall(packet)
+                    connection.settimeout(2)
+                    with suppress(OSError):
+                        connection.recv(1024)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "reason"),
+    [
+        ({"environment": {"COLOUR": "blue"}}, r"the task has an environment \(COLOUR\)"),
+        ({"async": 60, "poll": 1}, "the task is asynchronous"),
+        ({"vars": {"ansible_python_interpreter": "{{ other_python }}"}}, "the task's Python is .*/other"),
+        ({"become": True, "become_user": "root", "become_method": "su"}, "the task becomes another user"),
+    ],
+    ids=["environment", "async", "interpreter", "become"],
+)
+def test_where_it_runs_as_a_module(
+    ansible: Ansible, db: Database, admin: Account, tmp_path: Path, keywords: dict[str, Any], reason: str
+) -> None:
+    if "become" in keywords and os.getuid() != 0:
+        pytest.skip("needs root, which may become anybody without a password")
+    # The same Python by another path is another one, as the environment of the link is not that of its target.
+    other = tmp_path / "other"
+    other.symlink_to(sys.executable)
+    variables = {"password": admin.password, "other_python": str(other), "PYTHONPATH": ""}
+    task = {STATUS: options(db, admin), "register": "seen", **keywords}
+    known = {"assert": {"that": ["seen.mysql_ssl.session.encrypted or seen is failed"]}}
+    auto = ansible.play([{**task, "ignore_errors": True}, known], variables, "-vvv")
+    assert re.search(f"{STATUS} runs as a module: {reason}", auto.output), auto.output
+    always = ansible.play([task], {**variables, "dbtls_in_process": "always"})
+    assert always.status != 0
+    said = " ".join(always.output.split())
+    assert re.search(f"dbtls_in_process is 'always', but {STATUS} cannot run in process: {reason}", said), said
+
+
+def test_the_variable(ansible: Ansible, db: Database, admin: Account) -> None:
+    variables = {"password": admin.password}
+    task = {STATUS: options(db, admin)}
+    assert "runs in process" in ansible.play([task], variables, "-vvv").ok().output
+    templated = ansible.play([task], {**variables, "dbtls_in_process": "{{ 'ne' ~ 'ver' }}"}, "-vvv").ok()
+    assert "runs as a module: dbtls_in_process is never" in templated.output
+    wrong = ansible.play([task], {**variables, "dbtls_in_process": "maybe"})
+    assert wrong.status != 0
+    assert "dbtls_in_process is 'maybe'; it can be auto, never, always." in " ".join(wrong.output.split())
+
+
+def test_nothing_of_one_host_reaches_another_and_no_descriptor_is_left(
+    ansible: Ansible, servers: Servers, stranger: Pki, tmp_path: Path
+) -> None:
+    """Five hundred hosts with credentials and trust of their own, some of them wrong, three at a time."""
+    db = servers.get("mariadb-11.8")
+    accounts = [db.create(f"reader-{number}", grants="SELECT ON mysql.*") for number in range(4)]
+    ansible.secrets += [account.password for account in accounts]
+    hosts = {}
+    for number in range(500):
+        account = accounts[number % 4]
+        hosts[f"h{number:03}"] = {
+            "user": account.user,
+            "password": account.password if number % 5 else f"wrong-{number}",
+            "bundle": str(db.pki.bundle if number % 7 else stranger.bundle),
+        }
+    inventory = tmp_path / "inventory.json"
+    inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
+    plugins = tmp_path / "callback_plugins"
+    plugins.mkdir()
+    (plugins / "descriptors.py").write_text(COUNT_DESCRIPTORS)
+    playbook = tmp_path / "many.yml"
+    playbook.write_text(
+        json.dumps(
+            [
+                {
+                    "hosts": "all",
+                    "gather_facts": False,
+                    "connection": "local",
+                    "vars": {"dbtls_in_process": "always"},
+                    "tasks": [
+                        {
+                            STATUS: {
+                                "login_host": db.server.host,
+                                "login_port": db.server.port,
+                                "login_user": "{{ user }}",
+                                "login_password": PASSWORD,
+                                "ca_cert": "{{ bundle }}",
+                            },
+                            "register": "seen",
+                            "ignore_errors": True,
+                        },
+                        {
+                            "ansible.builtin.assert": {
+                                "that": [
+                                    "(seen is failed) == (password is match('wrong') or bundle is search('stranger'))",
+                                    "seen is failed or seen.mysql_ssl.session.user.startswith(user ~ '@')",
+                                ],
+                                "quiet": True,
+                            }
+                        },
+                    ],
+                }
+            ]
+        )
+    )
+    counted = tmp_path / "descriptors.txt"
+    os.environ["DESCRIPTORS"] = str(counted)
+    try:
+        run = ansible.run("ansible-playbook", "-i", str(inventory), "-f", "3", str(playbook)).ok()
+    finally:
+        del os.environ["DESCRIPTORS"]
+    assert len(run.recap()) == 500
+    counts = [int(line) for line in counted.read_text().split()]
+    assert len(counts) >= 500
+    assert max(counts[250:]) <= max(counts[10:250])
+
+
+COUNT_DESCRIPTORS = """
+import os
+from ansible.plugins.callback import CallbackBase
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "descriptors"
+
+    def v2_runner_on_ok(self, result):
+        self._count()
+
+    def v2_runner_on_failed(self, result, ignore_errors=False):
+        self._count()
+
+    def _count(self):
+        with open(os.environ["DESCRIPTORS"], "a") as f:
+            f.write(f"{len(os.listdir('/proc/self/fd'))}\\n")
+"""
+
+
+@contextmanager
+def silent_server() -> Iterator[int]:
+    """Takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_a_server_that_hangs_holds_up_only_its_own_host(ansible: Ansible, db: Database, admin: Account) -> None:
+    with silent_server() as port:
+        tasks: list[dict[str, Any]] = [
+            {
+                STATUS: {**options(db, admin), "login_port": port, "connect_timeout": 2},
+                "ignore_errors": True,
+                "register": "short",
+            },
+            {
+                STATUS: {**options(db, admin), "login_port": port},
+                "timeout": 2,
+                "ignore_errors": True,
+                "register": "limited",
+            },
+            {STATUS: options(db, admin), "register": "well"},
+        ]
+        started = time.monotonic()
+        run = ansible.play(tasks, {"password": admin.password, "dbtls_in_process": "always"}).ok()
+        assert time.monotonic() - started < 20
+    assert "did not greet within 2 seconds" in " ".join(run.output.split())
+    assert "Timed out after 2" in run.output or "timeout" in run.output.lower()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(ansible: Ansible, db: Database, admin: Account, number: signal.Signals, tmp_path: Path) -> None:
+    """Ansible ends at once, as with any task, and leaves no process behind."""
+    with silent_server() as port:
+        playbook = tmp_path / "play.yml"
+        task = {STATUS: {"login_host": "127.0.0.1", "login_port": port, "connect_timeout": 60}}
+        head = {
+            "hosts": "localhost",
+            "connection": "local",
+            "gather_facts": False,
+            "vars": {"dbtls_in_process": "always"},
+        }
+        playbook.write_text(json.dumps([{**head, "tasks": [task]}]))
+        process = subprocess.Popen(
+            [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", str(playbook)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            cwd=tmp_path,
+            env={**os.environ, "ANSIBLE_HOME": str(tmp_path / ".ansible"), "HOME": str(tmp_path)},
+        )
+        time.sleep(3)
+        started = time.monotonic()
+        # To the whole group, as a terminal does.
+        os.killpg(process.pid, number)
+        output, _nothing = process.communicate(timeout=30)
+        assert time.monotonic() - started < 10
+        assert process.returncode != 0
+        assert "Traceback" not in output
+        assert gone(process.pid)
+
+
+def gone(group: int) -> bool:
+    """Whether no process of the group is left, after a moment."""
+    for _attempt in range(50):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
