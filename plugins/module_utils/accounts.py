@@ -299,16 +299,31 @@ _LIKE_PART = re.compile(r"\\?.", re.DOTALL)  # A backslash makes the next charac
 def host_admits(account_host: str, client_host: str) -> bool:
     """Whether an account's host part admits a client: ``%`` and ``_`` as in LIKE, or an address with a netmask.
 
-    Source: "Specifying Account Names", MySQL Reference Manual.
+    Where servers differ, it admits: only MySQL from 8.0.23 on takes the length of a prefix for a netmask, and only the
+    others take a netmask with gaps. Source: "Specifying Account Names", MySQL Reference Manual; measured.
     """
     address, slash, mask = account_host.partition("/")
     if slash:
         try:
-            return ipaddress.ip_address(client_host) in ipaddress.ip_network(f"{address}/{mask}", strict=False)
+            return _in_network(ipaddress.ip_address(address), mask.strip(), ipaddress.ip_address(client_host))
         except ValueError:
             return False
     translated = "".join(_LIKE.get(part) or re.escape(part[-1]) for part in _LIKE_PART.findall(account_host.lower()))
     return bool(re.match(translated + r"\Z", client_host.lower(), re.DOTALL))
+
+
+_Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+
+
+def _in_network(network: _Address, mask: str, client: _Address) -> bool:
+    """As a server compares: the client's address under the mask is the network's, which so may have no host bits."""
+    if network.version != client.version:
+        return False
+    if mask.isdigit():
+        bits = int(ipaddress.ip_network(f"{network}/{mask}", strict=False).netmask)
+    else:
+        bits = int(ipaddress.ip_address(mask))
+    return int(client) & bits == int(network)
 
 
 def quote(text: str, dialect: Dialect) -> str:

@@ -12,6 +12,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import (
     Requirement,
     Selection,
     host_admits,
+    parse_requirement,
     quote,
     quote_account,
 )
@@ -90,6 +91,14 @@ def test_a_user_without_a_host_means_every_host() -> None:
         ("10.0.0.0/24", "db.example", False),
         ("fd00::/8", "fd00::1", True),
         ("10.0.0.0/no mask", "10.0.0.0", False),
+        ("10.0.0.5/255.255.255.0", "10.0.0.5", False),
+        ("10.0.0.5/255.255.255.255", "10.0.0.5", True),
+        ("10.0.0.5/255.0.255.255", "10.9.0.5", True),
+        ("10.0.0.5/255.0.255.255", "10.9.1.5", False),
+        ("10.0.0.5/24", "10.0.0.5", False),
+        ("10.0.0.0/33", "10.0.0.0", False),
+        ("10.0.0.%/255.255.255.0", "10.0.0.5", False),
+        ("fd00::/8", "10.0.0.1", False),
         ("db\\_1.example", "db_1.example", True),
         ("db\\_1.example", "dbx1.example", False),
         ("100\\%.example", "100x.example", False),
@@ -100,6 +109,37 @@ def test_a_user_without_a_host_means_every_host() -> None:
 )
 def test_host_admits(account_host: str, client: str, admits: bool) -> None:
     assert host_admits(account_host, client) is admits
+
+
+@pytest.mark.parametrize(
+    ("statement", "requirement"),
+    [
+        (
+            "CREATE USER `a`@`%` IDENTIFIED WITH 'caching_sha2_password' AS '$A$5$x' REQUIRE NONE PASSWORD EXPIRE",
+            "NONE",
+        ),
+        ("CREATE USER `a`@`%` IDENTIFIED WITH 'p' AS 'x' REQUIRE SSL PASSWORD EXPIRE DEFAULT", "ANY"),
+        ("CREATE USER `a`@`%` IDENTIFIED BY PASSWORD '*00' REQUIRE X509", "X509"),
+        ("CREATE USER `REQUIRE SSL`@`%`", "NONE"),
+        ("CREATE USER `a``REQUIRE SSL`@`%`", "NONE"),
+        ("CREATE USER 'a'' REQUIRE SSL'@'%' IDENTIFIED WITH 'p' AS '\\' REQUIRE SSL' REQUIRE X509", "X509"),
+        ("GRANT USAGE ON *.* TO 'a'@'%' IDENTIFIED BY PASSWORD '*00' REQUIRE SSL WITH GRANT OPTION", "ANY"),
+        ("GRANT ALL PRIVILEGES ON *.* TO 'a'@'%' IDENTIFIED BY PASSWORD '*00'", "NONE"),
+        ("", "NONE"),
+        ("CREATE USER 'unfinished", "NONE"),
+    ],
+)
+def test_parse_requirement(statement: str, requirement: str) -> None:
+    assert parse_requirement(statement) == Requirement(requirement)
+
+
+def test_parse_requirement_with_its_parts() -> None:
+    statement = (
+        "CREATE USER `a`@`%` REQUIRE ISSUER '/CN=it''s \\\\ CIPHER x' AND SUBJECT '/O=SUBJECT/CN=b' CIPHER 'c' PASSWORD"
+    )
+    assert parse_requirement(statement) == Requirement(
+        "SPECIFIED", cipher="c", issuer="/CN=it's \\ CIPHER x", subject="/O=SUBJECT/CN=b"
+    )
 
 
 def test_quoting_leaves_nothing_to_close_the_literal() -> None:
