@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import status
+from ansible.utils.display import Display
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import sweep
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import STATUS
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import InProcessAction
+
+_display = Display()
 
 
 class ActionModule(InProcessAction):
@@ -21,4 +24,4 @@ class ActionModule(InProcessAction):
     def work(self, params: dict[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
         """Look; check mode is no different."""
         del check_mode
-        return status.run(params)
+        return sweep.run(params, _display.v)

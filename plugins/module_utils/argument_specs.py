@@ -44,14 +44,34 @@ def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
     }
 
 
+def endpoint_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """The options of one endpoint of several: those of a connection, without defaults of their own."""
+    spec = {
+        name: {key: value for key, value in option.items() if key != "default"}
+        for name, option in connection_argument_spec().items()
+        if name not in ("login_host", "login_port")
+    }
+    return {"host": {"type": "str", "required": True}, "port": {"type": "int"}, **spec}
+
+
 STATUS = ModuleSpec(
     argument_spec=dict(
         connection_argument_spec(),
+        endpoints={
+            "type": "list",
+            "elements": "dict",
+            "options": endpoint_argument_spec(),
+            "required_together": [("client_cert", "client_key")],
+        },
+        concurrency={"type": "int", "default": 32},
         expiry_warn_days={"type": "int", "default": 30},
         probe_protocols={"type": "bool", "default": False},
         fail_on={"type": "str", "default": "none", "choices": ["none", "low", "medium", "high"]},
     ),
-    rules={"required_together": [("client_cert", "client_key")]},
+    rules={
+        "required_together": [("client_cert", "client_key")],
+        "mutually_exclusive": [("endpoints", "login_unix_socket")],
+    },
 )
 """``mysql_ssl_status``."""
 

@@ -56,9 +56,6 @@ def _params_of(endpoint: t.Mapping[str, t.Any], params: t.Mapping[str, t.Any]) -
     own["login_host"] = own.pop("host")
     if "port" in own:
         own["login_port"] = own.pop("port")
-    if "ca_cert" in own or "ssl_mode" in own:
-        # The task's ca_cert says how to verify, and so does an endpoint's own ssl_mode.
-        own.setdefault("ca_cert", params["ca_cert"])
     return {**params, **own}
 
 

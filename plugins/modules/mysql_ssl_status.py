@@ -27,6 +27,64 @@ attributes:
   diff_mode:
     support: none
 options:
+  endpoints:
+    description:
+      - Look at all these servers instead of the one that O(login_host) and O(login_port) name, in one task.
+      - For estates of thousands where an inventory host for each is not wanted. What was found is in RV(endpoints), and
+        not among the facts.
+      - What an endpoint does not say is taken from the options of the task.
+    type: list
+    elements: dict
+    suboptions:
+      host:
+        description: Host name or address of the server.
+        type: str
+        required: true
+      port:
+        description: Port of the server. The default is that of the task.
+        type: int
+      login_user:
+        description: User to log in as.
+        type: str
+      login_password:
+        description: Password to log in with.
+        type: str
+      login_unix_socket:
+        description: Path of a Unix socket to connect to. Host and port then only name the endpoint.
+        type: path
+      config_file:
+        description: MySQL option file with a C([client]) section.
+        type: path
+      connect_timeout:
+        description: Seconds that each wait for the network may take.
+        type: int
+      ca_cert:
+        description: Path of the CA bundle that the certificate of the server has to chain to.
+        type: path
+        aliases: [ssl_ca]
+      client_cert:
+        description: Path of a client certificate.
+        type: path
+        aliases: [ssl_cert]
+      client_key:
+        description: Path of its key.
+        type: path
+        aliases: [ssl_key]
+      check_hostname:
+        description: Whether the certificate has to be made out to the host.
+        type: bool
+      ssl_mode:
+        description: How the connection has to be protected.
+        type: str
+        choices: [disabled, preferred, required, verify_ca, verify_identity]
+      tls_min_version:
+        description: The oldest TLS version to accept.
+        type: str
+        choices: [TLSv1, TLSv1.1, TLSv1.2, TLSv1.3]
+  concurrency:
+    description: At how many of O(endpoints) to look at the same time.
+    type: int
+    default: 32
   expiry_warn_days:
     description: Days before its expiry from which the certificate of the server is reported.
     type: int
@@ -42,6 +100,7 @@ options:
     description:
       - Fail, after everything has been gathered, when there is a finding of at least this severity.
       - The failed task returns RV(mysql_ssl) all the same.
+      - With O(endpoints), an endpoint that could not be looked at fails the task as well, unless this is V(none).
     type: str
     choices: [none, low, medium, high]
     default: none
@@ -51,6 +110,25 @@ seealso:
 """
 
 EXAMPLES = r"""
+- name: Look at a whole estate in one task, without credentials
+  dbtls.rds_mysql.mysql_ssl_status:
+    endpoints:
+      - host: orders.example.com
+      - host: stock.example.com
+        port: 3307
+    ca_cert: /etc/ssl/rds/global-bundle.pem
+    connect_timeout: 5
+    concurrency: 64
+  register: looked
+
+- name: Show which servers could not be looked at, and which are not compliant
+  ansible.builtin.debug:
+    msg:
+      unseen: "{{ looked.endpoints | selectattr('failed') | map(attribute='host') }}"
+      not_compliant: >-
+        {{ looked.endpoints | rejectattr('mysql_ssl', 'none') | rejectattr('mysql_ssl.compliant')
+        | map(attribute='host') }}
+
 - name: Look at a server from outside, without credentials
   dbtls.rds_mysql.mysql_ssl_status:
     login_host: db.example.com
@@ -96,6 +174,35 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+endpoints:
+  description: What was found of each of O(endpoints), in their order.
+  returned: when O(endpoints) is given
+  type: list
+  elements: dict
+  contains:
+    host:
+      description: The endpoint's host.
+      type: str
+      sample: orders.example.com
+    port:
+      description: Its port.
+      type: int
+      sample: 3306
+    failed:
+      description: Whether looking at it failed, or it has findings of the severity that O(fail_on) names.
+      type: bool
+      sample: false
+    msg:
+      description: Why, or V(null).
+      type: str
+      sample: null
+    mysql_ssl:
+      description: As RV(mysql_ssl); V(null) when nothing was seen.
+      type: dict
+    warnings:
+      description: Warnings about it.
+      type: list
+      elements: str
 mysql_ssl:
   description: The status. The same is available as the fact C(mysql_ssl).
   returned: success, and on failure if the server could be looked at
@@ -202,7 +309,7 @@ ansible_facts:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import status
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import sweep
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import STATUS
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import run_module
 
@@ -210,7 +317,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner impo
 def main() -> t.NoReturn:
     """Look, and leave."""
     module = AnsibleModule(**STATUS.for_module(), supports_check_mode=True)
-    run_module(module, lambda: status.run(module.params))
+    run_module(module, lambda: sweep.run(module.params))
 
 
 if __name__ == "__main__":
