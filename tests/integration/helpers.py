@@ -152,6 +152,8 @@ def comparable(result: Result) -> dict[str, Any]:
     """What does not depend on the moment: without connection ids."""
     values: dict[str, Any] = json.loads(_CONNECTION_ID.sub("", json.dumps(result.values)))
     values.pop("exception", None)
+    # Only Ansible itself tells a module its name.
+    values["msg"] = str(values.get("msg")).replace("(basic.py)", "(dbtls.rds_mysql.mysql_ssl_status)")
     # From ansible-core 2.19 on a module gives a warning another form on its way to Ansible, which turns it back.
     warnings = [w["event"]["msg"] if isinstance(w, dict) else w for w in values.get("warnings", ())]
     # Only the first login of an account after a change asks for the password itself.
