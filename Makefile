@@ -9,7 +9,7 @@ TOOLS := $(PYTHON) -B -m tests.tools
 GATES := lint unit integration sanity ansible-lint docs changelog build galaxy-importer
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-all $(GATES) demo bench-bundle bench-require stage environments format clean
+.PHONY: help test test-all $(GATES) demo bench bench-bundle bench-require stage environments format clean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +50,9 @@ galaxy-importer:  ## What Galaxy checks when a collection is uploaded.
 
 demo:  ## Show the collection at work against real servers.
 	@$(TOOLS) run runtime -- python -m demo $(ARGS)
+
+bench:  ## Measure whole playbook runs beside ansible.mysql. ARGS='--hosts 50,200 --forks 10 --rounds 3 --json FILE'.
+	@$(TOOLS) run bench -- python -m tests.bench.fleet $(ARGS)
 
 bench-bundle:  ## Measure rds_ca_bundle beside get_url: time and bytes on the wire. ARGS='--rounds 9 --json FILE'.
 	@$(TOOLS) run test -- python -m tests.bench.bundle $(ARGS)
