@@ -16,6 +16,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.handshake import CLIENT_SSL
 
 # A server asks for full authentication with this packet: extra authentication data, then "perform full authentication"
 # ("Caching_sha2_password information", MySQL Source Code Documentation).
@@ -43,11 +44,15 @@ class Transport:
         """Stop unless the connection is TLS with a verified server, as the password is about to be shown to it."""
         if _is_tls(connection) and self.verifies:
             return
+        if _is_tls(connection):
+            advice = "Set ca_cert to the CA bundle of the server."
+        elif _offers_tls(connection):
+            advice = "Set ca_cert to the CA bundle of the server and ssl_mode to verify_identity."
+        else:
+            advice = "The server offers no TLS: give it a certificate first."
         raise PasswordWithheld(
-            "{} asks for the password in clear text ({}). It was not sent: that needs TLS with a verified server "
-            "certificate. Set ca_cert to the CA bundle of the server{}.".format(
-                self.endpoint, plugin, "" if _is_tls(connection) else " and ssl_mode to verify_identity"
-            )
+            f"{self.endpoint} asks for the password in clear text ({plugin}). It was not sent: that needs TLS with a "
+            f"verified server certificate. {advice}"
         )
 
     def reveal_to_encrypted(self, connection: t.Any, plugin: str) -> None:
@@ -58,9 +63,14 @@ class Transport:
         elif not connection.unix_socket:
             raise PasswordWithheld(
                 f"{self.endpoint} asks for full authentication ({plugin}), which gives the password away on a "
-                "connection without TLS. It "
-                "was not sent. Set ca_cert to the CA bundle of the server (or ssl_mode to required, for TLS without "
-                "verification)."
+                "connection without TLS. It was not sent. "
+                + (
+                    "Set ca_cert to the CA bundle of the server (or ssl_mode to required, for TLS without "
+                    "verification)."
+                    if _offers_tls(connection)
+                    else "The server offers no TLS: give it a certificate, or log in on its own machine with "
+                    "login_unix_socket."
+                )
             )
 
     def unverified(self, plugin: str) -> str:
@@ -84,6 +94,10 @@ class Transport:
             plugin == "caching_sha2_password" and packet.get_all_data().startswith(_FULL_AUTHENTICATION)
         ):
             self.reveal_to_encrypted(connection, plugin)
+
+
+def _offers_tls(connection: t.Any) -> bool:
+    return bool(connection.server_capabilities & CLIENT_SSL)
 
 
 def _is_tls(connection: t.Any) -> bool:

@@ -526,11 +526,13 @@ def _connection_failed(options: ConnectionOptions, connection: t.Any, error: t.A
     if code not in _REFUSALS:
         return ConnectionFailed(message, code)
     if code == ER_ACCESS_DENIED_ERROR:
-        message += ". The password or the user name is wrong, or the account requires {}.".format(
-            "something that this connection lacks, such as a client certificate"
-            if _was_encrypted(options, connection)
-            else "TLS, which this connection did not use (set ca_cert)"
-        )
+        if _was_encrypted(options, connection):
+            lacking = "something that this connection lacks, such as a client certificate"
+        elif _offered_tls(connection):
+            lacking = "TLS, which this connection did not use (set ca_cert)"
+        else:
+            lacking = "TLS, which this server does not offer"
+        message += f". The password or the user name is wrong, or the account requires {lacking}."
         return LoginRefused(message, code)
     if code == ER_SECURE_TRANSPORT_REQUIRED:
         message += ". Set ca_cert, or ssl_mode to required."
@@ -538,8 +540,11 @@ def _connection_failed(options: ConnectionOptions, connection: t.Any, error: t.A
 
 
 def _was_encrypted(options: ConnectionOptions, connection: t.Any) -> bool:
-    capabilities = getattr(connection, "server_capabilities", 0)
-    return options.ssl_mode != "disabled" and bool(capabilities & handshake.CLIENT_SSL)
+    return options.ssl_mode != "disabled" and _offered_tls(connection)
+
+
+def _offered_tls(connection: t.Any) -> bool:
+    return bool(getattr(connection, "server_capabilities", 0) & handshake.CLIENT_SSL)
 
 
 def _network_reason(options: ConnectionOptions, cause: BaseException | None) -> str:

@@ -168,12 +168,59 @@ def test_without_tls(plain_db: Database, modules: Modules) -> None:
         assert found(result)["tls-unavailable"] == [("high", endpoint(db))]
         assert status["certificate"] is status["tls"]["server_certificate_not_after"] is None
         assert status["tls"]["available"] is status["compliant"] is False
-        assert status["tls"]["have_ssl"] in ("DISABLED", "NO")
+        # Built with TLS, all of them, but switched off. From outside that is all one.
+        assert status["tls"]["have_ssl"] == "DISABLED"
+        # Of MariaDB this variable says with which library it was built.
+        assert status["tls"]["have_openssl"] == ("YES" if db.mariadb and status["session"] else "DISABLED")
+        assert status["tls"]["have_ssl_source"] == (
+            "variable" if status["session"] and db.name != "mysql-9.7" else "handshake"
+        )
         assert status["tls"]["versions"] == []
         assert "transport-not-required" not in found(result)
     inside = modules.status(**db.options(me)).ok()
     assert inside["mysql_ssl"]["session"]["encrypted"] is False
     assert inside["mysql_ssl"]["session"]["protocol"] is inside["mysql_ssl"]["session"]["cipher"] is None
+
+
+def test_session_without_tls_on_a_server_with_it(db: Database, modules: Modules) -> None:
+    """The certificate is that of the look from outside."""
+    me = db.administrator()
+    assert db.admits(me, TLS)
+    for ca_cert, trusted in ((str(db.pki.bundle), True), (None, None)):
+        status = modules.status(**db.options(me, ssl_mode="disabled", ca_cert=ca_cert)).ok()["mysql_ssl"]
+        assert status["session"]["encrypted"] is status["session"]["verified"] is False
+        assert status["certificate"]["common_name"] == "localhost"
+        assert status["certificate"]["trusted"] is trusted
+        assert status["tls"]["server_certificate_not_after"] == status["certificate"]["not_after"]
+
+
+def test_chain(db: Database, modules: Modules) -> None:
+    """As the server presents it: with the intermediate, but on MySQL 5.6 alone."""
+    me = db.administrator()
+    for options in (outside(db), db.options(me), db.options(me, ssl_mode="disabled")):
+        certificate = modules.status(**options).ok()["mysql_ssl"]["certificate"]
+        first = dict(certificate["chain"][0])
+        assert first == {name: certificate[name] for name in first}
+        names = [part["common_name"] for part in certificate["chain"]]
+        assert names == ["localhost"] if db.legacy else ["localhost", db.pki.intermediate_name]
+        for part, issuer in zip(certificate["chain"], certificate["chain"][1:], strict=False):
+            assert part["issuer"] == issuer["subject"]
+
+
+def test_password_that_a_server_without_tls_asks_for(servers: Servers, modules: Modules) -> None:
+    """MySQL 9.7 has not seen this password yet, and offers nothing that would protect it."""
+    db = servers.get("mysql-9.7", tls=False)
+    user = db.name_of("app")
+    app, here = db.create(user, "127.0.0.1"), db.create(user, "localhost")
+    refused = modules.status(**db.options(app))
+    assert refused.failed
+    assert "The server offers no TLS" in refused.msg
+    assert "login_unix_socket" in refused.msg
+    assert "ca_cert" not in refused.msg
+    assert refused["mysql_ssl"]["tls"]["available"] is False
+    # The advice is right.
+    options = db.options(here, login_host=None, login_port=None, login_unix_socket=db.server.socket)
+    assert modules.status(**options).ok()["mysql_ssl"]["session"]["user"] == f"{user}@localhost"
 
 
 # Accounts

@@ -59,6 +59,10 @@ class Conversation:
         self._number = header[3] + 1
         return self._exactly(int.from_bytes(header[:3], "little"))
 
+    def restart_numbers(self) -> None:
+        """A command begins."""
+        self._number = 0
+
     def start_tls(self, context: ssl.SSLContext) -> None:
         """Go on in TLS."""
         self.connection = context.wrap_socket(self.connection, server_side=True)

@@ -46,11 +46,13 @@ def options(port: int, **others: t.Any) -> ConnectionOptions:
     return ConnectionOptions.from_params(params)
 
 
-def asks_for(plugin: str, pki: Pki | None, *, greets_with: str = "mysql_native_password") -> t.Any:
+def asks_for(
+    plugin: str, pki: Pki | None, *, greets_with: str = "mysql_native_password", offers_tls: bool = False
+) -> t.Any:
     """A server that switches to the plugin and goes as far as it can to get the password."""
 
     def script(conversation: Conversation) -> None:
-        conversation.send(greeting(tls=pki is not None, plugin=greets_with.encode()))
+        conversation.send(greeting(tls=offers_tls or pki is not None, plugin=greets_with.encode()))
         if pki:
             conversation.receive()
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -69,14 +71,18 @@ def asks_for(plugin: str, pki: Pki | None, *, greets_with: str = "mysql_native_p
     return script
 
 
+@pytest.mark.parametrize("offers_tls", [True, False])
 @pytest.mark.parametrize("plugin", CLEAR_TEXT + FULL)
-def test_without_tls_no_server_gets_the_password(plugin: str) -> None:
-    with scripted(asks_for(plugin, None)) as server:
+def test_without_tls_no_server_gets_the_password(plugin: str, offers_tls: bool) -> None:
+    with scripted(asks_for(plugin, None, offers_tls=offers_tls)) as server:
         with pytest.raises(PasswordWithheld, match=plugin) as caught:
-            open_session(options(server.port, ssl_mode="preferred"))
+            open_session(options(server.port, ssl_mode="disabled" if offers_tls else "preferred"))
     assert PASSWORD.encode() not in server.received
-    assert "ca_cert" in caught.value.message
     assert PASSWORD not in caught.value.message
+    # What helps, and not what cannot.
+    assert ("ca_cert" in caught.value.message) is offers_tls
+    assert ("ssl_mode" in caught.value.message) is offers_tls
+    assert ("The server offers no TLS" in caught.value.message) is not offers_tls
 
 
 @pytest.mark.parametrize("plugin", CLEAR_TEXT)
