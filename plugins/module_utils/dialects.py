@@ -21,11 +21,18 @@ _VARIABLES = (
     "basedir",
     "have_openssl",
     "have_ssl",
+    "innodb_read_only",
     "max_allowed_packet",
     "performance_schema",
+    "read_only",
     "require_secure_transport",
     "sql_mode",
+    "ssl_ca",
+    "ssl_capath",
+    "super_read_only",
     "tls_version",
+    "transaction_read_only",
+    "tx_read_only",
     "version",
 )
 _SWITCHED_ON = ("1", "ON", "YES")
@@ -37,6 +44,10 @@ _MARIADB_ALTER_USER_REQUIRE = (10, 2)
 _MARIADB_GLOBAL_PRIV = (10, 4)
 _MARIADB_ROLES = (10, 0, 5)
 _MYSQL_ROLES = (8, 0)
+_MYSQL_PERSIST = (8, 0)
+_MYSQL_REPLICA = (8, 0, 22)
+# The weakest last. Some administrators may write in spite of read_only; it is set on replicas for their sake as well.
+_READ_ONLY = ("innodb_read_only", "super_read_only", "read_only", "transaction_read_only", "tx_read_only")
 _MYSQL_CONNECTION_TYPE = (5, 7, 2)
 _MARIADB_CONNECTION_TYPE = (10, 5)
 
@@ -109,6 +120,28 @@ class Dialect:
         """The server-wide switch, None where the server has none."""
         value = self.variables.get("require_secure_transport")
         return None if value is None else value.upper() in _SWITCHED_ON
+
+    @property
+    def has_persist(self) -> bool:
+        """Whether SET PERSIST makes a variable's value outlast a restart."""
+        return not self.is_mariadb and self.version_tuple >= _MYSQL_PERSIST
+
+    @property
+    def read_only_variable(self) -> str | None:
+        """The variable that makes the server read-only, if one does."""
+        return next((name for name in _READ_ONLY if self.variables.get(name, "OFF").upper() not in ("OFF", "0")), None)
+
+    @property
+    def replica_status_statement(self) -> str:
+        """Has a row for each source that the server replicates from."""
+        if self.is_mariadb:
+            return "SHOW ALL SLAVES STATUS"
+        return "SHOW REPLICA STATUS" if self.version_tuple >= _MYSQL_REPLICA else "SHOW SLAVE STATUS"
+
+    @property
+    def verifies_client_certificates(self) -> bool:
+        """Whether the server has an authority to check client certificates against."""
+        return bool(self.variables.get("ssl_ca") or self.variables.get("ssl_capath"))
 
     @property
     def sees_session_transport(self) -> bool:

@@ -15,7 +15,13 @@ import typing as t
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import accounts, guards, proofs, putting_back
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import (
+    accounts,
+    guards,
+    proofs,
+    putting_back,
+    secure_transport,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import Pattern, Requirement, Selection
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import (
@@ -26,11 +32,13 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import 
     open_session,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect, discover
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.ending_sessions import end_sessions, killing_statements
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.interrupts import Interrupts
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.planning import (
     Change,
     EnforcementError,
+    Login,
     Plan,
     Wish,
     make_plan,
@@ -50,8 +58,9 @@ class Outcome:
     statements: tuple[str, ...]
     rollback_statements: tuple[str, ...]
     changed: bool
-    verified: bool
     warnings: tuple[str, ...]
+    verified: bool = False
+    verification: tuple[proofs.Verification, ...] = ()
 
     def describe(self) -> dict[str, t.Any]:
         """The module's return values."""
@@ -61,6 +70,7 @@ class Outcome:
             statements=list(self.statements),
             rollback_statements=list(self.rollback_statements),
             verified=self.verified,
+            verification=[proof.describe() for proof in self.verification],
             rolled_back=False,
             warnings=list(self.warnings),
         )
@@ -78,39 +88,34 @@ def enforce(options: ConnectionOptions, wish: Wish, check_mode: bool) -> Outcome
         notes: tuple[str, ...] = ()
         for attempt in range(_PLANS):
             plan = make_plan(control, dialect, known, wish)
-            guards.guard(control, plan, wish)
-            outcome = _promise(control, dialect, plan, wish, notes)
-            if check_mode:
-                return outcome
-            if not plan.changes:
-                return _verified_without_change(control, outcome)
+            guards.guard(control, dialect, plan, wish)
+            killing = killing_statements(control, plan, wish)
+            if check_mode or not plan.writes:
+                outcome = _promise(control, dialect, plan, wish, notes, killing)
+                return outcome if check_mode else _verify_as_it_is(control, outcome, wish)
             if attempt == 0:
                 notes += _wait_for_other_runs(control)
             now = accounts.read_accounts(control, dialect)
             changed = _meanwhile(known, now, wish)
             if not changed:
-                return _carry_out(control, dialect, _promise(control, dialect, plan, wish, notes))
+                if killing:
+                    plan = end_sessions(control, dialect, plan, wish, killing)
+                return _carry_out(control, dialect, _promise(control, dialect, plan, wish, notes, killing), wish)
             notes += changed
             known = now
         raise EnforcementError(f"The accounts of {options.endpoint} keep changing. Nothing was changed.")
 
 
-def _promise(control: Session, dialect: Dialect, plan: Plan, wish: Wish, notes: tuple[str, ...]) -> Outcome:
+def _promise(
+    control: Session, dialect: Dialect, plan: Plan, wish: Wish, notes: tuple[str, ...], killing: tuple[str, ...]
+) -> Outcome:
     return Outcome(
         plan=plan,
-        statements=tuple(statement.shown(control) for statement in plan.statements(dialect)),
+        statements=killing + tuple(statement.shown(control) for statement in plan.statements(dialect)),
         rollback_statements=tuple(statement.shown(control) for statement in plan.rollback_statements(dialect)),
-        changed=bool(plan.changes),
-        verified=False,
-        warnings=control.warnings + plan.warnings + _plaintext_warnings(plan, wish) + notes,
+        changed=plan.writes,
+        warnings=control.warnings + plan.warnings + guards.session_warnings(plan, wish) + notes,
     )
-
-
-def _plaintext_warnings(plan: Plan, wish: Wish) -> tuple[str, ...]:
-    if wish.plaintext_sessions != "warn" or not plan.plaintext_sessions:
-        return ()
-    listed = guards.list_sessions(plan.plaintext_sessions)
-    return (f"Clients that are connected without TLS will not get in again: {listed}.",)
 
 
 def _wait_for_other_runs(control: Session) -> tuple[str, ...]:
@@ -142,8 +147,11 @@ def _meanwhile(
     before: t.Sequence[accounts.AccountState], now: t.Sequence[accounts.AccountState], wish: Wish
 ) -> tuple[str, ...]:
     """What somebody else has done to the accounts that are meant, between the first look and the second."""
-    old = {state.account: state.requirement for state in before if wish.selection.includes(state)}
-    new = {state.account: state.requirement for state in now if wish.selection.includes(state)}
+    selection = wish.selection
+    if selection is None:
+        return ()
+    old = {state.account: state.requirement for state in before if selection.includes(state)}
+    new = {state.account: state.requirement for state in now if selection.includes(state)}
     if old == new:
         return ()
     told = [f"{account} was dropped" for account in old if account not in new]
@@ -156,41 +164,63 @@ def _meanwhile(
     return (f"Somebody else has changed accounts while this task was at work: {', '.join(told)}.",)
 
 
-def _carry_out(control: Session, dialect: Dialect, outcome: Outcome) -> Outcome:
+def _carry_out(control: Session, dialect: Dialect, outcome: Outcome, wish: Wish) -> Outcome:
     plan = outcome.plan
     journal = putting_back.Journal()
-    details = {"rollback_statements": list(outcome.rollback_statements), "warnings": list(outcome.warnings)}
+    proving = proofs.Proofs(control, plan)
     sessions = [control]
     with Interrupts() as interrupts, ExitStack() as stack:
 
         def surprise(cause: str) -> EnforcementError:
+            details = {
+                "rollback_statements": list(outcome.rollback_statements),
+                "verification": proving.describe(),
+                "warnings": list(outcome.warnings),
+            }
             return putting_back.after_surprise(plan, dialect, sessions, journal, cause, details)
 
         try:
             journal.writers.append(putting_back.Identity.of(control))
-            if plan.login_changes:
-                sessions += [stack.enter_context(session) for session in _stand_by(control)]
+            if plan.login_changes or plan.switches_on:
+                sessions.append(stack.enter_context(_stand_by(control)))
             for statement in plan.statements(dialect):
                 interrupts.check()
                 _compare(control, dialect, statement.changes)
                 journal.run(control, statement)
-            _read_back(control, dialect, plan.changes)
+            _read_back(control, dialect, plan)
             interrupts.check()
-            doubts = proofs.verify(control, plan)
+            proving.after_change(wish.verify)
             interrupts.check()
         except RdsMysqlError as e:
-            raise surprise(e.message) from e
+            raise surprise(e.message + _advice(e, dialect, journal)) from e
         except BaseException as e:
             # An error of ours, or a signal where signals can't be kept, leaves no half-made change behind either.
             raise surprise(f"The task was interrupted ({type(e).__name__}).") from e
-    return replace(outcome, verified=not doubts, warnings=outcome.warnings + doubts)
+    return replace(
+        outcome,
+        verified=proving.verified,
+        verification=tuple(proving.done),
+        warnings=outcome.warnings + proving.doubts,
+    )
 
 
-def _stand_by(control: Session) -> list[Session]:
+def _advice(error: RdsMysqlError, dialect: Dialect, journal: putting_back.Journal) -> str:
+    """What to do instead, where the server-wide switch was refused."""
+    if not isinstance(error, QueryFailed) or not journal.sent or not journal.sent[-1].switches:
+        return ""
+    if error.code not in secure_transport.PRIVILEGE_MISSING:
+        return ""
+    return (
+        ". The login needs SYSTEM_VARIABLES_ADMIN (SUPER on MariaDB and old servers) for it. "
+        + secure_transport.parameter_group_advice(dialect, journal.sent[-1].text.endswith("ON"))
+    )
+
+
+def _stand_by(control: Session) -> Session:
     """A second session, to put back with should the first be lost; new logins may be impossible by then."""
     options = control.options
     try:
-        return [open_session(options.encrypted() if control.greeting.offers_tls else options)]
+        return open_session(options.encrypted() if control.greeting.offers_tls else options)
     except (ConnectionFailed, PasswordWithheld) as e:
         raise EnforcementError(
             f"A second login of {options.user} to {options.endpoint}, to put back with if the first is lost, failed: "
@@ -216,9 +246,13 @@ def _compare(control: Session, dialect: Dialect, changes: t.Sequence[Change]) ->
         raise EnforcementError(f"Somebody else is changing accounts of {control.options.endpoint}: {', '.join(told)}.")
 
 
-def _read_back(session: Session, dialect: Dialect, changes: t.Sequence[Change]) -> None:
+def _read_back(session: Session, dialect: Dialect, plan: Plan) -> None:
+    """What the accounts and the switch are is what they were to become.
+
+    :raises EnforcementError: naming the first that is not.
+    """
     now = {state.account: state.requirement for state in accounts.read_accounts(session, dialect)}
-    for change in changes:
+    for change in plan.changes:
         found = now.get(change.account)
         if found != change.after:
             raise EnforcementError(
@@ -226,11 +260,29 @@ def _read_back(session: Session, dialect: Dialect, changes: t.Sequence[Change]) 
                     change.account, change.after.describe(), f"has {found.describe()}" if found else "is gone"
                 )
             )
+    if plan.switch and plan.switches:
+        switch = secure_transport.read_switch(session, dialect)
+        if switch.value != plan.switch.wanted or (dialect.has_persist and switch.persisted != plan.switch.wanted):
+            raise EnforcementError(f"{secure_transport.NAME} was set, and is not what it was set to.")
 
 
-def _verified_without_change(control: Session, outcome: Outcome) -> Outcome:
-    """Nothing had to be written: the requirement stands, and this very login shows that one still gets in."""
-    return replace(outcome, verified=control.encrypted)
+def _verify_as_it_is(control: Session, outcome: Outcome, wish: Wish) -> Outcome:
+    """Nothing had to be written: the requirement stands, and this very login shows that one still gets in.
+
+    :raises EnforcementError: when a login to be proven does not get in.
+    """
+    proving = proofs.Proofs(control, outcome.plan)
+    try:
+        proving.without_change(control, wish.verify)
+    except EnforcementError as e:
+        details = dict(outcome.describe(), verification=proving.describe())
+        raise EnforcementError(f"verify: {e.message} Nothing was changed.", **details) from e
+    return replace(
+        outcome,
+        verified=proving.verified,
+        verification=tuple(proving.done),
+        warnings=outcome.warnings + (proving.doubts if wish.verify else ()),
+    )
 
 
 def wish_from_params(params: t.Mapping[str, t.Any]) -> Wish:
@@ -239,7 +291,8 @@ def wish_from_params(params: t.Mapping[str, t.Any]) -> Wish:
     :raises OptionError: naming the option that is wrong.
     """
     ways = [name for name in ("user", "accounts", "all_accounts") if params.get(name)]
-    if len(ways) != 1:
+    switch = params.get("require_secure_transport")
+    if len(ways) > 1 or (not ways and switch is None):
         raise OptionError(
             "Exactly one of user, accounts and all_accounts says which accounts are meant; {}.".format(
                 "none is given" if not ways else "given are {}".format(" and ".join(ways))
@@ -253,19 +306,24 @@ def wish_from_params(params: t.Mapping[str, t.Any]) -> Wish:
         given = sorted(name for name, value in parts.items() if value)
         if given:
             raise OptionError("{}: goes only with ssl_type: specified.".format(", ".join(given)))
+    selection = Selection(
+        user=_optional(params.get("user")),
+        host=_optional(params.get("host")),
+        patterns=tuple(Pattern.parse(str(text), "accounts") for text in params.get("accounts") or ()),
+        exclude=tuple(Pattern.parse(str(text), "exclude") for text in params.get("exclude") or ()),
+        include_system=bool(params["include_system"]),
+    )
     return Wish(
-        selection=Selection(
-            user=_optional(params.get("user")),
-            host=_optional(params.get("host")),
-            patterns=tuple(Pattern.parse(str(text), "accounts") for text in params.get("accounts") or ()),
-            exclude=tuple(Pattern.parse(str(text), "exclude") for text in params.get("exclude") or ()),
-            include_system=bool(params["include_system"]),
-        ),
+        selection=selection if ways else None,
         requirement=Requirement(ssl_type, **parts),
         exact=bool(params["exact"]),
         method=str(params["method"]),
         flush=str(params["flush"]),
         plaintext_sessions=str(params["plaintext_sessions"]),
+        require_secure_transport=None if switch is None else bool(switch),
+        verify=tuple(
+            Login(str(entry["user"]), str(entry.get("password") or "")) for entry in params.get("verify") or ()
+        ),
     )
 
 

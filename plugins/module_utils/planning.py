@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import accounts, status
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import accounts, secure_transport, status
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import (
     Account,
     AccountState,
@@ -19,13 +21,14 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import (
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import QueryFailed, Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.secure_transport import SwitchChange
 
 ALTER_USER = "alter_user"
 GRANT_TABLES = "grant_tables"
 GRANT_USAGE = "grant_usage"
 METHODS = ("auto", ALTER_USER, GRANT_TABLES)
 FLUSH = ("auto", "always", "never")
-PLAINTEXT_SESSIONS = ("fail", "warn", "allow")
+PLAINTEXT_SESSIONS = ("fail", "warn", "allow", "kill")
 
 FLUSH_PRIVILEGES = "FLUSH PRIVILEGES"
 # GRANT on an account that somebody has dropped meanwhile would create it, without a password.
@@ -46,15 +49,25 @@ class EnforcementError(RdsMysqlError):
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What the user asks for."""
+class Login:
+    """An account that is to be proven to get in."""
 
-    selection: Selection
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user asks for; without ``selection`` it is about the server-wide switch alone."""
+
+    selection: Selection | None
     requirement: Requirement
     exact: bool = False
     method: str = "auto"
     flush: str = "auto"
     plaintext_sessions: str = "fail"
+    require_secure_transport: bool | None = None
+    verify: tuple[Login, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,11 +85,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement, its parameters, and the changes that it makes."""
+    """A statement, its parameters, and the changes that it makes: of accounts, or of the server-wide switch."""
 
     text: str
     arguments: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
+    switches: bool = False
 
     def run(self, session: Session) -> None:
         """Execute it."""
@@ -88,16 +102,53 @@ class Statement:
 
 
 @dataclass(frozen=True)
+class PlaintextSession:
+    """A client that would not get in again."""
+
+    session: status.LiveSession
+    killed: bool = False
+
+    @property
+    def replicates(self) -> bool:
+        """Whether it is a replica that reads the binary log."""
+        return self.session.command.startswith("Binlog Dump")
+
+    def describe(self) -> dict[str, t.Any]:
+        """The return value's form."""
+        return dict(self.session.describe(), replication=self.replicates, killed=self.killed)
+
+    def __str__(self) -> str:
+        kind = ", a replica that reads the binary log" if self.replicates else ""
+        return f"{self.session.user} from {self.session.host} (connection {self.session.connection_id}{kind})"
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything decided before anything is written."""
 
     targets: tuple[AccountState, ...]
     changes: tuple[Change, ...]
-    method: str
+    method: str | None
     flushes: bool
     login_account: Account
-    plaintext_sessions: tuple[status.LiveSession, ...]
+    plaintext_sessions: tuple[PlaintextSession, ...]
     warnings: tuple[str, ...]
+    switch: SwitchChange | None = None
+
+    @property
+    def writes(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.changes) or self.switches
+
+    @property
+    def switches(self) -> bool:
+        """Whether the server-wide switch changes."""
+        return self.switch is not None and self.switch.needed
+
+    @property
+    def switches_on(self) -> bool:
+        """Whether the whole server is to refuse logins without TLS from now on."""
+        return self.switch is not None and self.switch.needed and self.switch.wanted
 
     @property
     def login_changes(self) -> Change | None:
@@ -105,32 +156,49 @@ class Plan:
         return next((change for change in self.changes if change.account == self.login_account), None)
 
     def statements(self, dialect: Dialect) -> tuple[Statement, ...]:
-        """What makes the changes. The login account comes last: all else has succeeded by then."""
+        """What makes the changes.
+
+        The switch comes first, as it needs a privilege that few have; the login account last, when all else has
+        succeeded.
+        """
         mine = self.login_changes
         others = [change for change in self.changes if change != mine]
-        return self._complete(dialect, others, [mine] if mine else [])
+        texts = self.switch.statements if self.switch else ()
+        return (
+            *(Statement(text, switches=True) for text in texts),
+            *self._complete(dialect, others, [mine] if mine else []),
+        )
 
     def rollback_statements(
         self, dialect: Dialect, changes: t.Collection[Change] | None = None
     ) -> tuple[Statement, ...]:
-        """What undoes the changes, or these of them. The login account comes first."""
+        """What undoes the changes, or these of the accounts'. The login account comes first."""
         mine = self.login_changes
-        wanted = self.changes if changes is None else [change for change in self.changes if change in set(changes)]
+        chosen = None if changes is None else set(changes)
+        wanted = [change for change in self.changes if chosen is None or change in chosen]
         others = [change.reversed() for change in wanted if change != mine]
-        return self._complete(dialect, [mine.reversed()] if mine and mine in wanted else [], others)
+        undone = self._complete(dialect, [mine.reversed()] if mine and mine in wanted else [], others)
+        return self.switch_rollback + undone if changes is None else undone
+
+    @property
+    def switch_rollback(self) -> tuple[Statement, ...]:
+        """What puts back the server-wide switch."""
+        texts = self.switch.rollback_statements if self.switch else ()
+        return tuple(Statement(text, switches=True) for text in texts)
 
     def _complete(self, dialect: Dialect, *parts: t.Sequence[Change]) -> tuple[Statement, ...]:
-        made = [statement for part in parts for statement in make_statements(self.method, part, dialect)]
+        made = [statement for part in parts if self.method for statement in make_statements(self.method, part, dialect)]
         if not made:
             return ()
         before = [Statement(NEVER_CREATE)] if self.method == GRANT_USAGE else []
         after = [Statement(FLUSH_PRIVILEGES)] if self.flushes else []
         return tuple(before + made + after)
 
-    def describe(self, now: t.Mapping[Account, Requirement] | None = None) -> dict[str, t.Any]:
+    def describe(self, now: t.Mapping[Account, Requirement] | None = None, switched: bool = True) -> dict[str, t.Any]:
         """The part of the return values that the plan alone decides.
 
         :arg now: What the accounts have, where that is not what was planned; an account that is gone is not in it.
+        :arg switched: Whether the server-wide switch is what was planned.
         """
         after = {change.account: change.after for change in self.changes} if now is None else now
         listed, before_lines, after_lines = [], [], []
@@ -148,7 +216,17 @@ class Plan:
             if later != before:
                 before_lines.append(f"{state.account}: {before.describe()}\n")
                 after_lines.append(f"{state.account}: {later.describe()}\n")
+        described: dict[str, t.Any] = {}
+        if self.switch:
+            told = self.switch.describe()
+            if not switched:
+                told["after"] = told["before"]
+            described[secure_transport.NAME] = told
+            if told["after"] != told["before"]:
+                before_lines.append(f"{secure_transport.NAME}: {told['before']}\n")
+                after_lines.append(f"{secure_transport.NAME}: {told['after']}\n")
         return {
+            **described,
             "accounts": listed,
             "method": self.method,
             "flushed": bool(self.changes) and self.flushes,
@@ -163,15 +241,17 @@ class Plan:
 
 
 def make_plan(control: Session, dialect: Dialect, known: t.Sequence[AccountState], wish: Wish) -> Plan:
-    """Decide which accounts change, and how.
+    """Decide what changes, and how.
 
     :raises EnforcementError: when no account matches, or the method does not work on this server.
+    :raises SwitchUnavailable: when the server-wide switch is asked for and cannot be had.
     """
     endpoint = control.options.endpoint
-    targets = tuple(state for state in known if wish.selection.includes(state))
-    if not targets:
+    selection = wish.selection
+    targets = tuple(state for state in known if selection.includes(state)) if selection else ()
+    if selection and not targets:
         raise EnforcementError(
-            f"No account of {endpoint} matches {wish.selection.describe()}; roles never match, and system accounts "
+            f"No account of {endpoint} matches {selection.describe()}; roles never match, and system accounts "
             "only with include_system: true."
         )
     changes = tuple(
@@ -179,29 +259,122 @@ def make_plan(control: Session, dialect: Dialect, known: t.Sequence[AccountState
         for state in targets
         if _needs_change(state.requirement, wish)
     )
-    method = _choose_method(control, dialect, wish)
-    flushes = _flushes(method, wish.flush, endpoint)
-    sessions = status.live_sessions(control, dialect)
-    warnings = []
-    tightened = [change for change in changes if change.after.ssl_type != "NONE"]
-    if tightened and sessions is None and wish.plaintext_sessions != "allow":
-        warnings.append(
-            f"{endpoint} does not tell which sessions use TLS, so clients that connect without it could not be looked "
-            "for."
-        )
-    return Plan(
+    method = _choose_method(control, dialect, wish) if selection else None
+    switch = None
+    if wish.require_secure_transport is not None:
+        before = secure_transport.read_switch(control, dialect)
+        switch = SwitchChange(before, wish.require_secure_transport, lasting=dialect.has_persist)
+    plan = Plan(
         targets=targets,
         changes=changes,
         method=method,
-        flushes=flushes,
+        flushes=method is not None and _flushes(method, wish.flush, endpoint),
         login_account=accounts.current_account(control),
-        plaintext_sessions=tuple(
-            session
-            for session in sessions or ()
-            if session.plaintext and any(_may_be(session, change.account) for change in tightened)
-        ),
-        warnings=tuple(warnings),
+        plaintext_sessions=(),
+        warnings=(),
+        switch=switch,
     )
+    sessions, warnings = find_plaintext_sessions(control, dialect, plan, wish)
+    warnings += _warnings(control, dialect, plan)
+    return replace(plan, plaintext_sessions=sessions, warnings=warnings)
+
+
+def find_plaintext_sessions(
+    control: Session, dialect: Dialect, plan: Plan, wish: Wish
+) -> tuple[tuple[PlaintextSession, ...], tuple[str, ...]]:
+    """Other clients that are connected without TLS and would not get in again, and warnings about what is not seen."""
+    tightened = _Names(change.account for change in plan.changes if change.after.ssl_type != "NONE")
+    if not tightened and not plan.switches_on:
+        return (), ()
+    sessions = status.live_sessions(control, dialect)
+    if sessions is not None:
+        plain = [session for session in sessions if session.plaintext]
+        return (
+            tuple(PlaintextSession(session) for session in plain if plan.switches_on or tightened.may_be(session)),
+            (),
+        )
+    if wish.plaintext_sessions == "allow":
+        return (), ()
+    warning = (
+        f"{control.options.endpoint} does not tell which sessions use TLS, so clients that connect without it could "
+        "not be looked for."
+    )
+    replicas = [session for session in _replicas(control) if plan.switches_on or tightened.may_be(session)]
+    if replicas:
+        listed = ", ".join(f"{replica.user} from {replica.host}" for replica in replicas)
+        warning += f" Replicas read its binary log, perhaps without TLS: {listed}."
+    return (), (warning,)
+
+
+class _Names:
+    """Accounts, found by the user and host of a session."""
+
+    def __init__(self, wanted: t.Iterable[Account]) -> None:
+        self._hosts: dict[str, list[str]] = {}
+        for account in wanted:
+            self._hosts.setdefault(account.user, []).append(account.host)
+
+    def __bool__(self) -> bool:
+        return bool(self._hosts)
+
+    def may_be(self, session: status.LiveSession) -> bool:
+        """Whether the session may have logged in as one of them (the server does not tell which account it chose).
+
+        A login that no user name matches may be one of the anonymous account.
+        """
+        hosts = self._hosts.get(session.user, []) + self._hosts.get("", [])
+        return any(_admits(host, session.host) for host in hosts)
+
+
+# A host part that names addresses, which the server compares with a client's address, and not with its name.
+_ADDRESSES = re.compile(r"[0-9.%_/]+\Z|.*:")
+
+
+def _admits(account_host: str, client_host: str) -> bool:
+    if accounts.host_admits(account_host, client_host):
+        return True
+    # A server that resolves names shows a client by its name, and admits it by its address as well.
+    return bool(_ADDRESSES.match(account_host)) and not _is_address(client_host)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _replicas(control: Session) -> list[status.LiveSession]:
+    """Replicas that read the binary log, on servers that do not tell how sessions are connected."""
+    rows = control.query(
+        "SELECT ID, USER, HOST, COMMAND FROM information_schema.processlist WHERE COMMAND LIKE 'Binlog Dump%'"
+    )
+    return [
+        status.LiveSession(int(connection), str(user), str(host).rpartition(":")[0] or str(host), "", str(command))
+        for connection, user, host, command in rows
+    ]
+
+
+def _warnings(control: Session, dialect: Dialect, plan: Plan) -> tuple[str, ...]:
+    warnings = []
+    if plan.switches and not dialect.has_persist:
+        warnings.append(secure_transport.not_lasting(dialect, plan.switch is not None and plan.switch.wanted))
+    if plan.changes and dialect.read_only_variable is None and _is_replica(control, dialect):
+        warnings.append(
+            f"{control.options.endpoint} is a replica. What is changed here is not sent to its source, and what is "
+            "changed there comes here: change the accounts on the source."
+        )
+    return tuple(warnings)
+
+
+def _is_replica(control: Session, dialect: Dialect) -> bool:
+    try:
+        return bool(control.query(dialect.replica_status_statement))
+    except QueryFailed as e:
+        if e.connection_lost:
+            raise
+        return False  # That needs the privilege REPLICATION CLIENT, and nothing else here does.
 
 
 def _needs_change(now: Requirement, wish: Wish) -> bool:
@@ -210,11 +383,6 @@ def _needs_change(now: Requirement, wish: Wish) -> bool:
     if wish.requirement.ssl_type == "NONE" or wish.exact:
         return True
     return now.level <= wish.requirement.level
-
-
-def _may_be(session: status.LiveSession, account: Account) -> bool:
-    """Whether the session may have logged in as the account (the server does not tell which one it chose)."""
-    return session.user == account.user and accounts.host_admits(account.host, session.host)
 
 
 def _choose_method(control: Session, dialect: Dialect, wish: Wish) -> str:
@@ -321,8 +489,9 @@ def _require_clause(requirement: Requirement, dialect: Dialect) -> str:
 def check_statements(plan: Plan, dialect: Dialect) -> list[str]:
     """What shows a person the requirement of each account that was to change."""
     quoted = [accounts.quote_account(change.account, dialect) for change in plan.changes]
-    if dialect.has_alter_user_require:
-        return [f"SHOW CREATE USER {name}" for name in quoted]
+    switch = [f"SHOW GLOBAL VARIABLES LIKE '{secure_transport.NAME}'"] if plan.switches else []
+    if dialect.has_alter_user_require or not quoted:
+        return switch + [f"SHOW CREATE USER {name}" for name in quoted]
     pairs = " OR ".join(
         f"(User = {accounts.quote(change.account.user, dialect)} AND Host = "
         f"{accounts.quote(change.account.host, dialect)})"

@@ -15,7 +15,7 @@ import time
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import accounts
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import accounts, secure_transport
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import Account, Requirement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import (
@@ -132,6 +132,12 @@ class Situation:
     stuck: tuple[Change, ...]
     foreign: tuple[Change, ...]
     refusals: tuple[str, ...]
+    switch_stuck: bool = False
+
+    @property
+    def restored(self) -> bool:
+        """Whether nothing of this run is left."""
+        return not self.stuck and not self.switch_stuck
 
 
 class PuttingBack:
@@ -147,6 +153,7 @@ class PuttingBack:
         self._journal = journal
         self._options = sessions[0].options
         self._attempted = {change for statement in journal.sent for change in statement.changes}
+        self._switched = any(statement.switches for statement in journal.sent)
         self._undid = False
         self._problems: list[str] = []
 
@@ -201,9 +208,10 @@ class PuttingBack:
 
     def _restore(self, session: Session) -> Situation:
         wanted = self._to_undo(self._read(session))
-        self._undid = self._undid or bool(wanted)
+        switched = self._is_switched(session)
+        self._undid = self._undid or bool(wanted) or switched
         refusals: list[str] = []
-        for statement in self._undoing(wanted):
+        for statement in (self._plan.switch_rollback if switched else ()) + self._undoing(wanted):
             try:
                 self._journal.run(session, statement)
             except QueryFailed as e:
@@ -220,7 +228,15 @@ class PuttingBack:
             stuck=stuck,
             foreign=tuple(c for c in self._plan.changes if now.get(c.account) != c.before and c not in stuck),
             refusals=tuple(refusals),
+            switch_stuck=self._is_switched(session),
         )
+
+    def _is_switched(self, session: Session) -> bool:
+        """Whether the server-wide switch is not what it was, and this run may be why."""
+        switch = self._plan.switch
+        if switch is None or not self._switched:
+            return False
+        return secure_transport.read_switch(session, self._dialect) != switch.before
 
     def _read(self, session: Session) -> dict[Account, Requirement]:
         return {state.account: state.requirement for state in accounts.read_accounts(session, self._dialect)}
@@ -299,7 +315,7 @@ def after_surprise(
     cause = _sentence(cause)
     common = dict(details, verified=False, statements=[statement.shown(sessions[0]) for statement in journal.sent])
     if not journal.wrote:
-        told = dict(plan.describe({}), changed=False, rolled_back=False)
+        told = dict(plan.describe({}, switched=False), changed=False, rolled_back=False)
         return EnforcementError(f"{cause} Nothing was changed.", **dict(common, **told))
     putting_back = PuttingBack(plan, dialect, sessions, journal)
     situation = putting_back.run()
@@ -311,7 +327,7 @@ def after_surprise(
             "back by hand: {}".format(
                 cause,
                 putting_back.problems,
-                _list([str(change.account) for change in plan.changes], ", "),
+                _list(_names(plan), ", "),
                 sessions[0].options.endpoint,
                 _list(checks, "; "),
                 _list(details["rollback_statements"], "; "),
@@ -319,15 +335,19 @@ def after_surprise(
             **dict(common, check_statements=checks, **told),
         )
     foreign = _foreign(situation)
-    told = dict(plan.describe(_known(plan, situation)), changed=bool(situation.stuck))
-    told["rolled_back"] = bool(situation.undone) and not situation.stuck
-    if situation.stuck:
+    told = dict(plan.describe(_known(plan, situation), situation.switch_stuck), changed=not situation.restored)
+    told["rolled_back"] = situation.undone and situation.restored
+    if not situation.restored:
+        left = [str(change.account) for change in situation.stuck]
         still = plan.rollback_statements(dialect, situation.stuck)
+        if situation.switch_stuck:
+            left.insert(0, secure_transport.NAME)
+            still = plan.switch_rollback + still
         return EnforcementError(
-            "{} Putting it back was refused: {} These have the new requirement: {}. Put back by hand: {}{}".format(
+            "{} Putting it back was refused: {} These are as they were to become: {}. Put back by hand: {}{}".format(
                 cause,
                 " ".join(_sentence(refusal) for refusal in dict.fromkeys(situation.refusals)),
-                _list([str(change.account) for change in situation.stuck], ", "),
+                _list(left, ", "),
                 _list([statement.shown(sessions[0]) for statement in still], "; "),
                 foreign,
             ),
@@ -335,6 +355,11 @@ def after_surprise(
         )
     end = "Everything was put back as it was, and checked." if situation.undone else "Nothing was changed."
     return EnforcementError(f"{cause} {end}{foreign}", **dict(common, **told))
+
+
+def _names(plan: Plan) -> list[str]:
+    switch = [secure_transport.NAME] if plan.switches else []
+    return switch + [str(change.account) for change in plan.changes]
 
 
 def _known(plan: Plan, situation: Situation) -> dict[Account, Requirement]:

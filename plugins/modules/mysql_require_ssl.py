@@ -34,7 +34,7 @@ options:
   user:
     description:
       - Name of the user, exactly.
-      - Exactly one of O(user), O(accounts) and O(all_accounts) is needed.
+      - Exactly one of O(user), O(accounts) and O(all_accounts) is needed, or none with O(require_secure_transport).
     type: str
   host:
     description: Host part of the account, exactly. Without it, every host of O(user).
@@ -107,9 +107,42 @@ options:
       - What to do when clients of an account that is to be changed are connected without TLS now. They stay connected,
         but would not get in again.
       - V(fail) fails before anything is written, V(warn) names them and goes on, V(allow) goes on.
+      - V(kill) ends these connections (C(KILL), or C(CALL mysql.rds_kill) where the server has that procedure), and
+        looks again a second later. Where a client is still there, or there again, it fails before any account is
+        changed, as that client would be locked out. In check mode nothing is ended.
+      - A replica that reads the binary log without TLS is never ended by V(kill), which fails instead; with V(allow) it
+        is still warned of.
+      - With O(require_secure_transport=true) it is about every connection over TCP without TLS, whatever the account.
+      - Which connections use TLS is known where the server has C(performance_schema.threads) (MySQL from 5.7.2 on,
+        MariaDB from 10.5 on with C(performance_schema=ON)); elsewhere a warning says that it is not.
     type: str
-    choices: [fail, warn, allow]
+    choices: [fail, warn, allow, kill]
     default: fail
+  require_secure_transport:
+    description:
+      - Set the server variable of this name, by which the server refuses every login over TCP without TLS. Without
+        this option it stays as it is.
+      - Uses C(SET PERSIST) on MySQL 8.0 and newer, which outlasts a restart, and C(SET GLOBAL) elsewhere, which does
+        not.
+      - Alone, or together with accounts. On Amazon RDS and Aurora it is a parameter of the parameter group and no
+        client can set it; the task then fails before anything is written, unless it has the wanted value already.
+      - V(true) is refused where the connection of this task itself uses TCP without TLS.
+    type: bool
+  verify:
+    description:
+      - More accounts to prove a login with TLS for, besides the one of O(login_user), with the same connection options.
+      - Each has to get in with TLS before anything is written, and after. Where it is among the accounts that have to
+        use TLS then, it also has to be refused without. Otherwise everything is put back.
+    type: list
+    elements: dict
+    suboptions:
+      user:
+        description: Name of the user.
+        type: str
+        required: true
+      password:
+        description: Its password.
+        type: str
 seealso:
   - module: dbtls.rds_mysql.mysql_ssl_status
   - module: dbtls.rds_mysql.rds_ca_bundle
@@ -164,6 +197,23 @@ EXAMPLES = r"""
     method: grant_tables
     flush: auto
 
+- name: End connections without TLS, require TLS of the application, and prove that it gets in
+  dbtls.rds_mysql.mysql_require_ssl:
+    login_host: db.example.com
+    login_user: db_root
+    login_password: "{{ db_root_password }}"
+    ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
+    user: app
+    plaintext_sessions: kill
+    verify:
+      - user: app
+        password: "{{ app_password }}"
+
+- name: Let a server of one's own refuse every login without TLS
+  dbtls.rds_mysql.mysql_require_ssl:
+    config_file: ~/.my.cnf
+    require_secure_transport: true
+
 - name: Take the requirement off again
   dbtls.rds_mysql.mysql_require_ssl:
     config_file: ~/.my.cnf
@@ -195,7 +245,9 @@ accounts:
       type: str
       sample: ANY
 statements:
-  description: The statements as they were executed, or as they would be in check mode. They hold no secrets.
+  description:
+    - The statements as they were executed, or as they would be in check mode. They hold no secrets.
+    - Where the task fails, those that were sent, with those that put back.
   returned: once the accounts are known and no guard stopped the task
   type: list
   elements: str
@@ -207,7 +259,7 @@ rollback_statements:
   elements: str
   sample: ["ALTER USER 'app'@'%' REQUIRE NONE"]
 method:
-  description: The method used; V(alter_user), V(grant_tables), or V(grant_usage).
+  description: The method used; V(alter_user), V(grant_tables), or V(grant_usage). V(null) where no accounts are meant.
   returned: once the accounts are known
   type: str
   sample: alter_user
@@ -218,11 +270,56 @@ flushed:
   sample: false
 verified:
   description:
-    - Whether new logins have proven the result. Always V(false) in check mode; where something could not be proven, a
-      warning says what.
+    - Whether new logins have proven the result, that is, all of RV(verification). Always V(false) in check mode; where
+      something could not be proven, a warning says what.
   returned: once the accounts are known and no guard stopped the task
   type: bool
   sample: true
+verification:
+  description: What was to be proven by logins, and what came of it. Empty in check mode.
+  returned: once the accounts are known and no guard stopped the task
+  type: list
+  elements: dict
+  contains:
+    user:
+      description: User part of the account, or the name of the login where it did not succeed.
+      type: str
+      sample: app
+    host:
+      description: Host part of the account that the server has chosen; V(null) where no login has told.
+      type: str
+      sample: "%"
+    method:
+      description:
+        - V(tls_login) for a login with TLS, V(plain_refused) for one without TLS that the server has to refuse,
+          V(plain_login) for one on a server without TLS.
+      type: str
+      sample: tls_login
+    verified:
+      description: Whether it is proven.
+      type: bool
+      sample: true
+    reason:
+      description: Why it is not; V(null) where it is.
+      type: str
+      sample: null
+require_secure_transport:
+  description: The server-wide switch.
+  returned: when O(require_secure_transport) is set
+  type: dict
+  contains:
+    before:
+      description: What it was.
+      type: bool
+      sample: false
+    after:
+      description: What it is, or would be in check mode.
+      type: bool
+      sample: true
+    lasting:
+      description: Whether the value outlasts a restart of the server as far as this module has set it.
+      type: bool
+      sample: true
 rolled_back:
   description: Whether everything was put back as it was, and that was checked.
   returned: once the accounts are known and no guard stopped the task
@@ -230,13 +327,19 @@ rolled_back:
   sample: false
 state_unknown:
   description:
-    - Something went wrong, and putting it back could not be proven either. RV(rollback_statements) are what to run by
-      hand.
+    - Something went wrong, and what is there now could not be found out, as no connection could be had any more.
+      RV(check_statements) show it, and RV(rollback_statements) are what to run by hand.
   returned: only in that case
   type: bool
   sample: true
+check_statements:
+  description: Statements that show the requirement of each account that was to change.
+  returned: with RV(state_unknown)
+  type: list
+  elements: str
+  sample: ["SHOW CREATE USER 'app'@'%'"]
 plaintext_sessions:
-  description: Clients of accounts that are to be changed that are connected without TLS.
+  description: Clients that are connected without TLS and would not get in again.
   returned: once the accounts are known
   type: list
   elements: dict
@@ -257,6 +360,14 @@ plaintext_sessions:
       description: What the connection is doing.
       type: str
       sample: Sleep
+    replication:
+      description: Whether it is a replica that reads the binary log.
+      type: bool
+      sample: false
+    killed:
+      description: Whether this task has ended it.
+      type: bool
+      sample: false
 """
 
 import typing as t
@@ -289,6 +400,15 @@ def main() -> t.NoReturn:
                 "type": "str",
                 "default": "fail",
                 "choices": list(planning.PLAINTEXT_SESSIONS),
+            },
+            require_secure_transport={"type": "bool"},
+            verify={
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "user": {"type": "str", "required": True},
+                    "password": {"type": "str", "no_log": True},
+                },
             },
         ),
         required_by={"host": ("user",)},

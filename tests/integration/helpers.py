@@ -146,8 +146,8 @@ def judge(status: int, out: str, err: str, options: Mapping[str, Any]) -> Result
     """What holds for every module run, and its result."""
     output = out + err
     assert "Traceback" not in output, output
-    password = options.get("login_password")
-    assert not password or password not in output
+    secrets = [options.get("login_password"), *(entry.get("password") for entry in options.get("verify") or ())]
+    assert not [secret for secret in secrets if secret and secret in output]
     values = json.loads(out)
     assert bool(values.get("failed")) == (status != 0), output
     return Result(values, output)
