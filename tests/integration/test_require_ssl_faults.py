@@ -11,6 +11,7 @@ administrator gets in as the state demands, and what was offered for repair repa
 
 from __future__ import annotations
 
+import gc
 import queue
 import re
 import signal
@@ -51,6 +52,9 @@ _WORKERS = {1: 8, 50: 4}
 
 # How long a run with such a fault takes depends on connect_timeout.
 _SLOW = (fp.STALL, fp.LATE, fp.TOO_LONG)
+
+# CPython leaves a socket open that was reset before its TLS handshake began, and says so when it finds it.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
 
 _WRITES = re.compile(r"(ALTER|UPDATE|GRANT|FLUSH|SET SESSION sql_mode)\b", re.IGNORECASE)
 
@@ -102,6 +106,10 @@ class Witness:
         """Set a requirement."""
         verb = "GRANT USAGE ON *.* TO" if self._db.legacy else "ALTER USER"
         self.run(f"{verb} %s@%s REQUIRE {clause.replace('%', '%%')}", *name)
+
+
+def _kind(state: State) -> str:
+    return state[0][0] or "NONE"
 
 
 def _text(value: Any) -> str:
@@ -250,21 +258,35 @@ class Scene:
         values = said.values
         unknown = bool(values.get("state_unknown"))
         now = self.look_around(torn=unknown)
-        if not said.failed:
+        if unknown:
+            self._repair(values)
+            return
+        if said.failed:
+            assert now == self.old
+            assert not values.get("changed")
+        else:
             assert self.plot.ends_well
             assert now == self.new
             assert values["changed"] is True
             assert values["rolled_back"] is False
-        elif not unknown:
-            assert now == self.old
-            assert not values.get("changed")
-        if unknown:
-            assert values["rolled_back"] is False
-            assert values["rollback_statements"]
-            for statement in values["rollback_statements"]:
-                assert statement in values["msg"]
-                self.witness.run(statement)
-            assert self.witness.look(self.names) == self.old
+            if not self.proxy.raw:
+                assert values["statements"] == [text for text in self.proxy.statements() if _WRITES.match(text)]
+        for told in values.get("accounts", ()):
+            name = told["user"], told["host"]
+            assert (told["before"], told["after"]) == (_kind(self.old[name]), _kind(now[name])), told
+
+    def _repair(self, values: Mapping[str, Any]) -> None:
+        """What is offered to look with and to repair by hand does just that."""
+        assert values["changed"] is True
+        assert values["rolled_back"] is False
+        assert values["check_statements"]
+        for statement in values["check_statements"]:
+            assert statement in values["msg"]
+            assert self.witness.run(statement)
+        for statement in values["rollback_statements"]:
+            assert statement in values["msg"]
+            self.witness.run(statement)
+        assert self.witness.look(self.names) == self.old
 
     def look_around(self, *, torn: bool = False) -> dict[Name, State]:
         """Every account is in its old or its new state, and the administrator gets in as its requirement says.
@@ -462,6 +484,7 @@ class Ordeal:
                     self._try(scenes[0], fault)
                 wait(waiting)
             verdicts = sum((scene.verdicts for scene in scenes), Counter[str]())
+            gc.collect()
             suffered = sum(scene.suffered for scene in scenes)
         print(f"{suffered} faults: {dict(verdicts)}")
         # What other sessions there are at the moment decides how long some answers are, so that a few are too short.
@@ -488,14 +511,14 @@ def every_fault(request: pytest.FixtureRequest) -> bool:
 @pytest.mark.parametrize("plot", [ALONE, ALONE_BACK], ids=lambda plot: plot.name)
 @pytest.mark.parametrize("name", MATRIX)
 def test_one_account(servers: Servers, name: str, plot: Plot, every_fault: bool) -> None:
-    choose = everything if every_fault else lambda packets: sample(packets, 50, 14)
+    choose = everything if every_fault else lambda packets: sample(packets, 42, 7)
     Ordeal(servers, name, plot).run(choose)
 
 
 @pytest.mark.parametrize("plot", [FIFTY, FIFTY_BACK], ids=lambda plot: plot.name)
 @pytest.mark.parametrize("name", MATRIX)
 def test_fifty_accounts(servers: Servers, name: str, plot: Plot, every_fault: bool) -> None:
-    Ordeal(servers, name, plot).run(lambda packets: sample(packets, *((400, 100) if every_fault else (20, 4))))
+    Ordeal(servers, name, plot).run(lambda packets: sample(packets, *((400, 100) if every_fault else (15, 3))))
 
 
 @pytest.mark.parametrize("name", MATRIX)
@@ -525,7 +548,7 @@ def test_module_process(scene: SceneMaker, modules: Modules, name: str) -> None:
     """The module itself, as Ansible starts it; Modules.run looks for passwords and tracebacks."""
     for plot in (ALONE, ALONE_BACK):
         stage = scene(name, plot)
-        for fault in sample(stage.record(), 5, 1):
+        for fault in sample(stage.record(), 4, 1):
             stage.proxy.arm(fault)
             result = modules.require(**{**stage.options, "login_port": stage.proxy.port})
             assert stage.proxy.fired()
