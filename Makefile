@@ -9,11 +9,11 @@ TOOLS := $(PYTHON) -B -m tests.tools
 GATES := lint unit integration sanity ansible-lint docs changelog build galaxy-importer
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-all $(GATES) demo stage environments format clean
+.PHONY: help test test-all $(GATES) demo bench-require stage environments format clean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@echo "Variables: PYTHON=python3.12 (interpreter to use), ARGS='-k name' (for unit, integration and demo)."
+	@echo "Variables: PYTHON=python3.12 (interpreter to use), ARGS='-k name' (for unit, integration, demo, bench-require)."
 
 test:  ## Run every gate, and show a table of them.
 	@$(TOOLS) test $(GATES)
@@ -50,6 +50,9 @@ galaxy-importer:  ## What Galaxy checks when a collection is uploaded.
 
 demo:  ## Show the collection at work against real servers.
 	@$(TOOLS) run runtime -- python -m demo $(ARGS)
+
+bench-require:  ## Time mysql_require_ssl on thousands of accounts, by server.
+	@$(TOOLS) run test -- python -m tests.bench.require_ssl $(ARGS)
 
 stage:  ## Copy the checkout to where Ansible finds it as a collection, and print that path.
 	@$(TOOLS) stage
