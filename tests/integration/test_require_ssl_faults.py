@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,14 @@ from tests.servers.fault_proxy import Fault, FaultProxy, Packet, Place
 from tests.servers.pki import account_names
 
 from .conftest import Servers
-from .helpers import Database, Modules, client_options, judge, module_arguments, module_environment
+from .helpers import LEGACY, REFUSED, Database, Modules, client_options, judge, module_arguments, module_environment
 from .launcher import COLLECTION
 
 _SECONDS = 2
 
 # Runs that wait for a timeout go side by side, each with accounts of its own.
-_WORKERS = {1: 8, 50: 4}
+_WORKERS = 7
+_WORKERS_WITH_FIFTY = 3
 
 # How long a run with such a fault takes depends on connect_timeout.
 _SLOW = (fp.STALL, fp.LATE, fp.TOO_LONG)
@@ -56,9 +58,16 @@ _SLOW = (fp.STALL, fp.LATE, fp.TOO_LONG)
 # CPython leaves a socket open that was reset before its TLS handshake began, and says so when it finds it.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
 
-_WRITES = re.compile(r"(ALTER|UPDATE|GRANT|FLUSH|SET SESSION sql_mode)\b", re.IGNORECASE)
+_WRITES = re.compile(r"(ALTER|UPDATE|GRANT|FLUSH|SET SESSION sql_mode|SET (GLOBAL|PERSIST))\b", re.IGNORECASE)
+
+# A requirement that is hard to put back exactly.
+_AWKWARD = r"""SUBJECT '/O=It''s 100%/CN=\\x' AND ISSUER '/CN="q"' AND CIPHER 'NONE-SUCH'"""
 
 Name = tuple[str, str]
+
+# Counts as one more account.
+_SWITCH: Name = ("", "require_secure_transport")
+
 State = tuple[tuple[str, ...], str]
 
 
@@ -100,10 +109,25 @@ class Witness:
         rows = self.run("SELECT User, Host, ssl_type, ssl_cipher, x509_issuer, x509_subject FROM mysql.user")
         stored = {(_text(row[0]), _text(row[1])): tuple(_text(value) for value in row[2:]) for row in rows}
         show = "SHOW GRANTS FOR" if self._db.legacy else "SHOW CREATE USER"
-        return {name: (stored[name], _text(self.run(f"{show} %s@%s", *name)[0][0])) for name in names}
+        return {
+            name: self._switch() if name == _SWITCH else (stored[name], _text(self.run(f"{show} %s@%s", *name)[0][0]))
+            for name in names
+        }
+
+    def _switch(self) -> State:
+        value = self.run("SELECT @@GLOBAL.require_secure_transport")[0][0]
+        lasting: Sequence[tuple[Any, ...]] = ()
+        if not self._db.mariadb:
+            lasting = self.run("SELECT * FROM performance_schema.persisted_variables")
+        return (str(value),), repr(lasting)
 
     def require(self, name: Name, clause: str) -> None:
-        """Set a requirement."""
+        """Set a requirement, or the switch."""
+        if name == _SWITCH:
+            self.run(f"SET {'GLOBAL' if self._db.mariadb else 'PERSIST'} require_secure_transport = {clause}")
+            if clause == "OFF" and not self._db.mariadb:
+                self.run("RESET PERSIST IF EXISTS require_secure_transport")
+            return
         verb = "GRANT USAGE ON *.* TO" if self._db.legacy else "ALTER USER"
         self.run(f"{verb} %s@%s REQUIRE {clause.replace('%', '%%')}", *name)
 
@@ -123,11 +147,13 @@ class Plot:
     name: str
     accounts: int
     ends_well: bool
+    switch: bool = False
 
 
 # Once more after the accounts have what the login account cannot meet, so that everything has to be put back.
 ALONE = Plot("alone", 1, ends_well=True)
 ALONE_BACK = Plot("alone, put back", 1, ends_well=False)
+SWITCH = Plot("alone, and the switch", 1, ends_well=True, switch=True)
 FIFTY = Plot("fifty", 50, ends_well=True)
 FIFTY_BACK = Plot("fifty, put back", 50, ends_well=False)
 
@@ -167,17 +193,21 @@ class Scene:
         self.me = db.create(f"{stem}_a", "127.0.0.1", require="NONE", grants="ALL PRIVILEGES ON *.*")
         mine = f"SUBJECT '{subject}' AND ISSUER '{issuer}' AND CIPHER '{self._cipher()}'"
         self.clauses: dict[Name, str] = {(self.me.user, self.me.host): "NONE" if plot.ends_well else mine}
-        others = ["NONE", "X509", r"SUBJECT '/O=It''s 100%/CN=\\x' AND ISSUER '/CN=""q""' AND CIPHER 'NONE-SUCH'", "SSL"]
+        others = ["NONE", "X509", _AWKWARD, "SSL"]
         for number in range(1, plot.accounts):
             user, host = f"{stem}{'_' if number % 5 else chr(39)}{number}", ("%", "10.0.%", "localhost")[number % 3]
             db.create(user, host)
             self.clauses[user, host] = others[number % 4]
+        if plot.switch:
+            self.clauses[_SWITCH] = "OFF"
         for name, clause in self.clauses.items():
             self.witness.require(name, clause)
         self.names = list(self.clauses)
         wish: dict[str, Any] = {"ssl_type": "any"}
         if not plot.ends_well:
             wish = {"ssl_type": "specified", "subject": "/CN=not-this-one"}
+        if plot.switch:
+            wish["require_secure_transport"] = True
         self.options = {
             **db.options(self.me, connect_timeout=_SECONDS, **client_options(client)),
             **wish,
@@ -200,7 +230,7 @@ class Scene:
         """What the accounts will be, by the same clause from somebody else."""
         clause = "SSL" if self.plot.ends_well else "SUBJECT '/CN=not-this-one'"
         for name in self.names:
-            self.witness.require(name, clause)
+            self.witness.require(name, "ON" if name == _SWITCH else clause)
         new = self.witness.look(self.names)
         self.put_right()
         return new
@@ -305,14 +335,16 @@ class Scene:
         assert self.plot.ends_well or mine == before, "the administrator is locked out"
         assert self._login(self._tls)
         assert self._login(self._bare_tls) is self.plot.ends_well
-        assert self._login(None) is (self.plot.ends_well and mine == before)
+        switched = self.plot.switch and now[_SWITCH] != self.old[_SWITCH]
+        assert self._login(None) is (self.plot.ends_well and mine == before and not switched)
         return now
 
     def _login(self, tls: ssl.SSLContext | None) -> bool:
         try:
             self._connect(tls).close()
         except pymysql.err.OperationalError as e:
-            assert e.args[0] == 1045, e
+            if e.args[0] not in REFUSED:
+                raise
             return False
         return True
 
@@ -329,7 +361,7 @@ class Scene:
             user=self.me.user,
             password=self.me.password,
             connect_timeout=10,
-            **({"ssl": tls} if tls else {"ssl_disabled": True}),  # type: ignore[arg-type]
+            **({"ssl": tls} if tls else {"ssl_disabled": True}),
         )
 
 
@@ -459,33 +491,37 @@ class Ordeal:
 
     def run(self, choose: Callable[[Sequence[Packet]], list[Fault]]) -> None:
         """Quick ones one after the other, slow ones side by side."""
+        plot = self._plot
+        workers = 1 if plot.switch else _WORKERS_WITH_FIFTY if plot.accounts > 1 else _WORKERS
         with ExitStack() as stack:
-            scenes = [Scene(self._db, self._plot, raw=self._raw) for _worker in range(_WORKERS[self._plot.accounts])]
+            # There is one switch for all of them.
+            first, *others = [
+                Scene(self._db, plot, raw=self._raw) for _number in range(1 if plot.switch else 1 + workers)
+            ]
+            scenes = [first, *others]
             for scene in scenes:
                 stack.callback(scene.close)
-            with ThreadPoolExecutor(len(scenes)) as pool:
-                faults = choose(scenes[0].record())
-                quick = [fault for fault in faults if fault.kind not in _SLOW]
-                slow = [fault for fault in faults if fault.kind in _SLOW]
-                idle: queue.Queue[Scene] = queue.Queue()
-                for scene in scenes[1:]:
-                    idle.put(scene)
+            faults = choose(first.record())
+            idle: queue.Queue[Scene] = queue.Queue()
+            for scene in others or scenes:
+                idle.put(scene)
 
-                def borrow(fault: Fault) -> None:
-                    scene = idle.get()
-                    self._try(scene, fault)
-                    idle.put(scene)
+            def borrow(fault: Fault) -> None:
+                scene = idle.get()
+                self._try(scene, fault)
+                idle.put(scene)
 
-                waiting = [pool.submit(borrow, fault) for fault in slow]
-                if self._db.legacy:
-                    # FLUSH PRIVILEGES of one run would count for another.
+            with ThreadPoolExecutor(workers) as pool:
+                waiting = [pool.submit(borrow, fault) for fault in faults if fault.kind in _SLOW]
+                if plot.switch or self._db.legacy:
+                    # Or FLUSH PRIVILEGES of one run would count for another.
                     wait(waiting)
-                for fault in quick:
-                    self._try(scenes[0], fault)
-                wait(waiting)
-            verdicts = sum((scene.verdicts for scene in scenes), Counter[str]())
+                for fault in faults:
+                    if fault.kind not in _SLOW:
+                        self._try(first, fault)
             gc.collect()
             suffered = sum(scene.suffered for scene in scenes)
+            verdicts = sum((scene.verdicts for scene in scenes), Counter[str]())
         print(f"{suffered} faults: {dict(verdicts)}")
         # What other sessions there are at the moment decides how long some answers are, so that a few are too short.
         assert suffered >= 0.9 * len(faults)
@@ -519,6 +555,12 @@ def test_one_account(servers: Servers, name: str, plot: Plot, every_fault: bool)
 @pytest.mark.parametrize("name", MATRIX)
 def test_fifty_accounts(servers: Servers, name: str, plot: Plot, every_fault: bool) -> None:
     Ordeal(servers, name, plot).run(lambda packets: sample(packets, *((400, 100) if every_fault else (15, 3))))
+
+
+@pytest.mark.parametrize("name", [name for name in MATRIX if name != LEGACY])
+def test_switch(servers: Servers, name: str, every_fault: bool) -> None:
+    """The server-wide switch, together with an account."""
+    Ordeal(servers, name, SWITCH).run(lambda packets: sample(packets, *((400, 40) if every_fault else (30, 2))))
 
 
 @pytest.mark.parametrize("name", MATRIX)
@@ -574,9 +616,11 @@ def test_statement_that_waits_for_a_lock(scene: SceneMaker, name: str) -> None:
 
 
 @pytest.mark.parametrize("restarts", [False, True], ids=["stays away", "comes back"])
-@pytest.mark.parametrize("plot", [ALONE, FIFTY], ids=lambda plot: plot.name)
+@pytest.mark.parametrize("plot", [ALONE, SWITCH, FIFTY], ids=lambda plot: plot.name)
 @pytest.mark.parametrize("name", MATRIX)
 def test_server_killed(scene: SceneMaker, name: str, plot: Plot, restarts: bool, every_fault: bool) -> None:
+    if plot.switch and name == LEGACY:
+        pytest.skip("MySQL 5.6 has no such switch")
     stage = scene(name, plot)
     server = stage.db.server
 
@@ -615,7 +659,7 @@ def test_module_killed(scene: SceneMaker, tmp_path: Path, name: str, number: sig
             cwd=tmp_path,
             env=module_environment(tmp_path),
         )
-        stage.proxy.arm(Fault(place, fp.ACT, action=lambda process=process: process.send_signal(number)))
+        stage.proxy.arm(Fault(place, fp.ACT, action=partial(process.send_signal, number)))
         options = {**stage.options, "login_port": stage.proxy.port}
         out, err = process.communicate(module_arguments(tmp_path, options), timeout=60)
         assert stage.proxy.fired()

@@ -97,9 +97,7 @@ class Place(t.NamedTuple):
     packet: int
 
     def __str__(self) -> str:
-        return "{} packet {} of exchange {} on connection {}".format(
-            self.direction, self.packet, self.exchange, self.connection
-        )
+        return f"{self.direction} packet {self.packet} of exchange {self.exchange} on connection {self.connection}"
 
 
 @dataclass(frozen=True)
@@ -485,7 +483,7 @@ def _is_ssl_request(payload: bytes) -> bool:
 
 def _garbled(fault: Fault, header: bytes, payload: bytes) -> bytes:
     # The same in every run, so that a failure can be had again.
-    rng = random.Random(repr(fault.place))
+    rng = random.Random(repr(fault.place))  # noqa: S311  nothing secret in it
     if fault.kind == NOISE:
         return header + bytes(rng.randrange(256) for _byte in payload)
     if fault.kind == FLIP:
