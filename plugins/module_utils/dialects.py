@@ -27,8 +27,6 @@ _VARIABLES = (
     "read_only",
     "require_secure_transport",
     "sql_mode",
-    "ssl_ca",
-    "ssl_capath",
     "super_read_only",
     "tls_version",
     "transaction_read_only",
@@ -137,11 +135,6 @@ class Dialect:
         if self.is_mariadb:
             return "SHOW ALL SLAVES STATUS"
         return "SHOW REPLICA STATUS" if self.version_tuple >= _MYSQL_REPLICA else "SHOW SLAVE STATUS"
-
-    @property
-    def verifies_client_certificates(self) -> bool:
-        """Whether the server has an authority to check client certificates against."""
-        return bool(self.variables.get("ssl_ca") or self.variables.get("ssl_capath"))
 
     @property
     def sees_session_transport(self) -> bool:
