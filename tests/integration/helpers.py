@@ -36,7 +36,7 @@ IN_PROCESS = ("mysql_ssl_status", "mysql_require_ssl")
 _CONNECTION_ID = re.compile(r'(?:"id": |connection |KILL )\d+')
 
 # ER_ACCESS_DENIED_ERROR, ER_SECURE_TRANSPORT_REQUIRED
-_REFUSED = (1045, 3159)
+REFUSED = (1045, 3159)
 _LEGACY_SERVER_CONNECT = 0x4
 
 WRITING_COUNTERS = (
@@ -449,7 +449,7 @@ class Database:
                 assert bool(row[1]) == (tls is not None), row
                 return True
         except pymysql.err.OperationalError as e:
-            if e.args[0] not in _REFUSED:
+            if e.args[0] not in REFUSED:
                 raise
             return False
 

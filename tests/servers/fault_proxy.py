@@ -85,11 +85,19 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 class Place(t.NamedTuple):
-    """Where a packet was seen: connections in the order of their start, packets of one direction, both from 0."""
+    """Where a packet was seen, all counted from 0.
+
+    Connections in the order of their start; in each the exchanges, of which the first is the server's greeting alone
+    and every other one begins with a packet of the client; the packets of one direction in the exchange.
+    """
 
     connection: int
+    exchange: int
     direction: str
     packet: int
+
+    def __str__(self) -> str:
+        return f"{self.direction} packet {self.packet} of exchange {self.exchange} on connection {self.connection}"
 
 
 @dataclass(frozen=True)
@@ -124,9 +132,7 @@ class Fault:
     action: t.Callable[[], object] | None = None
 
     def __str__(self) -> str:
-        return "{} {} packet {} on connection {}".format(
-            self.kind + (" (RST)" if self.reset else ""), self.place.direction, self.place.packet, self.place.connection
-        )
+        return "{}{}: {}".format(self.kind, " (RST)" if self.reset else "", self.place)
 
 
 class FaultProxy:
@@ -258,7 +264,6 @@ class _Side:
     header_length: int = 4
     received: bytearray = field(default_factory=bytearray)
     outgoing: bytearray = field(default_factory=bytearray)
-    count: int = 0
     open: bool = True
 
     def frames(self) -> t.Iterator[tuple[bytes, bytes]]:
@@ -333,6 +338,8 @@ class _Relay(threading.Thread):
         self._number = number
         self._proxy = proxy
         self._client = _Side(client, REQUEST)
+        self._exchange = 0
+        self._answers = 0
         self._encrypted = False
         self._silent = False
         self._swallow_answer = False
@@ -389,8 +396,13 @@ class _Relay(threading.Thread):
             side.close()
 
     def _frame(self, side: _Side, header: bytes, payload: bytes) -> None:
-        place = Place(self._number, side.direction, side.count)
-        side.count += 1
+        if side.direction == REQUEST:
+            self._exchange += 1
+            self._answers = 0
+            place = Place(self._number, self._exchange, REQUEST, 0)
+        else:
+            place = Place(self._number, self._exchange, ANSWER, self._answers)
+            self._answers += 1
         sequence = header[3] if side.header_length == 4 else None
         packet = Packet(place, sequence, payload, self._encrypted)
         self._run.packets.append(packet)
@@ -405,7 +417,7 @@ class _Relay(threading.Thread):
             self._spoil(fault, header, payload)
         else:
             self._forward(side.direction, header + payload)
-        if place == Place(self._number, REQUEST, 0) and _is_ssl_request(payload):
+        if place == Place(self._number, 1, REQUEST, 0) and _is_ssl_request(payload):
             self._upgrade()
 
     def _forward(self, direction: str, data: bytes) -> None:
@@ -471,7 +483,7 @@ def _is_ssl_request(payload: bytes) -> bool:
 
 def _garbled(fault: Fault, header: bytes, payload: bytes) -> bytes:
     # The same in every run, so that a failure can be had again.
-    rng = random.Random(repr(fault.place))
+    rng = random.Random(repr(fault.place))  # noqa: S311  nothing secret in it
     if fault.kind == NOISE:
         return header + bytes(rng.randrange(256) for _byte in payload)
     if fault.kind == FLIP:
