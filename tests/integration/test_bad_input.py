@@ -164,7 +164,7 @@ def test_options(run: Run, maria_db: Database, options: dict[str, Any], named: t
         ({"user": "a", "ssl_type": "some"}, "ssl_type"),
         ({"user": "a", "method": "magic"}, "method"),
         ({"user": "a", "flush": "maybe"}, "flush"),
-        ({"user": "a", "plaintext_sessions": "kill"}, "plaintext_sessions"),
+        ({"user": "a", "plaintext_sessions": "ignore"}, "plaintext_sessions"),
     ],
 )
 def test_options_of_require(modules: Modules, maria_db: Database, options: dict[str, Any], named: str) -> None:
