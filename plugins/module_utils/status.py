@@ -26,7 +26,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import 
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect, discover
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.findings import SEVERITIES, findings
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.findings import SEVERITIES, Finding, findings
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.probes import Probe, probe_versions
 
 _COMPLIANT_BELOW = SEVERITIES.index("medium")
@@ -64,6 +64,10 @@ class ServerCertificate:
             chain=[certificate.describe(now) for certificate in self.chain],
         )
         return described
+
+
+def _compliant(found: t.Sequence[Finding]) -> bool:
+    return all(SEVERITIES.index(finding.severity) < _COMPLIANT_BELOW for finding in found)
 
 
 @dataclass(frozen=True)
@@ -153,6 +157,23 @@ class ServerStatus:
         protocol = self.session.protocol if self.session and self.session.protocol else self.seen.protocol
         return (protocol,) if protocol else ()
 
+    def _summary(self, found: t.Sequence[Finding]) -> list[str]:
+        """What a person wants to read first: the server, how this session reached it, and each finding."""
+        session = self.session
+        if session is None:
+            how = "looked at from outside only"
+        elif session.encrypted:
+            how = f"{session.protocol} {session.cipher}"
+        else:
+            how = "no TLS session"
+        verdict = "compliant" if _compliant(found) else "not compliant"
+        if session is None and _compliant(found):
+            verdict = "nothing against it is to be seen from there"
+        greeting = self.seen.greeting
+        return [f"{greeting.family} {greeting.version}, {how}, {verdict}"] + [
+            f"{finding.severity}: {finding.id}: {finding.message}" for finding in found
+        ]
+
     def describe(self, expiry_warn_days: int) -> dict[str, t.Any]:
         """The return value ``mysql_ssl``, plain types only."""
         found = findings(self, expiry_warn_days)
@@ -175,7 +196,8 @@ class ServerStatus:
             "accounts": None if self.accounts is None else [state.describe() for state in self.accounts],
             "sessions": _describe_sessions(self.sessions),
             "findings": [finding.describe() for finding in found],
-            "compliant": all(SEVERITIES.index(finding.severity) < _COMPLIANT_BELOW for finding in found),
+            "summary": self._summary(found),
+            "compliant": _compliant(found),
         }
 
     def _describe_tls(self) -> dict[str, t.Any]:

@@ -291,6 +291,13 @@ mysql_ssl:
           subject: app@%
           message: app@% may log in without TLS.
           remediation: "dbtls.rds_mysql.mysql_require_ssl with user: 'app' and host: '%'."
+    summary:
+      description: What was found in words, a line for the server and one for each finding.
+      type: list
+      elements: str
+      sample:
+        - mariadb 11.8.6-MariaDB, TLSv1.3 TLS_AES_256_GCM_SHA384, not compliant
+        - "high: account-without-tls: app@% may log in without TLS."
     compliant:
       description: Whether there is no finding of severity V(medium) or V(high).
       type: bool

@@ -296,6 +296,12 @@ def fleet(servers: Servers, pki: Pki, ansible: Ansible, mirror: Mirror) -> Fleet
     return Fleet(databases, logins, apps, inventory)
 
 
+def assert_tasks(run: Run, count: int) -> None:
+    """So many tasks for each host, but for the one that does what is done once for all."""
+    counts = sorted(counts["ok"] for counts in run.recap().values())
+    assert counts[:-1] == [count] * (len(counts) - 1), run.recap()
+
+
 BUNDLES = ["/eu-central-1/eu-central-1-bundle.pem", "/eu-west-1/eu-west-1-bundle.pem"]
 
 
@@ -312,9 +318,11 @@ def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> No
         return run
 
     before = fleet.snapshots()
-    audit = playbook("audit")
+    audit = playbook("audit", "-vvv")
     for account in fleet.apps.values():
-        assert account.user in audit.output
+        assert f"high: account-without-tls: {account.user}@%" in audit.output
+    assert_tasks(audit, 2)
+    assert "runs as a module" not in audit.output.replace("rds_ca_bundle", "")
     assert fleet.snapshots() == before
 
     # What enforce would mend does not fail its rehearsal; the audit's word on the same servers stays what it was.
@@ -336,8 +344,12 @@ def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> No
             *mode,
         )
         assert {name for name, counts in audited.recap().items() if counts["failed"]} == set(MATRIX)
+        # What was found is said of those that have failed, too.
+        said = audited.output.partition("Say what was found")[2]
+        assert all(f"high: account-without-tls: {account.user}@%" in said for account in fleet.apps.values())
 
-    playbook("enforce", "-e", "mysql_tls_fail_on=high")
+    enforced = playbook("enforce", "-e", "mysql_tls_fail_on=high")
+    assert_tasks(enforced, 4)
     for name, db in fleet.databases.items():
         for account in (fleet.logins[name], fleet.apps[name]):
             assert db.ssl_type(account) == "ANY"
@@ -360,6 +372,6 @@ def test_one_server_of_the_fleet_is_down(fleet: Fleet, ansible: Ansible) -> None
     assert run.status != 0
     failed = {name for name, counts in run.recap().items() if counts["failed"]}
     assert failed == {"mariadb-10.5"}
-    assert "127.0.0.1:1" in run.output
+    assert "127.0.0.1:1" in run.output.partition("Say what was found")[2]
     types = {name: db.ssl_type(fleet.apps[name]) for name, db in fleet.databases.items()}
     assert types == {name: "" if name == "mariadb-10.5" else "ANY" for name in MATRIX}
