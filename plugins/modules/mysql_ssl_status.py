@@ -14,6 +14,7 @@ description:
     which accounts may log in without TLS, which sessions are in plain text right now, and what to do about it.
   - Works with Amazon RDS for MySQL and MariaDB, Aurora MySQL, and MySQL and MariaDB servers of one's own.
   - Without a user it looks from outside only, up to the TLS handshake, and sends no credentials.
+  - With a user it looks from outside first all the same, and logs in only if that can succeed as O(ssl_mode) demands.
   - Changes nothing, ever.
 author:
   - dbtls contributors (@dbtls)
@@ -93,7 +94,7 @@ options:
     description:
       - Try each of TLSv1, TLSv1.1, TLSv1.2 and TLSv1.3, and return in RV(mysql_ssl) those that the server accepts.
       - Takes up to O(connect_timeout) for each version.
-      - Each version that the server refuses is a failed connection to it, see the notes.
+      - Each version that the server refuses is a failed connection for it, see the notes.
     type: bool
     default: false
   fail_on:
@@ -104,6 +105,14 @@ options:
     type: str
     choices: [none, low, medium, high]
     default: none
+notes:
+  - A look leaves the server with an empty login, without a user and without a password, which the server refuses. It
+    adds one to C(Aborted_connects) and may be logged as a refused login of V(''), but does not count towards
+    C(max_connect_errors). To just close the connection would, and after 100 looks without a login in between the server
+    would block the host.
+  - With O(probe_protocols=true) each version that the server refuses is a failed connection that does count, which
+    makes two on most servers. With a user, the login that follows sets the count to zero again. Without, 50 such looks
+    without a login in between from the same host make a server with the default settings block it; the module warns.
 seealso:
   - module: dbtls.rds_mysql.mysql_require_ssl
   - module: dbtls.rds_mysql.rds_ca_bundle
@@ -147,6 +156,12 @@ EXAMPLES = r"""
     ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
     expiry_warn_days: 60
     fail_on: medium
+
+- name: Try which versions of TLS the server accepts
+  dbtls.rds_mysql.mysql_ssl_status:
+    login_host: db.example.com
+    config_file: ~/.my.cnf
+    probe_protocols: true
 
 - name: Say which accounts may log in without TLS
   ansible.builtin.debug:
@@ -222,7 +237,10 @@ mysql_ssl:
       description:
         - What the server offers. C(have_ssl) and C(have_openssl) are V(YES), V(DISABLED) or V(NO), from the server's
           variables where it has them, else from the handshake, as C(have_ssl_source) says.
-        - C(versions) are those that the server says it accepts, or the one that was negotiated where it does not say.
+        - C(versions) are those that the server accepts when they are tried, else those that it says it accepts, else
+          the one that was negotiated.
+        - C(probes) has, with O(probe_protocols=true), each version and whether it was C(accepted), null where that
+          cannot be said from here; C(detail) says why not.
       type: dict
       sample:
         available: true
@@ -230,12 +248,15 @@ mysql_ssl:
         have_openssl: "YES"
         have_ssl_source: variable
         versions: [TLSv1.2, TLSv1.3]
+        probes: null
         require_secure_transport: false
         server_certificate_not_after: "2027-05-14T00:00:00Z"
     session:
       description:
         - This very session; null without a login. C(user) is the account that the server chose for it, C(via) V(tcp) or
           V(socket). C(verified) is true only if the certificate of this session was checked.
+        - C(ssl_type) is what that account requires, V(NONE), V(ANY), V(X509) or V(SPECIFIED); the server tells it also
+          to a login that may not read the accounts.
       type: dict
       sample:
         user: db_root@%
@@ -244,12 +265,15 @@ mysql_ssl:
         cipher: TLS_AES_256_GCM_SHA384
         verified: true
         via: tcp
+        ssl_type: ANY
     certificate:
       description:
-        - The certificate that the server showed; null without TLS.
+        - The certificate that the server showed, in this session if it uses TLS, else from outside; null without TLS.
         - The fields of RV(dbtls.rds_mysql.rds_ca_bundle#module:certificates), and C(san) (the names it is made out to),
           C(trusted) (whether it verifies with O(ca_cert), null without one), C(trust_error), C(hostname_matches) and
           C(rds_ca) (the RDS certificate authority it was issued under).
+        - C(chain) are the certificates that the server presented, its own first, with the fields of
+          RV(dbtls.rds_mysql.rds_ca_bundle#module:certificates).
       type: dict
       sample:
         common_name: db.example.com
@@ -261,6 +285,9 @@ mysql_ssl:
         trust_error: null
         hostname_matches: true
         rds_ca: rds-ca-rsa2048-g1
+        chain:
+          - common_name: db.example.com
+          - common_name: Amazon RDS eu-central-1 Subordinate CA RSA2048 G1.A.1
     accounts:
       description:
         - Every account and role, null where the login may not read them. C(ssl_type) is V(NONE), V(ANY), V(X509) or
@@ -282,7 +309,9 @@ mysql_ssl:
         by_account:
           - {user: app, host: 192.0.2.7, encrypted: 1, plaintext: 1}
     findings:
-      description: What is wrong, the most severe first. C(severity) is V(high), V(medium), V(low) or V(info).
+      description:
+        - What is wrong, the most severe first. C(severity) is V(high), V(medium), V(low) or V(info).
+        - C(remediation) is a statement, a command or a task to run.
       type: list
       elements: dict
       sample:
@@ -290,7 +319,7 @@ mysql_ssl:
           severity: high
           subject: app@%
           message: app@% may log in without TLS.
-          remediation: "dbtls.rds_mysql.mysql_require_ssl with user: 'app' and host: '%'."
+          remediation: "ALTER USER 'app'@'%' REQUIRE SSL;"
     summary:
       description: What was found in words, a line for the server and one for each finding.
       type: list
@@ -302,6 +331,11 @@ mysql_ssl:
       description: Whether there is no finding of severity V(medium) or V(high).
       type: bool
       sample: false
+error_code:
+  description: The error number of the server that refused, such as 1045, or 1129 for a host that it blocks.
+  returned: on failure, if the server answered with an error
+  type: int
+  sample: 1045
 ansible_facts:
   description: The fact that is set.
   returned: success

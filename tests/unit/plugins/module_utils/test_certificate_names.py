@@ -28,8 +28,10 @@ KEY = ec.generate_private_key(ec.SECP256R1())
 _NAME_MISMATCH = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 
 
-def self_signed(common_name: str, dns_names: t.Sequence[str], addresses: t.Sequence[str]) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+def self_signed(
+    common_name: str, dns_names: t.Sequence[str], addresses: t.Sequence[str], more_names: t.Sequence[str] = ()
+) -> x509.Certificate:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, value) for value in (common_name, *more_names)])
     now = dt.datetime.now(dt.timezone.utc)
     builder = (
         x509.CertificateBuilder()
@@ -127,6 +129,24 @@ def test_matches_host_as_openssl_does(
 ) -> None:
     certificate = self_signed(common_name, dns_names, addresses)
     parsed = certificates.parse_certificate(certificate.public_bytes(serialization.Encoding.DER), "server")
+    assert certificates.matches_host(parsed, host) is openssl_accepts(certificate, host, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("more_names", "dns_names", "host"),
+    [
+        (["db.example"], [], "db.example"),
+        (["x.example", "*.b.example"], [], "db.b.example"),
+        (["db.example"], ["other.example"], "db.example"),
+        (["db.example"], [], "other.example"),
+        (["127.0.0.1"], [], "127.0.0.1"),
+    ],
+)
+def test_every_common_name_counts(more_names: list[str], dns_names: list[str], host: str, tmp_path: Path) -> None:
+    certificate = self_signed("first", dns_names, [], more_names)
+    parsed = certificates.parse_certificate(certificate.public_bytes(serialization.Encoding.DER), "server")
+    assert parsed.common_name == "first"
+    assert parsed.common_names == ("first", *more_names)
     assert certificates.matches_host(parsed, host) is openssl_accepts(certificate, host, tmp_path)
 
 
