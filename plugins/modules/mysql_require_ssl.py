@@ -146,8 +146,8 @@ options:
 notes:
   - The login needs C(SELECT) on C(mysql.user) (on MariaDB also on C(mysql.global_priv)) and C(CREATE USER); for
     O(method=grant_tables) C(UPDATE) on C(mysql.user) and C(RELOAD) instead. To see how clients are connected it needs
-    C(SELECT) on C(performance_schema.threads), and C(PROCESS) where that is not to be had; to end their connections
-    C(CONNECTION_ADMIN), or C(EXECUTE) on C(mysql.rds_kill).
+    C(SELECT) on C(performance_schema.threads); to end their connections C(CONNECTION_ADMIN) (C(SUPER) on old servers),
+    or C(EXECUTE) on C(mysql.rds_kill).
   - Up to three connections of the login account are open at once.
   - An interrupt (Ctrl-C, C(SIGTERM), C(SIGHUP)) in the middle puts everything back first. After C(SIGKILL) each account
     has its old or its new requirement; run the task again.
