@@ -419,13 +419,16 @@ def open_session(options: ConnectionOptions) -> Session:
         connection.connect()
         connection.dbtls_deadline = None
         connection._sock.settimeout(options.timeout)
-    except pymysql.MySQLError as e:
-        raise _connection_failed(options, connection, e) from e
-    except _PARSER_ERRORS as e:
+    except BaseException as e:
+        # PyMySQL closes the socket that it began with, and leaves open the one for TLS that has taken its place.
         connection._force_close()
-        raise ConnectionFailed(
-            f"{options.endpoint} does not answer as a MySQL server does ({type(e).__name__})."
-        ) from e
+        if isinstance(e, pymysql.MySQLError):
+            raise _connection_failed(options, connection, e) from e
+        if isinstance(e, _PARSER_ERRORS):
+            raise ConnectionFailed(
+                f"{options.endpoint} does not answer as a MySQL server does ({type(e).__name__})."
+            ) from e
+        raise
     session = Session(options, connection, transport)
     if connection._auth_plugin_name == "sha256_password" and session.encrypted and not session.verified:
         # PyMySQL answers this default plugin with the password at once, before it asks any handler, if there is TLS.

@@ -190,8 +190,7 @@ def _carry_out(control: Session, dialect: Dialect, outcome: Outcome, wish: Wish)
             _read_back(control, dialect, plan)
             interrupts.check()
             proving.after_change(wish.verify)
-            # A server that was restarted during the proofs, which may doubt but not fail for it, has lost what is only
-            # in its memory; and the control session with it.
+            # A server that has crashed meanwhile, and is back, has lost SET GLOBAL, and perhaps its last statements.
             _read_back(control, dialect, plan)
             interrupts.check()
         except RdsMysqlError as e:

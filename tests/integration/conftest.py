@@ -21,6 +21,11 @@ from .launcher import Launcher
 Provider = Callable[..., Database]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The long form of the tests under faults."""
+    parser.addoption("--every-fault", action="store_true", help="thousands of faults in place of hundreds")
+
+
 class Servers:
     """Servers by name and options, started when first asked for, stopped at the end."""
 

@@ -32,7 +32,7 @@ MODERN_MYSQL = "mysql-9.7"
 _SECONDS = 120
 
 # ER_ACCESS_DENIED_ERROR, ER_SECURE_TRANSPORT_REQUIRED
-_REFUSED = (1045, 3159)
+REFUSED = (1045, 3159)
 _LEGACY_SERVER_CONNECT = 0x4
 
 WRITING_COUNTERS = (
@@ -402,7 +402,7 @@ class Database:
                 assert bool(row[1]) == (tls is not None), row
                 return True
         except pymysql.err.OperationalError as e:
-            if e.args[0] not in _REFUSED:
+            if e.args[0] not in REFUSED:
                 raise
             return False
 

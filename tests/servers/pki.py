@@ -91,6 +91,7 @@ class Pki:
         self.key_type = key_type
         self.root_name = root_name
         self.intermediate_name = intermediate_name or f"Amazon RDS {region} Test CA"
+        self._authorities: dict[str, _Authority] = {}
 
     @property
     def root(self) -> Path:
@@ -169,6 +170,12 @@ class Pki:
         return self._path(f"{authority}.pem")
 
     def _authority(self, name: str) -> _Authority:
+        # Reading a key takes 40 ms.
+        if name not in self._authorities:
+            self._authorities[name] = self._find_or_make(name)
+        return self._authorities[name]
+
+    def _find_or_make(self, name: str) -> _Authority:
         certificate_path, key_path = self._path(f"{name}.pem"), self._path(f"{name}.key")
         if certificate_path.exists():
             key = serialization.load_pem_private_key(key_path.read_bytes(), None)
