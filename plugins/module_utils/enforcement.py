@@ -190,6 +190,8 @@ def _carry_out(control: Session, dialect: Dialect, outcome: Outcome, wish: Wish)
             _read_back(control, dialect, plan)
             interrupts.check()
             proving.after_change(wish.verify)
+            # A server that has crashed meanwhile, and is back, has lost SET GLOBAL, and perhaps its last statements.
+            _read_back(control, dialect, plan)
             interrupts.check()
         except RdsMysqlError as e:
             raise surprise(e.message + _advice(e, dialect, journal)) from e

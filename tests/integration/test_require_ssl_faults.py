@@ -21,7 +21,7 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -48,8 +48,8 @@ from .launcher import COLLECTION
 
 _SECONDS = 2
 
-# Runs that wait for a timeout go side by side, each with accounts of its own.
-_WORKERS = 7
+# Runs go side by side, each with accounts of its own, as many of them do nothing but wait for a timeout.
+_WORKERS = 6
 _WORKERS_WITH_FIFTY = 3
 
 # How long a run with such a fault takes depends on connect_timeout.
@@ -470,14 +470,15 @@ def records(packets: Sequence[Packet], most: int) -> list[Fault]:
 
 
 def turning_points(packets: Sequence[Packet], most: int) -> list[Place]:
-    """Places from the first writing statement to the end of the last proof, from the middle of the course outwards."""
+    """So many places, evenly spread from the first writing statement to the end."""
     found = exchanges(packets)
     first = next(number for number, exchange in enumerate(found) if exchange.writes)
     places = []
     for exchange in found[first:]:
         if exchange.request and exchange.answers:
             places += [exchange.request.place, exchange.answers[0].place]
-    return sorted(places, key=lambda place: abs(places.index(place) - len(places) // 2))[:: max(1, len(places) // most)]
+    most = min(most, len(places))
+    return [places[int((number + 0.5) * len(places) / most)] for number in range(most)]
 
 
 class Ordeal:
@@ -490,20 +491,17 @@ class Ordeal:
         self.failures: list[str] = []
 
     def run(self, choose: Callable[[Sequence[Packet]], list[Fault]]) -> None:
-        """Quick ones one after the other, slow ones side by side."""
+        """Make the runs, those that wait first."""
         plot = self._plot
+        # There is one switch for all of them.
         workers = 1 if plot.switch else _WORKERS_WITH_FIFTY if plot.accounts > 1 else _WORKERS
         with ExitStack() as stack:
-            # There is one switch for all of them.
-            first, *others = [
-                Scene(self._db, plot, raw=self._raw) for _number in range(1 if plot.switch else 1 + workers)
-            ]
-            scenes = [first, *others]
+            scenes = [Scene(self._db, plot, raw=self._raw) for _worker in range(workers)]
             for scene in scenes:
                 stack.callback(scene.close)
-            faults = choose(first.record())
+            faults = sorted(choose(scenes[0].record()), key=lambda fault: fault.kind not in _SLOW)
             idle: queue.Queue[Scene] = queue.Queue()
-            for scene in others or scenes:
+            for scene in scenes:
                 idle.put(scene)
 
             def borrow(fault: Fault) -> None:
@@ -511,14 +509,16 @@ class Ordeal:
                 self._try(scene, fault)
                 idle.put(scene)
 
-            with ThreadPoolExecutor(workers) as pool:
-                waiting = [pool.submit(borrow, fault) for fault in faults if fault.kind in _SLOW]
-                if plot.switch or self._db.legacy:
-                    # Or FLUSH PRIVILEGES of one run would count for another.
-                    wait(waiting)
+            if self._db.legacy:
+                # FLUSH PRIVILEGES of one run counts for the others, so only those that wait are made side by side.
+                with ThreadPoolExecutor(workers) as pool:
+                    list(pool.map(borrow, (fault for fault in faults if fault.kind in _SLOW)))
                 for fault in faults:
                     if fault.kind not in _SLOW:
-                        self._try(first, fault)
+                        self._try(scenes[0], fault)
+            else:
+                with ThreadPoolExecutor(workers) as pool:
+                    list(pool.map(borrow, faults))
             gc.collect()
             suffered = sum(scene.suffered for scene in scenes)
             verdicts = sum((scene.verdicts for scene in scenes), Counter[str]())
@@ -560,7 +560,7 @@ def test_fifty_accounts(servers: Servers, name: str, plot: Plot, every_fault: bo
 @pytest.mark.parametrize("name", [name for name in MATRIX if name != LEGACY])
 def test_switch(servers: Servers, name: str, every_fault: bool) -> None:
     """The server-wide switch, together with an account."""
-    Ordeal(servers, name, SWITCH).run(lambda packets: sample(packets, *((400, 40) if every_fault else (30, 2))))
+    Ordeal(servers, name, SWITCH).run(lambda packets: sample(packets, *((400, 40) if every_fault else (30, 1))))
 
 
 @pytest.mark.parametrize("name", MATRIX)
@@ -623,13 +623,14 @@ def test_server_killed(scene: SceneMaker, name: str, plot: Plot, restarts: bool,
         pytest.skip("MySQL 5.6 has no such switch")
     stage = scene(name, plot)
     server = stage.db.server
+    most = 40 if every_fault else 2 if restarts else 1
 
     def kill() -> None:
         server.kill()
         if restarts:
             server.start()
 
-    for place in turning_points(stage.record(), 40 if every_fault else 2 if plot.accounts == 1 else 1):
+    for place in turning_points(stage.record(), most):
         stage.proxy.arm(Fault(place, fp.ACT, action=kill))
         # How long the module looks for a server that does not answer.
         said = stage.work(connect_timeout=20 if restarts else _SECONDS)

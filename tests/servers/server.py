@@ -207,6 +207,11 @@ class Server:
         else:
             # MySQL 8.4 and newer have no --skip-ssl any more; with no protocol version allowed there is no TLS.
             options.append("--tls-version=" if modern_mysql else "--skip-ssl")
+        if modern_mysql:
+            # With --no-defaults it forgets at a restart what SET PERSIST has set.
+            empty = self._directory / "my.cnf"
+            _write_private(empty, "")
+            options[options.index("--no-defaults")] = f"--defaults-file={empty}"
         return [*self._program.command, *options, *self._options]
 
     def _first_statements(self) -> list[str]:

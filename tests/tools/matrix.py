@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The long form: every Python that modules may meet, and every ansible-core that the collection supports."""
+"""The long form: every Python that modules may meet, every ansible-core that the collection supports, every fault."""
 
 from __future__ import annotations
 
@@ -67,7 +67,14 @@ def matrix() -> list[tuple[str, Callable[[], None]]]:
         label = f"ansible-core {core.series}, Python {usable[0].series}"
         gates.append((f"integration, {label}", _integration(core, usable[0])))
         gates.append((f"sanity, {label}", _sanity(core, usable[0])))
+    gates.append(("integration, every fault", _every_fault))
     return gates
+
+
+def _every_fault() -> None:
+    """What ansible-core is there makes no difference to these."""
+    tests = ["tests/integration/test_require_ssl_faults.py"]
+    pytest(environment("test"), tests, ["--every-fault"], label="-integration-faults")
 
 
 def _unit(interpreter: Interpreter, libraries: str) -> Callable[[], None]:
