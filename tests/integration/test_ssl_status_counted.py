@@ -31,8 +31,8 @@ LOOKS = 2 * MAX_CONNECT_ERRORS + 1
 
 Server = Callable[..., Database]
 
-# Servers do not count a client towards max_connect_errors that has sent a whole login, if they refuse it; MySQL 9.7
-# takes even one for whole that owes it an answer.
+# Servers do not count a client towards max_connect_errors that has sent a whole login, if they refuse it. MySQL 9.7
+# pretends that an unknown user has some plugin, and with some of them takes even a login for whole that owes an answer.
 UNCOUNTED = ("unknown-user", "tls-unknown-user")
 UNANSWERED = ("other-plugin", "tls-other-plugin")
 
@@ -133,7 +133,10 @@ def test_what_servers_count(servers_here: Server, away: Neighbour, name: str) ->
             time.sleep(0.02)
         assert aborted_connects(db) == aborted + 1
         counts = counted(db, away)
-        if way in UNCOUNTED or (way in UNANSWERED and name == "mysql-9.7"):
+        assert counts
+        if way in UNANSWERED and name == "mysql-9.7":
+            continue
+        if way in UNCOUNTED:
             # MariaDB takes an account for a stand-in, and of which kind the failure is depends on that.
             assert list(counts) in (["COUNT_AUTH_PLUGIN_ERRORS"], ["COUNT_AUTHENTICATION_ERRORS"]), way
             assert list(counts.values()) == [1], way

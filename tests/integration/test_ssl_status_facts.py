@@ -38,7 +38,7 @@ def only_plain(value: Any, where: str = "mysql_ssl") -> None:
     """Fails the test for anything that JSON does not have."""
     if isinstance(value, dict):
         for key, item in value.items():
-            assert type(key) is str, where
+            assert key.__class__ is str, where
             only_plain(item, f"{where}.{key}")
     elif isinstance(value, list):
         for number, item in enumerate(value):
