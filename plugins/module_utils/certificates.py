@@ -389,6 +389,51 @@ def _without_issuer(
     return f"{source} holds {certificate.subject}, whose issuer {certificate.issuer} {reason}."
 
 
+# The names that OpenSSL writes for the attributes of a name, by OID. Others it may write as numbers, or not.
+_ATTRIBUTE_NAMES = {
+    "2.5.4.3": "CN",
+    "2.5.4.4": "SN",
+    "2.5.4.5": "serialNumber",
+    "2.5.4.6": "C",
+    "2.5.4.7": "L",
+    "2.5.4.8": "ST",
+    "2.5.4.10": "O",
+    "2.5.4.11": "OU",
+    "2.5.4.12": "title",
+    "2.5.4.42": "GN",
+    "1.2.840.113549.1.9.1": "emailAddress",
+    "0.9.2342.19200300.100.1.25": "DC",
+    "0.9.2342.19200300.100.1.1": "UID",
+}
+# What every OpenSSL writes as it is; some put a backslash before a slash and a plus sign.
+_PLAIN_VALUE = re.compile(r"[ -*,-.0-\[\]-~]*\Z")
+
+
+def names_as_required(pem: bytes, source: str) -> tuple[str | None, str | None]:
+    """Subject and issuer of a PEM file's first certificate, as REQUIRE SUBJECT and ISSUER have to have them.
+
+    That is the form ``/C=DE/O=Example/CN=app`` of OpenSSL's ``X509_NAME_oneline``. None stands for a name that has
+    something in it whose form there is not certain.
+
+    :raises CertificateError: when the file holds no certificate.
+    """
+    block = next((found for found in _PEM_BLOCK.finditer(pem) if found.group("label") in _CERTIFICATE_LABELS), None)
+    if block is None:
+        raise CertificateError(f"{source} holds no PEM certificate.")
+    loaded = load(base64.b64decode(b"".join(block.group("body").split())), source)
+    return _oneline(loaded.subject), _oneline(loaded.issuer)
+
+
+def _oneline(name: x509.Name) -> str | None:
+    parts = []
+    for attribute in name:
+        key, value = _ATTRIBUTE_NAMES.get(attribute.oid.dotted_string), attribute.value
+        if key is None or not isinstance(value, str) or not _PLAIN_VALUE.match(value):
+            return None
+        parts.append(f"/{key}={value}")
+    return "".join(parts)
+
+
 def matches_host(certificate: Certificate, host: str) -> bool:
     """Whether the certificate names the host, by OpenSSL's rules (RFC 6125).
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import (
     ConnectionFailed,
@@ -70,6 +71,27 @@ def _guard_certificate(control: Session, plan: Plan, mine: Change) -> None:
             "is not set. Nothing was changed.",
             **plan.describe(),
         )
+
+    if mine.after.ssl_type == "SPECIFIED":
+        _guard_names(control, plan, mine)
+
+
+def _guard_names(control: Session, plan: Plan, mine: Change) -> None:
+    """The proof afterwards would find it, too; but a server that dies before all is put back lets nobody in again."""
+    path = str(control.options.client_cert)
+    with open(path, "rb") as f:
+        subject, issuer = certificates.names_as_required(f.read(), path)
+    for part, wanted, present in (
+        ("subject", mine.after.subject, subject),
+        ("issuer", mine.after.issuer, issuer),
+    ):
+        if wanted and present is not None and wanted != present:
+            raise EnforcementError(
+                f"{mine.account}, the account of this login, would need a client certificate whose {part} is "
+                f"{wanted!r} from now on, and that of client_cert is {present!r}, so that it would be locked out. "
+                "Nothing was changed.",
+                **plan.describe(),
+            )
 
 
 def _guard_login(control: Session, plan: Plan) -> None:

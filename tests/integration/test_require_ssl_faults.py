@@ -205,7 +205,7 @@ class Scene:
         self.names = list(self.clauses)
         wish: dict[str, Any] = {"ssl_type": "any"}
         if not plot.ends_well:
-            wish = {"ssl_type": "specified", "subject": "/CN=not-this-one"}
+            wish = {"ssl_type": "specified", "cipher": "NO-SUCH-CIPHER"}
         if plot.switch:
             wish["require_secure_transport"] = True
         self.options = {
@@ -228,7 +228,7 @@ class Scene:
 
     def _look_ahead(self) -> dict[Name, State]:
         """What the accounts will be, by the same clause from somebody else."""
-        clause = "SSL" if self.plot.ends_well else "SUBJECT '/CN=not-this-one'"
+        clause = "SSL" if self.plot.ends_well else "CIPHER 'NO-SUCH-CIPHER'"
         for name in self.names:
             self.witness.require(name, "ON" if name == _SWITCH else clause)
         new = self.witness.look(self.names)

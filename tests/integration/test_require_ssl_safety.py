@@ -228,7 +228,31 @@ def test_where_sessions_cannot_be_seen(servers: Servers, modules: Modules) -> No
 
 def wrong(pki: Pki) -> dict[str, object]:
     """A requirement that this client certificate does not meet."""
-    return {"ssl_type": "specified", "subject": "/CN=not-this-one", **client_options(pki.client())}
+    return {"ssl_type": "specified", "cipher": "NO-SUCH-CIPHER", **client_options(pki.client())}
+
+
+@pytest.mark.parametrize("part", ["subject", "issuer"])
+def test_certificate_of_the_login_does_not_meet_the_requirement(
+    db: Database, modules: Modules, pki: Pki, part: str
+) -> None:
+    """Told before anything is written: a server that died before all was put back would let nobody in again."""
+    client = pki.client()
+    subject, issuer = account_names(client.cert)
+    names = {"subject": subject, "issuer": issuer, part: "/CN=not-this-one"}
+    me = db.administrator()
+    for check in (True, False):
+        options = db.options(me, user=me.user, ssl_type="specified", **names, **client_options(client))
+        with db.watch() as seen:
+            result = modules.require(**options, check=check)
+        assert result.failed
+        assert me.user in result.msg
+        assert "/CN=not-this-one" in result.msg
+        assert repr({"subject": subject, "issuer": issuer}[part]) in result.msg
+        assert "Nothing was changed." in result.msg
+        assert writing(seen) == []
+    # What would have happened without it.
+    db.require(me.user, me.host, f"{part.upper()} '/CN=not-this-one'")
+    assert not db.admits(me, Tls(client))
 
 
 @pytest.mark.parametrize("earlier", ["NONE", "SSL", "X509", "SPECIFIED"])
@@ -253,7 +277,7 @@ def test_put_back_after_a_failed_proof(db: Database, modules: Modules, pki: Pki,
     assert "state_unknown" not in result.values
     # It was really there for a moment.
     assert len(writing(seen)) == len(result["statements"]) + len(result["rollback_statements"])
-    assert any("not-this-one" in statement for statement in writing(seen))
+    assert any("NO-SUCH-CIPHER" in statement for statement in writing(seen))
 
     assert [db.requirement(a.user, a.host) for a in (me, app)] == requirements
     assert [db.everything_but_the_requirement(a.user, a.host) for a in (me, app)] == untouched

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ssl
+import subprocess
 import typing as t
 
 import pytest
@@ -14,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.backends import default_backend
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
 from tests.servers import Pki
@@ -136,3 +137,38 @@ def test_rds_authority(issuer: str, authority: str | None) -> None:
         "", "", issuer, "1", moment, moment, "", "", is_ca=False, self_signed=False, san=(), der=b""
     )
     assert certificates.rds_authority(certificate) == authority
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        (
+            [("COUNTRY_NAME", "DE"), ("ORGANIZATION_NAME", "It's, Inc."), ("COMMON_NAME", "a,b=c")],
+            "/C=DE/O=It's, Inc./CN=a,b=c",
+        ),
+        ([("COMMON_NAME", "app"), ("EMAIL_ADDRESS", "app@example.com")], "/CN=app/emailAddress=app@example.com"),
+        ([("COMMON_NAME", "app"), ("COMMON_NAME", "second")], "/CN=app/CN=second"),
+        ([("COMMON_NAME", "M\u00fcller")], None),
+        ([("COMMON_NAME", "a/b")], None),
+        ([("COMMON_NAME", "a+b")], None),
+        ([("COMMON_NAME", "app"), ("PSEUDONYM", "x")], None),
+    ],
+)
+def test_names_as_servers_want_them(attributes: list[tuple[str, str]], expected: str | None, tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1(), default_backend())
+    name = x509.Name([x509.NameAttribute(getattr(NameOID, oid), value) for oid, value in attributes])
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "issuer")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(issuer).public_key(key.public_key())
+    now = certificates.utc_now()
+    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + dt.timedelta(days=1))
+    pem = builder.sign(key, hashes.SHA256(), default_backend()).public_bytes(Encoding.PEM)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    # A client certificate's file may hold its key, too.
+    assert certificates.names_as_required(private + pem, "client.pem") == (expected, "/CN=issuer")
+    if expected:
+        (tmp_path / "client.pem").write_bytes(pem)
+        command = ["openssl", "x509", "-in", str(tmp_path / "client.pem"), "-noout", "-subject", "-nameopt", "compat"]
+        said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+        assert said.strip() == f"subject={expected}"
+    with pytest.raises(certificates.CertificateError, match=r"client\.pem holds no PEM certificate"):
+        certificates.names_as_required(private, "client.pem")
