@@ -143,6 +143,14 @@ options:
       password:
         description: Its password.
         type: str
+notes:
+  - The login needs C(SELECT) on C(mysql.user) (on MariaDB also on C(mysql.global_priv)) and C(CREATE USER); for
+    O(method=grant_tables) C(UPDATE) on C(mysql.user) and C(RELOAD) instead. To see how clients are connected it needs
+    C(SELECT) on C(performance_schema.threads); to end their connections C(CONNECTION_ADMIN) (C(SUPER) on old servers),
+    or C(EXECUTE) on C(mysql.rds_kill).
+  - Up to three connections of the login account are open at once.
+  - An interrupt (Ctrl-C, C(SIGTERM), C(SIGHUP)) in the middle puts everything back first. After C(SIGKILL) each account
+    has its old or its new requirement; run the task again.
 seealso:
   - module: dbtls.rds_mysql.mysql_ssl_status
   - module: dbtls.rds_mysql.rds_ca_bundle

@@ -244,3 +244,23 @@ def test_where_sessions_cannot_be_seen(maria_db: Database, modules: Modules) -> 
         assert "which sessions use TLS" in done.warnings
     finally:
         reset(maria_db)
+
+
+@pytest.mark.parametrize("name", ["mysql-9.7", "mariadb-11.8"])
+def test_servers_of_rds(servers: Servers, modules: Modules, name: str) -> None:
+    """RDS runs its servers from /rdsdbbin, by which the module knows them. The switch is a parameter there."""
+    db = servers.get(name, options=("--basedir=/rdsdbbin/server",))
+    me = db.administrator()
+    app = db.create(db.name_of("app"))
+    assert modules.status(**db.options(me)).ok()["mysql_ssl"]["server"]["managed_by"] == "rds"
+    for check in (True, False):
+        result = modules.require(**db.options(me, user=app.user, require_secure_transport=True), check=check)
+        assert result.failed
+        for words in ("parameter group", "modify-db-parameter-group", "Nothing was changed"):
+            assert words in result.msg
+    assert state(db) == ("OFF", None)
+    assert db.ssl_type(app) == ""
+    # What it is already can be asked for.
+    done = modules.require(**db.options(me, user=app.user, require_secure_transport=False)).ok()
+    assert done["changed"]
+    assert done["require_secure_transport"] == {"before": False, "after": False, "lasting": True}

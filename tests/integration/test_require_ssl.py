@@ -199,6 +199,25 @@ def test_one_host_of_a_user(db: Database, modules: Modules) -> None:
     assert [host for host in hosts if db.requirement(user, host)[0] == "ANY"] == ["10.%", "192.168.0.0/255.255.0.0"]
 
 
+def test_case_rules(db: Database, modules: Modules) -> None:
+    """User names differ by case, host names do not, as the server has it."""
+    me = db.administrator()
+    user = db.name_of("App")
+    db.create(user, "Db-Client.Example.COM")
+    db.create(user.lower(), "db-client.example.com")
+    for wish in ({"user": user, "host": "DB-client.EXAMPLE.com"}, {"accounts": [f"{user}@DB-*.EXAMPLE.com"]}):
+        done = modules.require(**db.options(me, **wish)).ok()
+        assert [(a["user"], a["host"].lower(), a["after"]) for a in done["accounts"]] == [
+            (user, "db-client.example.com", "ANY")
+        ]
+        assert db.requirement(user, "db-client.example.com")[0] == "ANY"
+        assert db.requirement(user.lower(), "db-client.example.com")[0] == ""
+        for statement in done["rollback_statements"]:
+            db.query(statement)
+        assert db.requirement(user, "db-client.example.com")[0] == ""
+    assert modules.require(**db.options(me, user=user.upper())).failed
+
+
 def test_patterns(db: Database, modules: Modules) -> None:
     me = db.administrator()
     stem = db.name_of("p")

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from .conftest import Servers
 from .helpers import Account, Database, Modules, Result, Tls, judge, module_arguments, module_environment
 from .launcher import COLLECTION
 
@@ -316,3 +317,44 @@ def test_replica_that_may_be_written_to(modern_db: Database, modules: Modules) -
         db.query(f"RESET {off} ALL")
     assert "is a replica" in done.warnings
     assert db.ssl_type(app) == "ANY"
+
+
+@pytest.mark.parametrize("name", ["mysql-9.7", "mariadb-11.8"])
+def test_a_change_on_the_source_reaches_its_replica(servers: Servers, modules: Modules, name: str) -> None:
+    """The replica is read-only, and says where to go; there the change is made, and comes by replication."""
+    source = servers.get(name, options=("--log-bin=binlog", "--server-id=1"))
+    replica = servers.get(name, options=("--server-id=2",))
+    repl = source.create(source.name_of("repl"), grants="REPLICATION SLAVE ON *.*")
+    status = "SHOW BINLOG STATUS" if source.mariadb else "SHOW BINARY LOG STATUS"
+    log, position = source.query(status)[0][:2]
+    what, of, it = ("MASTER", "MASTER", "SLAVE") if source.mariadb else ("REPLICATION SOURCE", "SOURCE", "REPLICA")
+    verify = ", MASTER_SSL_VERIFY_SERVER_CERT = 0" if source.mariadb else ""
+    replica.query(
+        f"CHANGE {what} TO {of}_HOST = '127.0.0.1', {of}_PORT = {source.server.port}, "
+        f"{of}_USER = %s, {of}_PASSWORD = %s, {of}_LOG_FILE = '{log}', {of}_LOG_POS = {position}, {of}_SSL = 1{verify}",
+        repl.user,
+        repl.password,
+    )
+    replica.query(f"START {it}")
+    try:
+        apps = [source.create(source.name_of("replicated")) for _once in range(3)]
+        wait_for(lambda: replica.query("SELECT 1 FROM mysql.user WHERE User = %s", apps[-1].user))
+        here, there = source.administrator("source_root"), replica.administrator("replica_root")
+        wish = {"accounts": ["replicated_*"]}
+        replica.query("SET GLOBAL read_only = ON")
+        refused = modules.require(**replica.options(there, **wish))
+        assert refused.failed
+        assert "read-only" in refused.msg
+        assert {replica.ssl_type(app) for app in apps} == {""}
+        done = modules.require(**source.options(here, **wish)).ok()
+        assert len(done["statements"]) == 1
+        wait_for(lambda: {replica.ssl_type(app) for app in apps} == {"ANY"})
+        assert not replica.admits(apps[0], None)
+        assert replica.admits(apps[0], TLS)
+    finally:
+        replica.query(f"STOP {it}")
+        replica.query(f"RESET {it} ALL")
+        replica.query("SET GLOBAL read_only = OFF")
+        rows = replica.query("SELECT User, Host FROM mysql.user WHERE User LIKE 'replicated%' OR User = 'source_root'")
+        for user, host in rows:
+            replica.adopt(user, host)

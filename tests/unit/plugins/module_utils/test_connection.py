@@ -314,8 +314,19 @@ def test_a_session_without_tls_says_so() -> None:
             assert (session.protocol, session.cipher, session.certificate) == (None, None, None)
             assert session.connection_id == 7
             assert session.warnings == ()
-            assert session.query("SELECT 1") == []
+            assert session.query("DO 1") == []
+            assert session.usable
     assert PASSWORD.encode() not in server.received
+
+
+def test_rows_that_do_not_come() -> None:
+    """Some proxy says that all is well, and nobody knows what the next packet belongs to."""
+    with scripted(logged_in(lambda conversation, command: conversation.send(OK))) as server:
+        with open_session(options(server.port)) as session:
+            with pytest.raises(QueryFailed, match="rows were asked for") as failure:
+                session.query("SELECT 1")
+            assert failure.value.connection_lost
+            assert not session.usable
 
 
 def test_a_statement_that_the_server_refuses() -> None:

@@ -44,3 +44,38 @@ def test_sessions_are_visible_only_with_performance_schema() -> None:
     assert Dialect("mysql", "9.7.4", {"performance_schema": "ON"}).sees_session_transport
     assert not Dialect("mysql", "5.6.24", {"performance_schema": "ON"}).sees_session_transport
     assert not Dialect("mariadb", "10.11.18", {"performance_schema": "OFF"}).sees_session_transport
+
+
+@pytest.mark.parametrize(
+    ("variables", "found"),
+    [
+        ({}, None),
+        ({"read_only": "OFF", "super_read_only": "0"}, None),
+        ({"read_only": "ON"}, "read_only"),
+        ({"read_only": "ON", "super_read_only": "ON"}, "super_read_only"),
+        ({"innodb_read_only": "ON", "read_only": "ON"}, "innodb_read_only"),
+        ({"tx_read_only": "1"}, "tx_read_only"),
+    ],
+)
+def test_read_only(variables: dict[str, str], found: str | None) -> None:
+    assert Dialect("mysql", "9.7.4", variables).read_only_variable == found
+
+
+@pytest.mark.parametrize(
+    ("family", "version", "persist", "statement"),
+    [
+        ("mysql", "5.7.44", False, "SHOW SLAVE STATUS"),
+        ("mysql", "8.0.21", True, "SHOW SLAVE STATUS"),
+        ("mysql", "8.0.22", True, "SHOW REPLICA STATUS"),
+        ("mariadb", "11.8.9-MariaDB", False, "SHOW ALL SLAVES STATUS"),
+    ],
+)
+def test_switch_and_replicas(family: str, version: str, persist: bool, statement: str) -> None:
+    dialect = Dialect(family, version, {})
+    assert dialect.has_persist is persist
+    assert dialect.replica_status_statement == statement
+
+
+def test_longest_statement() -> None:
+    assert Dialect("mysql", "9.7.4", {"max_allowed_packet": "1024"}).max_allowed_packet == 1024
+    assert Dialect("mysql", "9.7.4", {}).max_allowed_packet == 1024 * 1024
