@@ -164,7 +164,10 @@ def test_options(run: Run, maria_db: Database, options: dict[str, Any], named: t
         ({"user": "a", "ssl_type": "some"}, "ssl_type"),
         ({"user": "a", "method": "magic"}, "method"),
         ({"user": "a", "flush": "maybe"}, "flush"),
-        ({"user": "a", "plaintext_sessions": "kill"}, "plaintext_sessions"),
+        ({"user": "a", "plaintext_sessions": "drop"}, "plaintext_sessions"),
+        ({"user": "a", "verify": [{"password": "nobodys-own-secret"}]}, "user"),
+        ({"user": "a", "require_secure_transport": "perhaps"}, "require_secure_transport"),
+        ({"all_accounts": True, "user": "a", "require_secure_transport": True}, "all_accounts"),
     ],
 )
 def test_options_of_require(modules: Modules, maria_db: Database, options: dict[str, Any], named: str) -> None:
