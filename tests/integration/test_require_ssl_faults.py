@@ -547,7 +547,9 @@ def every_fault(request: pytest.FixtureRequest) -> bool:
 @pytest.mark.parametrize("plot", [ALONE, ALONE_BACK], ids=lambda plot: plot.name)
 @pytest.mark.parametrize("name", MATRIX)
 def test_one_account(servers: Servers, name: str, plot: Plot, every_fault: bool) -> None:
-    choose = everything if every_fault else lambda packets: sample(packets, 42, 7)
+    def choose(packets: Sequence[Packet]) -> list[Fault]:
+        return spread(everything(packets), 1000) if every_fault else sample(packets, 42, 7)
+
     Ordeal(servers, name, plot).run(choose)
 
 

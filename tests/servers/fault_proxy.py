@@ -462,7 +462,7 @@ class _Relay(threading.Thread):
             fault.action()
             self._forward(direction, frame)
             return
-        self._forward(direction, _garbled(fault, header, payload))
+        self._forward(direction, garbled(fault, header, payload))
         self._swallow_answer = fault.kind in (REFUSED, ACCEPTED)
 
     def _deliver(self) -> None:
@@ -481,8 +481,8 @@ def _is_ssl_request(payload: bytes) -> bool:
     return len(payload) == _SSL_REQUEST_LENGTH and bool(int.from_bytes(payload[:4], "little") & _CLIENT_SSL)
 
 
-def _garbled(fault: Fault, header: bytes, payload: bytes) -> bytes:
-    # The same in every run, so that a failure can be had again.
+def garbled(fault: Fault, header: bytes, payload: bytes) -> bytes:
+    """What arrives in place of a packet; the same in every run, so that a failure can be had again."""
     rng = random.Random(repr(fault.place))  # noqa: S311  nothing secret in it
     if fault.kind == NOISE:
         return header + bytes(rng.randrange(256) for _byte in payload)
