@@ -346,7 +346,11 @@ class Session:
                 cursor.execute(statement, tuple(arguments) or None)
                 if cursor.description is None and statement.startswith(_ANSWERED_BY_ROWS):
                     raise RuntimeError("rows were asked for, and none came")
-                return list(cursor.fetchall())
+                rows = list(cursor.fetchall())
+                # PyMySQL makes a short row of one whose lengths are wrong.
+                if any(len(row) != len(cursor.description) for row in rows):
+                    raise RuntimeError("a row came with too few columns")
+                return rows
         except pymysql.MySQLError as e:
             raise self._query_failed(statement, e) from e
         except (OSError, *_PARSER_ERRORS) as e:

@@ -249,7 +249,9 @@ accounts:
       type: str
       sample: NONE
     after:
-      description: The same, after the change.
+      description:
+        - The same, after the change. Where everything was put back, what it was before.
+        - In check mode, and where a guard stopped the task before anything was written, what it would have become.
       type: str
       sample: ANY
 statements:

@@ -124,15 +124,21 @@ class Packet:
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong, and where. ``reset``: cuts are made with RST. ``action`` belongs to ACT."""
+    """What goes wrong, and where.
+
+    ``reset``: cuts are made with RST. ``action`` belongs to ACT. ``seed`` decides how NOISE and FLIP come out.
+    """
 
     place: Place
     kind: str
     reset: bool = False
     action: t.Callable[[], object] | None = None
+    seed: int = 0
 
     def __str__(self) -> str:
-        return "{}{}: {}".format(self.kind, " (RST)" if self.reset else "", self.place)
+        return "{}{}{}: {}".format(
+            self.kind, " (RST)" if self.reset else "", f" ({self.seed})" if self.seed else "", self.place
+        )
 
 
 class FaultProxy:
@@ -483,7 +489,7 @@ def _is_ssl_request(payload: bytes) -> bool:
 
 def garbled(fault: Fault, header: bytes, payload: bytes) -> bytes:
     """What arrives in place of a packet; the same in every run, so that a failure can be had again."""
-    rng = random.Random(repr(fault.place))  # noqa: S311  nothing secret in it
+    rng = random.Random(f"{fault.place} {fault.seed}")  # noqa: S311  nothing secret in it
     if fault.kind == NOISE:
         return header + bytes(rng.randrange(256) for _byte in payload)
     if fault.kind == FLIP:
