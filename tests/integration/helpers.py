@@ -33,7 +33,8 @@ _SECONDS = 120
 
 # The modules that an action plugin can do the work of, in Ansible's own process.
 IN_PROCESS = ("mysql_ssl_status", "mysql_require_ssl")
-_CONNECTION_ID = re.compile(r'(?:"id": |connection |KILL )\d+')
+# Numbers of connections, and days, of which one may end between two runs.
+_VOLATILE = re.compile(r'("(?:connection_)?id": |connection |KILL |"days_left": -?)\d+')
 
 # ER_ACCESS_DENIED_ERROR, ER_SECURE_TRANSPORT_REQUIRED
 REFUSED = (1045, 3159)
@@ -149,8 +150,8 @@ class Modules:
 
 
 def comparable(result: Result) -> dict[str, Any]:
-    """What does not depend on the moment: without connection ids."""
-    values: dict[str, Any] = json.loads(_CONNECTION_ID.sub("", json.dumps(result.values)))
+    """What does not depend on the moment."""
+    values: dict[str, Any] = json.loads(_VOLATILE.sub(r"\g<1>0", json.dumps(result.values)))
     values.pop("exception", None)
     # Only Ansible itself tells a module its name.
     values["msg"] = str(values.get("msg")).replace("(basic.py)", "(dbtls.rds_mysql.mysql_ssl_status)")
