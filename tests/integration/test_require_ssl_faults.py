@@ -50,7 +50,7 @@ _SECONDS = 2
 
 # Runs go side by side, each with accounts of its own, as many of them do nothing but wait for a timeout.
 _WORKERS = 6
-_WORKERS_WITH_FIFTY = 3
+_WORKERS_WITH_FIFTY = 2
 
 # How long a run with such a fault takes depends on connect_timeout.
 _SLOW = (fp.STALL, fp.LATE, fp.TOO_LONG)
@@ -444,7 +444,7 @@ def sample(packets: Sequence[Packet], quick: int, slow: int) -> list[Fault]:
 
 def spread(faults: Sequence[Fault], most: int) -> list[Fault]:
     """At most so many, from the first to the last."""
-    step = max(1.0, len(faults) / most)
+    step = max(1.0, len(faults) / max(1, most))
     return [faults[int(number * step)] for number in range(min(most, len(faults)))]
 
 
@@ -555,7 +555,7 @@ def every_fault(request: pytest.FixtureRequest) -> bool:
 @pytest.mark.parametrize("name", MATRIX)
 def test_one_account(servers: Servers, name: str, plot: Plot, every_fault: bool) -> None:
     def choose(packets: Sequence[Packet]) -> list[Fault]:
-        return spread(everything(packets), 1000) if every_fault else sample(packets, 42, 7)
+        return spread(everything(packets), 1000) if every_fault else sample(packets, 30, 5)
 
     Ordeal(servers, name, plot).run(choose)
 
@@ -563,19 +563,19 @@ def test_one_account(servers: Servers, name: str, plot: Plot, every_fault: bool)
 @pytest.mark.parametrize("plot", [FIFTY, FIFTY_BACK], ids=lambda plot: plot.name)
 @pytest.mark.parametrize("name", MATRIX)
 def test_fifty_accounts(servers: Servers, name: str, plot: Plot, every_fault: bool) -> None:
-    Ordeal(servers, name, plot).run(lambda packets: sample(packets, *((400, 100) if every_fault else (15, 3))))
+    Ordeal(servers, name, plot).run(lambda packets: sample(packets, *((400, 100) if every_fault else (10, 2))))
 
 
 @pytest.mark.parametrize("name", [name for name in MATRIX if name != LEGACY])
 def test_switch(servers: Servers, name: str, every_fault: bool) -> None:
     """The server-wide switch, together with an account."""
-    Ordeal(servers, name, SWITCH).run(lambda packets: sample(packets, *((400, 40) if every_fault else (30, 1))))
+    Ordeal(servers, name, SWITCH).run(lambda packets: sample(packets, *((400, 40) if every_fault else (24, 1))))
 
 
 @pytest.mark.parametrize("name", MATRIX)
 def test_single_bits(servers: Servers, name: str, every_fault: bool) -> None:
     """A server, or something before it, that answers wrongly without anybody noticing at first."""
-    Ordeal(servers, name, ALONE).run(lambda packets: bits(packets, 2000 if every_fault else 40))
+    Ordeal(servers, name, ALONE).run(lambda packets: bits(packets, 2000 if every_fault else 25))
 
 
 @pytest.mark.parametrize("name", MATRIX)
@@ -605,7 +605,7 @@ def test_module_process(scene: SceneMaker, modules: Modules, name: str) -> None:
     """The module itself, as Ansible starts it; Modules.run looks for passwords and tracebacks."""
     for plot in (ALONE, ALONE_BACK):
         stage = scene(name, plot)
-        for fault in sample(stage.record(), 4, 1):
+        for fault in sample(stage.record(), 4, 0):
             stage.proxy.arm(fault)
             result = modules.require(**{**stage.options, "login_port": stage.proxy.port})
             assert stage.proxy.fired()
@@ -636,9 +636,11 @@ def test_statement_that_waits_for_a_lock(scene: SceneMaker, name: str) -> None:
 def test_server_killed(scene: SceneMaker, name: str, plot: Plot, restarts: bool, every_fault: bool) -> None:
     if plot.switch and name == LEGACY:
         pytest.skip("MySQL 5.6 has no such switch")
+    if plot.switch and not restarts and not every_fault:
+        pytest.skip("waits long; part of the long form")
     stage = scene(name, plot)
     server = stage.db.server
-    most = 40 if every_fault else 2 if restarts else 1
+    most = 40 if every_fault else 2 if restarts and plot is ALONE else 1
 
     def kill() -> None:
         server.kill()
