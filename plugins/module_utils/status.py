@@ -426,8 +426,9 @@ def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         if options.user is not None:
             status = look_from_inside(outside)
     except RdsMysqlError as e:
-        if getattr(e, "code", None):
-            e.details.setdefault("error_code", e.code)  # type: ignore[attr-defined]  # of some kinds
+        code = getattr(e, "code", None)  # which only errors that a server has sent have
+        if code:
+            e.details.setdefault("error_code", code)
         if outside is not None:
             e.details.setdefault("mysql_ssl", outside.describe(expiry_warn_days))
             e.details.setdefault("warnings", list(outside.warnings))

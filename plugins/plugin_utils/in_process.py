@@ -11,6 +11,7 @@ run elsewhere, as somebody else, or with another Python, the module does run.
 
 from __future__ import annotations
 
+import abc
 import datetime as dt
 import importlib
 import os
@@ -56,9 +57,9 @@ class InProcessAction(NormalAction):
 
     specification: ModuleSpec
 
+    @abc.abstractmethod
     def work(self, params: dict[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
         """The module's work: from validated options to return values; raises RdsMysqlError."""
-        raise NotImplementedError
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Ansible's entry point."""

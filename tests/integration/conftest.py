@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.servers import MATRIX, Pki, ServerUnavailable, TlsFiles, provide
+from tests.servers import MATRIX, Mirror, Pki, ServerUnavailable, TlsFiles, provide
 
-from .helpers import Database, Modules, module_environment
+from .helpers import Database, Modules, Result, module_environment
 from .launcher import Launcher
 
 Provider = Callable[..., Database]
@@ -160,3 +160,44 @@ def modules(tmp_path: Path, launcher: Launcher, controller: Launcher, way: str) 
     home = tmp_path / "home"
     home.mkdir()
     return Modules(home, launcher, controller if way == "in-process" else None)
+
+
+# For the bundles
+
+
+@pytest.fixture
+def mirror(pki: Pki, tmp_path: Path) -> Iterator[Mirror]:
+    """A mirror that nobody has asked anything yet."""
+    with Mirror(pki.write_trust_store(tmp_path / "store"), certificate=pki.server()) as running:
+        yield running
+
+
+@pytest.fixture
+def dest(tmp_path: Path) -> Path:
+    """Where to write."""
+    directory = tmp_path / "out"
+    directory.mkdir()
+    return directory / "bundle.pem"
+
+
+@pytest.fixture
+def bundle_options(mirror: Mirror, pki: Pki, dest: Path) -> dict[str, Any]:
+    """What every call needs."""
+    return {
+        "dest": str(dest),
+        "region": "eu-central-1",
+        "base_url": mirror.url,
+        "ca_path": str(pki.bundle),
+        "retries": 0,
+    }
+
+
+@pytest.fixture
+def fetch(modules: Modules, bundle_options: dict[str, Any]) -> Callable[..., Result]:
+    """Runs the module for the region, on the mirror."""
+
+    def run(**more: Any) -> Result:
+        merged = {**bundle_options, **more}
+        return modules.bundle(**{name: value for name, value in merged.items() if value is not None})
+
+    return run

@@ -10,7 +10,7 @@ import hashlib
 import os
 import pwd
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,43 +18,10 @@ import pytest
 
 from tests.servers import Mirror, Pki
 
-from .helpers import Modules, Result
+from .helpers import Result
 
 REGION = "eu-central-1"
 BUNDLE = f"/{REGION}/{REGION}-bundle.pem"
-
-
-@pytest.fixture
-def mirror(pki: Pki, tmp_path: Path) -> Iterator[Mirror]:
-    """A mirror that nobody has asked anything yet."""
-    with Mirror(pki.write_trust_store(tmp_path / "store"), certificate=pki.server()) as running:
-        yield running
-
-
-@pytest.fixture
-def dest(tmp_path: Path) -> Path:
-    """Where to write."""
-    directory = tmp_path / "out"
-    directory.mkdir()
-    return directory / "bundle.pem"
-
-
-@pytest.fixture
-def fetch(modules: Modules, mirror: Mirror, pki: Pki, dest: Path) -> Callable[..., Result]:
-    """Runs the module for the region, on the mirror."""
-
-    def run(**options: Any) -> Result:
-        defaults: dict[str, Any] = {
-            "dest": str(dest),
-            "region": REGION,
-            "base_url": mirror.url,
-            "ca_path": str(pki.bundle),
-            "retries": 0,
-        }
-        defaults.update(options)
-        return modules.bundle(**{name: value for name, value in defaults.items() if value is not None})
-
-    return run
 
 
 Fetch = Callable[..., Result]

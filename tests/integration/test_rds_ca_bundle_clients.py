@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from tests.servers import (
 from tests.tools.interpreters import interpreters
 
 from .conftest import Servers
-from .helpers import Account, Database, Modules, Result
+from .helpers import Account, Database, Result
 
 REGION = "eu-central-1"
 PASSPHRASE = "s3cret-but-not-very"
@@ -51,42 +51,15 @@ with connection.cursor() as cursor:
     print(cursor.fetchone()[1])
 """
 
-Write = Callable[..., Result]
+Fetch = Callable[..., Result]
 
 
 @pytest.fixture
-def mirror(pki: Pki, tmp_path: Path) -> Iterator[Mirror]:
-    """A mirror of the trust store."""
-    with Mirror(pki.write_trust_store(tmp_path / "store"), certificate=pki.server()) as running:
-        yield running
-
-
-@pytest.fixture
-def dest(tmp_path: Path) -> Path:
-    """Where to write."""
-    directory = tmp_path / "out"
-    directory.mkdir()
-    return directory / "bundle"
-
-
-@pytest.fixture
-def write(modules: Modules, mirror: Mirror, pki: Pki, dest: Path) -> Write:
-    """Writes the bundle of the servers' authority."""
-
-    def run(**options: Any) -> Result:
-        defaults = {"dest": str(dest), "region": REGION, "base_url": mirror.url, "ca_path": str(pki.bundle)}
-        merged = {**defaults, **options}
-        return modules.bundle(**{name: value for name, value in merged.items() if value is not None})
-
-    return run
-
-
-@pytest.fixture
-def store(write: Write) -> Write:
+def store(fetch: Fetch) -> Fetch:
     """Writes it for Java."""
 
     def run(**options: Any) -> Result:
-        return write(**{"format": "pkcs12", "passphrase": PASSPHRASE, **options})
+        return fetch(**{"format": "pkcs12", "passphrase": PASSPHRASE, **options})
 
     return run
 
@@ -111,7 +84,7 @@ def keytool(dest: Path, passphrase: str = PASSPHRASE) -> subprocess.CompletedPro
     return run(tool("keytool"), "-list", "-v", "-storetype", "PKCS12", "-keystore", dest, "-storepass", passphrase)
 
 
-def test_java_lists_it(store: Write, pki: Pki, dest: Path) -> None:
+def test_java_lists_it(store: Fetch, pki: Pki, dest: Path) -> None:
     store().ok()
     listed = keytool(dest)
     assert listed.returncode == 0, listed.stdout
@@ -121,7 +94,7 @@ def test_java_lists_it(store: Write, pki: Pki, dest: Path) -> None:
     assert keytool(dest, "another passphrase").returncode != 0
 
 
-def test_java_trusts_it(store: Write, mirror: Mirror, stranger: Pki, dest: Path) -> None:
+def test_java_trusts_it(store: Fetch, mirror: Mirror, stranger: Pki, dest: Path) -> None:
     java = tool("java")
     store().ok()
 
@@ -139,7 +112,7 @@ def test_java_trusts_it(store: Write, mirror: Mirror, stranger: Pki, dest: Path)
     assert "PKIX path building failed" in untrusted.stderr
 
 
-def test_java_reads_every_certificate_of_aws(store: Write, tmp_path: Path, dest: Path) -> None:
+def test_java_reads_every_certificate_of_aws(store: Fetch, tmp_path: Path, dest: Path) -> None:
     try:
         pems = published_certificates(SSL_PROFILES) + published_certificates(MYSQL_RDS_CA)
     except ServerUnavailable as e:
@@ -154,13 +127,13 @@ def test_java_reads_every_certificate_of_aws(store: Write, tmp_path: Path, dest:
 
 
 def test_a_trust_store_is_rewritten_only_for_a_reason(
-    store: Write, mirror: Mirror, pki: Pki, dest: Path, write: Write
+    store: Fetch, mirror: Mirror, pki: Pki, dest: Path, fetch: Fetch
 ) -> None:
     first = store().ok()
     content = dest.read_bytes()
     assert first["changed"] is True
     assert first["size"] == len(content)
-    assert first["checksum"] == write(dest=str(dest.with_name("bundle.pem"))).ok()["checksum"]
+    assert first["checksum"] == fetch(dest=str(dest.with_name("plain.pem"))).ok()["checksum"]
     mirror.requests.clear()
     again = store(checksum=f"sha256:{first['checksum']}").ok()
     assert again["changed"] is False
@@ -187,22 +160,22 @@ def test_a_trust_store_is_rewritten_only_for_a_reason(
     assert pki.intermediate_name not in changed["diff"]["after"]
 
 
-def test_a_trust_store_needs_a_passphrase(store: Write, write: Write, dest: Path) -> None:
+def test_a_trust_store_needs_a_passphrase(store: Fetch, fetch: Fetch, dest: Path) -> None:
     for options in ({"passphrase": ""}, {"passphrase": None}):
         refused = store(**options)
         assert refused.failed
         assert "passphrase" in refused.msg
     assert not dest.exists()
     # Elsewhere it is ignored: one set of defaults can serve both formats.
-    write(passphrase=PASSPHRASE).ok()
+    fetch(passphrase=PASSPHRASE).ok()
     assert b"BEGIN CERTIFICATE" in dest.read_bytes()
     changed = store().ok()
     assert changed["changed"] is True
     assert changed["diff"]["before"] == "(not a CA bundle)\n"
 
 
-def test_openssl_verifies_a_server_with_it(write: Write, pki: Pki, stranger: Pki, dest: Path) -> None:
-    write().ok()
+def test_openssl_verifies_a_server_with_it(fetch: Fetch, pki: Pki, stranger: Pki, dest: Path) -> None:
+    fetch().ok()
     openssl = tool("openssl")
     verified = run(openssl, "verify", "-x509_strict", "-no-CApath", "-CAfile", dest, pki.leaf)
     assert verified.stdout == f"{pki.leaf}: OK\n", verified.stderr
@@ -210,13 +183,13 @@ def test_openssl_verifies_a_server_with_it(write: Write, pki: Pki, stranger: Pki
 
 
 def test_the_mariadb_client_verifies_a_server_with_it(
-    write: Write, servers: Servers, stranger: Pki, dest: Path, tmp_path: Path
+    fetch: Fetch, servers: Servers, stranger: Pki, dest: Path, tmp_path: Path
 ) -> None:
     try:
         client = mariadb_client()
     except ServerUnavailable as e:
         pytest.skip(str(e))
-    write().ok()
+    fetch().ok()
 
     def log_in(database: Database, account: Account, bundle: Path) -> subprocess.CompletedProcess[str]:
         options = tmp_path / "client.cnf"
@@ -244,7 +217,7 @@ def test_the_mariadb_client_verifies_a_server_with_it(
 
 
 def test_pymysql_verifies_a_server_with_it(
-    write: Write, servers: Servers, stranger: Pki, dest: Path, tmp_path: Path
+    fetch: Fetch, servers: Servers, stranger: Pki, dest: Path, tmp_path: Path
 ) -> None:
     """CPython 3.13 is the first whose default contexts are strict about X.509."""
     if "3.13" not in interpreters():
@@ -254,7 +227,7 @@ def test_pymysql_verifies_a_server_with_it(
     (tmp_path / "alone").mkdir()
     (tmp_path / "alone" / "pymysql").symlink_to(Path(pymysql.__file__).parent)
     script = f"import sys; sys.path.insert(0, {str(tmp_path / 'alone')!r})\n{LOG_IN}"
-    write().ok()
+    fetch().ok()
     for name in ("mysql-9.7", "mariadb-11.8"):
         database = servers.get(name)
         account = database.create("client", require="SSL")
@@ -266,8 +239,8 @@ def test_pymysql_verifies_a_server_with_it(
         assert "CERTIFICATE_VERIFY_FAILED" in refused.stderr
 
 
-def test_python_verifies_strictly_with_it(write: Write, mirror: Mirror, dest: Path) -> None:
-    write().ok()
+def test_python_verifies_strictly_with_it(fetch: Fetch, mirror: Mirror, dest: Path) -> None:
+    fetch().ok()
     for series, python in interpreters().items():
         verified = run(python.executable, "-B", "-c", VERIFY_STRICTLY, dest, "127.0.0.1", str(mirror.port))
         assert verified.stdout == "TLSv1.3\n", (series, verified.stderr)

@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,44 +27,6 @@ BUNDLE = f"/{REGION}/{REGION}-bundle.pem"
 SECRET = "s3cret-of-the-mirror"
 
 Fetch = Callable[..., Result]
-
-
-@pytest.fixture
-def mirror(pki: Pki, tmp_path: Path) -> Iterator[Mirror]:
-    """A mirror that nobody has asked anything yet."""
-    with Mirror(pki.write_trust_store(tmp_path / "store"), certificate=pki.server()) as running:
-        yield running
-
-
-@pytest.fixture
-def dest(tmp_path: Path) -> Path:
-    """Where to write."""
-    directory = tmp_path / "out"
-    directory.mkdir()
-    return directory / "bundle.pem"
-
-
-@pytest.fixture
-def options(mirror: Mirror, pki: Pki, dest: Path) -> dict[str, Any]:
-    """What every call needs."""
-    return {
-        "dest": str(dest),
-        "region": REGION,
-        "base_url": mirror.url,
-        "ca_path": str(pki.bundle),
-        "retries": 0,
-    }
-
-
-@pytest.fixture
-def fetch(modules: Modules, options: dict[str, Any]) -> Fetch:
-    """Runs the module for the region, on the mirror."""
-
-    def run(**more: Any) -> Result:
-        merged = {**options, **more}
-        return modules.bundle(**{name: value for name, value in merged.items() if value is not None})
-
-    return run
 
 
 def record_of(dest: Path) -> Path:
@@ -227,13 +189,13 @@ def test_no_password_over_plain_http(fetch: Fetch, mirror: Mirror) -> None:
         assert plain.requests == []
 
 
-def test_proxy(modules: Modules, mirror: Mirror, options: dict[str, Any], dest: Path) -> None:
+def test_proxy(modules: Modules, mirror: Mirror, bundle_options: dict[str, Any], dest: Path) -> None:
     with Proxy() as proxy:
         environment = {"https_proxy": proxy.url}
-        modules.run_alone("rds_ca_bundle", environment=environment, **options).ok()
+        modules.run_alone("rds_ca_bundle", environment=environment, **bundle_options).ok()
         assert proxy.targets == [mirror.url[len("https://") :]]
         dest.unlink()
-        modules.run_alone("rds_ca_bundle", environment=environment, use_proxy=False, **options).ok()
+        modules.run_alone("rds_ca_bundle", environment=environment, use_proxy=False, **bundle_options).ok()
         assert len(proxy.targets) == 1
     assert len(mirror.requests) == 2
 
@@ -298,13 +260,15 @@ def run_in_shell(
     )
 
 
-def test_a_full_disk_leaves_the_old_file(modules: Modules, options: dict[str, Any], pki: Pki, dest: Path) -> None:
+def test_a_full_disk_leaves_the_old_file(
+    modules: Modules, bundle_options: dict[str, Any], pki: Pki, dest: Path
+) -> None:
     """A limit on the size of files: the write fails in the middle as it does on a full disk."""
     old = pki.bundle.read_bytes() * 2
     blocks = (pki.bundle.stat().st_size - 1) // 512
     for content, option in ((b"short\n", "dest"), (old, "backup")):
         dest.write_bytes(content)
-        done = run_in_shell(f'ulimit -f {blocks}; exec "$@"', modules, {**options, "backup": True})
+        done = run_in_shell(f'ulimit -f {blocks}; exec "$@"', modules, {**bundle_options, "backup": True})
         result = json.loads(done.stdout)
         assert result["failed"]
         assert result["msg"].startswith(f"{option}: ")
@@ -314,7 +278,7 @@ def test_a_full_disk_leaves_the_old_file(modules: Modules, options: dict[str, An
         assert list(dest.parent.iterdir()) == [dest]
 
 
-def test_a_file_system_without_room(modules: Modules, options: dict[str, Any], pki: Pki, dest: Path) -> None:
+def test_a_file_system_without_room(modules: Modules, bundle_options: dict[str, Any], pki: Pki, dest: Path) -> None:
     """The same on a tmpfs of one page, where a user may mount one."""
     small = dest.parent / "small"
     small.mkdir()
@@ -325,7 +289,7 @@ def test_a_file_system_without_room(modules: Modules, options: dict[str, Any], p
     done = run_in_shell(
         f"exec unshare --user --map-root-user --mount sh -c '{script}' sh \"$@\"",
         modules,
-        {**options, "dest": str(small / "b.pem")},
+        {**bundle_options, "dest": str(small / "b.pem")},
     )
     if done.returncode == 77 or "unshare" in done.stderr:
         pytest.skip(f"no tmpfs can be mounted here: {done.stderr.strip()}")
@@ -335,7 +299,7 @@ def test_a_file_system_without_room(modules: Modules, options: dict[str, Any], p
     assert after.split() == ["old", "b.pem"]
 
 
-def test_unsafe_writes(modules: Modules, options: dict[str, Any], pki: Pki, dest: Path) -> None:
+def test_unsafe_writes(modules: Modules, bundle_options: dict[str, Any], pki: Pki, dest: Path) -> None:
     """A file that is a mount point, as in a container, cannot be replaced; only on request is it overwritten."""
     mounted = dest.with_name("mounted.pem")
     mounted.write_text("old\n")
@@ -345,7 +309,7 @@ def test_unsafe_writes(modules: Modules, options: dict[str, Any], pki: Pki, dest
         done = run_in_shell(
             f"exec unshare --user --map-root-user --mount sh -c '{script}' sh \"$@\"",
             modules,
-            {**options, "unsafe_writes": unsafe},
+            {**bundle_options, "unsafe_writes": unsafe},
         )
         if done.returncode == 77 or "unshare" in done.stderr:
             pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
@@ -357,7 +321,7 @@ def test_unsafe_writes(modules: Modules, options: dict[str, Any], pki: Pki, dest
 
 
 def test_a_crash_leaves_the_old_file(
-    modules: Modules, options: dict[str, Any], pki: Pki, dest: Path, tmp_path: Path
+    modules: Modules, bundle_options: dict[str, Any], pki: Pki, dest: Path, tmp_path: Path
 ) -> None:
     """Killed in the moment before the new file takes the old one's place."""
     dest.write_bytes(pki.root.read_bytes())
@@ -368,10 +332,10 @@ def test_a_crash_leaves_the_old_file(
         "os.rename = os.replace = killed\n"
     )
     path = os.pathsep.join([str(tmp_path), module_environment(modules.home)["PYTHONPATH"]])
-    done = run_in_shell('exec "$@"', modules, options, PYTHONPATH=path)
+    done = run_in_shell('exec "$@"', modules, bundle_options, PYTHONPATH=path)
     assert done.returncode == -9
     assert dest.read_bytes() == pki.root.read_bytes()
-    done = run_in_shell('exec "$@"', modules, options)
+    done = run_in_shell('exec "$@"', modules, bundle_options)
     assert json.loads(done.stdout)["changed"] is True
     assert dest.read_bytes() == pki.bundle.read_bytes()
 

@@ -174,7 +174,7 @@ def start_dump(connection: Connection[Any], log: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET @master_binlog_checksum = 'NONE', @source_binlog_checksum = 'NONE'")
     payload = struct.pack("<IHI", 4, 0, 4711) + log.encode()
-    connection._execute_command(_COM_BINLOG_DUMP, payload)  # type: ignore[attr-defined]
+    connection._execute_command(_COM_BINLOG_DUMP, payload)  # type: ignore[attr-defined]  # not in the stubs
 
 
 @contextmanager
@@ -190,7 +190,7 @@ def replica(db: Database, account: Account, tls: Tls | None) -> Iterator[int]:
             assert time.monotonic() < deadline
             time.sleep(0.02)
         yield number
-        connection._force_close()  # type: ignore[attr-defined]
+        connection._force_close()  # type: ignore[attr-defined]  # not in the stubs
     # Without anything to send, the server may notice only when told.
     with suppress(pymysql.err.OperationalError):
         db.query(f"KILL {number}")
