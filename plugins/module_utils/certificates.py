@@ -104,6 +104,12 @@ def iso8601(moment: dt.datetime) -> str:
     return moment.astimezone(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def fingerprint(der: bytes) -> str:
+    """SHA-256 of a certificate in the form of ``Certificate.fingerprint_sha256``."""
+    digest = hashlib.sha256(der).hexdigest().upper()
+    return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
+
+
 def der_to_pem(der: bytes) -> bytes:
     """One certificate as PEM, lines of 64 characters (RFC 7468)."""
     body = base64.b64encode(der)
@@ -189,7 +195,6 @@ def _describe(loaded: x509.Certificate, der: bytes) -> Certificate:
     else:
         not_before = loaded.not_valid_before.replace(tzinfo=dt.timezone.utc)
         not_after = loaded.not_valid_after.replace(tzinfo=dt.timezone.utc)
-    digest = hashlib.sha256(der).hexdigest().upper()
     return Certificate(
         common_name=_common_name(loaded),
         subject=_name(loaded.subject),
@@ -197,7 +202,7 @@ def _describe(loaded: x509.Certificate, der: bytes) -> Certificate:
         serial_number=f"{loaded.serial_number:X}",
         not_before=not_before,
         not_after=not_after,
-        fingerprint_sha256=":".join(digest[i : i + 2] for i in range(0, len(digest), 2)),
+        fingerprint_sha256=fingerprint(der),
         key=_key(loaded),
         is_ca=_is_ca(loaded),
         self_signed=loaded.subject == loaded.issuer and _signed_by(loaded, loaded),
@@ -293,6 +298,21 @@ def parse_pem(content: bytes, source: str) -> tuple[Certificate, ...]:
     :arg source: Where it came from, for the error messages.
     :raises CertificateError: for anything but certificates in PEM form, a private key among them.
     """
+    ders = pem_to_ders(content, source)
+    with _quietly():
+        return tuple(_parse(der, _place(source, number, len(ders))) for number, der in enumerate(ders, 1))
+
+
+def _place(source: str, number: int, total: int) -> str:
+    return f"{source} (certificate {number} of {total})"
+
+
+def pem_to_ders(content: bytes, source: str) -> tuple[bytes, ...]:
+    """The DER of each certificate of a PEM file; whether it is one is not looked at.
+
+    :arg source: Where it came from, for the error messages.
+    :raises CertificateError: as parse_pem.
+    """
     if not content.strip():
         raise CertificateError(f"{source} is empty: expected CA certificates in PEM form.")
     begins = [match.group("label") for match in _PEM_BEGIN.finditer(content)]
@@ -312,16 +332,13 @@ def parse_pem(content: bytes, source: str) -> tuple[Certificate, ...]:
         raise CertificateError(
             f"{source} is truncated: it begins {len(begins)} certificates, but ends only some of them."
         )
-    certificates = []
-    with _quietly():
-        for number, block in enumerate(blocks, 1):
-            where = f"{source} (certificate {number} of {len(blocks)})"
-            try:
-                der = base64.b64decode(b"".join(block.group("body").split()), validate=True)
-            except (binascii.Error, ValueError) as e:
-                raise CertificateError(f"{where} is not valid base64: {e}") from e
-            certificates.append(_parse(der, where))
-    return tuple(certificates)
+    ders = []
+    for number, block in enumerate(blocks, 1):
+        try:
+            ders.append(base64.b64decode(b"".join(block.group("body").split()), validate=True))
+        except (binascii.Error, ValueError) as e:
+            raise CertificateError(f"{_place(source, number, len(blocks))} is not valid base64: {e}") from e
+    return tuple(ders)
 
 
 def _guess(content: bytes) -> str:

@@ -336,6 +336,8 @@ class Format:
     write: t.Callable[[trust_store.Bundle], bytes]
     # Whether the same certificates always make the same file.
     deterministic: bool
+    # The certificates of a file as DER, for a format that shows them without a library.
+    ders: t.Callable[[bytes], tuple[bytes, ...]] | None = None
 
 
 def format_from_params(params: t.Mapping[str, t.Any]) -> Format:
@@ -345,6 +347,7 @@ def format_from_params(params: t.Mapping[str, t.Any]) -> Format:
             read=lambda content: x509.parse_pem(content, "dest"),
             write=lambda bundle: bundle.content,
             deterministic=True,
+            ders=lambda content: x509.pem_to_ders(content, "dest"),
         )
     passphrase = params["passphrase"]
     if not passphrase:
@@ -418,19 +421,20 @@ def check_destination(dest: str) -> None:
 
 @dataclass(frozen=True)
 class OldFile:
-    """The file that is there now. ``certificates`` is None where it is not a bundle."""
+    """The file that is there now.
+
+    ``certificates`` is None where it is not a bundle. ``record`` is the record of its sources, if there is one.
+    ``checked`` is true where the certificates are known from it, so that they have been checked.
+    """
 
     content: bytes
     certificates: tuple[x509.Certificate, ...] | None
-
-    @property
-    def checksum(self) -> str:
-        """SHA-256 of the file, in hex."""
-        return hashlib.sha256(self.content).hexdigest()
+    record: source_record.Record | None = None
+    checked: bool = False
 
 
-def read_old(dest: str, form: Format) -> OldFile | None:
-    """What is there now, None without a file."""
+def read_old(dest: str, form: Format, force: bool) -> OldFile | None:
+    """What is there now, None without a file. With ``force``, any record is passed over."""
     try:
         with open(dest, "rb") as f:
             content = f.read(MAX_OLD_BYTES)
@@ -438,20 +442,16 @@ def read_old(dest: str, form: Format) -> OldFile | None:
         return None
     except OSError as e:
         raise OptionError(f"dest: {dest} cannot be read: {e.strerror}.") from e
+    written = None if force else source_record.read(source_record.path_of(dest))
+    record = source_record.load(written, hashlib.sha256(content).hexdigest()) if written else None
     try:
-        return OldFile(content, form.read(content))
+        if record and form.ders:
+            described = record.described(form.ders(content))
+            if described:
+                return OldFile(content, described, record, checked=True)
+        return OldFile(content, form.read(content), record)
     except x509.CertificateError:
         return OldFile(content, None)
-
-
-def known_sources(dest: str, urls: t.Sequence[str], old: OldFile | None) -> source_record.Known:
-    """What the record beside the file says about the sources, if it is this file's."""
-    if old is None or old.certificates is None:
-        return {}
-    content = source_record.read(source_record.path_of(dest))
-    if content is None:
-        return {}
-    return source_record.load(content, urls, old.checksum, old.certificates)
 
 
 def list_certificates(found: tuple[x509.Certificate, ...] | None) -> str:
@@ -514,7 +514,7 @@ def replace(module: AnsibleModule, dest: str, content: bytes, old: OldFile | Non
 def update_record(module: AnsibleModule, dest: str, bundle: trust_store.Bundle, file_checksum: str) -> str | None:
     """Bring the record of the sources up to date; returns a warning when that fails, which costs only a download."""
     path = source_record.path_of(dest)
-    content = source_record.dump(bundle.known, file_checksum, bundle.dropped)
+    content = source_record.dump(bundle.known, file_checksum, bundle.certificates, bundle.dropped)
     try:
         if content is None:
             with suppress(FileNotFoundError):
@@ -537,9 +537,15 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         downloads.check_url(url, "urls" if params["urls"] else "base_url", access)
     check_destination(params["dest"])
     check_destination(dest)
-    old = read_old(dest, form)
-    known = {} if params["force"] else known_sources(dest, urls, old)
-    bundle = trust_store.compose(urls, access, expired=params["expired"], checksum=params["checksum"], known=known)
+    old = read_old(dest, form, params["force"])
+    bundle = trust_store.compose(
+        urls,
+        access,
+        expired=params["expired"],
+        checksum=params["checksum"],
+        known=old.record.known(urls, old.certificates or ()) if old and old.record else {},
+        checked=(old.certificates or ()) if old and old.checked else (),
+    )
     changed, content = compare(form, bundle, old)
 
     now = x509.utc_now()

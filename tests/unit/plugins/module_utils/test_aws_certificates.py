@@ -14,9 +14,10 @@ from pathlib import Path
 import cryptography
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import java_trust_store, trust_store
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.downloads import Access
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import java_trust_store, source_record, trust_store
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.downloads import Access, Validators
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.source_record import KnownSource
 
 from tests.servers import MYSQL_RDS_CA, SSL_PROFILES, Mirror, ServerUnavailable, published_certificates
 
@@ -125,3 +126,14 @@ def test_all_go_into_a_java_trust_store_and_come_out(tmp_path: Path) -> None:
     assert java_trust_store.load(content, "changeit", "here") == bundle.certificates
     with pytest.raises(x509.CertificateError, match="here is not a PKCS#12 file with this passphrase"):
         java_trust_store.load(content, "changed", "here")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_record_keeps_what_they_say(package: str) -> None:
+    certificates = x509.parse_pem(b"".join(published(package)), package)
+    source = KnownSource(Validators(etag='"1"'), 1, certificates)
+    content = source_record.dump({"https://mirror.example/a.pem": source}, "0" * 64, certificates, ())
+    assert content
+    record = source_record.load(content, "0" * 64)
+    assert record
+    assert record.described([certificate.der for certificate in certificates]) == certificates

@@ -31,39 +31,71 @@ def known(bundled: tuple[x509.Certificate, ...]) -> dict[str, KnownSource]:
     }
 
 
-def test_it_comes_back_as_it_was(bundled: tuple[x509.Certificate, ...]) -> None:
-    content = source_record.dump(known(bundled), CHECKSUM, ())
+def load(
+    content: bytes | None, urls: t.Sequence[str], bundled: tuple[x509.Certificate, ...], checksum: str = CHECKSUM
+) -> dict[str, KnownSource]:
+    """What is known of the sources; nothing where there is no record."""
+    assert content is not None
+    record = source_record.load(content, checksum)
+    return record.known(urls, bundled) if record else {}
+
+
+def described(content: bytes | None, ders: t.Sequence[bytes]) -> tuple[x509.Certificate, ...] | None:
     assert content
-    assert source_record.load(content, [FIRST, SECOND], CHECKSUM, bundled) == known(bundled)
-    assert source_record.load(content, [SECOND], CHECKSUM, bundled) == {SECOND: known(bundled)[SECOND]}
-    assert source_record.load(content, ["https://mirror.example/third.pem"], CHECKSUM, bundled) == {}
+    record = source_record.load(content, CHECKSUM)
+    return record.described(ders) if record else None
+
+
+def test_it_comes_back_as_it_was(bundled: tuple[x509.Certificate, ...]) -> None:
+    content = source_record.dump(known(bundled), CHECKSUM, bundled, ())
+    assert load(content, [FIRST, SECOND], bundled) == known(bundled)
+    assert load(content, [SECOND], bundled) == {SECOND: known(bundled)[SECOND]}
+    assert load(content, ["https://mirror.example/third.pem"], bundled) == {}
+
+
+def test_what_the_certificates_say_comes_back(bundled: tuple[x509.Certificate, ...], pki: Pki) -> None:
+    server = x509.parse_pem(pki.server().cert.read_bytes(), "here")
+    everything = (*bundled, *server)
+    content = source_record.dump(known(bundled), CHECKSUM, everything, ())
+    ders = [certificate.der for certificate in everything]
+    assert server[0].san
+    assert described(content, ders) == everything
+    for others in (ders[1:], ders[::-1], [*ders, ders[0]], []):
+        assert described(content, others) is None
 
 
 def test_a_password_in_the_url_neither_is_in_it_nor_matters(bundled: tuple[x509.Certificate, ...]) -> None:
     secret = "https://reader:s3cret@mirror.example/first.pem?signature=also-s3cret"
-    content = source_record.dump({secret: known(bundled)[FIRST]}, CHECKSUM, ())
+    content = source_record.dump({secret: known(bundled)[FIRST]}, CHECKSUM, bundled, ())
     assert content
     assert b"s3cret" not in content
     assert b"mirror" not in content
     other = secret.replace("reader:s3cret", "reader:another")
-    assert list(source_record.load(content, [other], CHECKSUM, bundled)) == [other]
+    assert list(load(content, [other], bundled)) == [other]
 
 
 def test_a_certificate_that_was_dropped_is_in_it(bundled: tuple[x509.Certificate, ...]) -> None:
-    content = source_record.dump(known(bundled), CHECKSUM, bundled[:1])
-    assert content
-    assert source_record.load(content, [FIRST, SECOND], CHECKSUM, bundled[1:]) == known(bundled)
+    content = source_record.dump(known(bundled), CHECKSUM, bundled[1:], bundled[:1])
+    assert load(content, [FIRST, SECOND], bundled[1:]) == known(bundled)
 
 
 def test_without_validators_there_is_none(bundled: tuple[x509.Certificate, ...]) -> None:
-    assert source_record.dump({FIRST: KnownSource(Validators(), 1, bundled)}, CHECKSUM, ()) is None
+    assert source_record.dump({FIRST: KnownSource(Validators(), 1, bundled)}, CHECKSUM, bundled, ()) is None
 
 
 def test_of_another_file_or_of_one_that_was_edited(bundled: tuple[x509.Certificate, ...]) -> None:
-    content = source_record.dump(known(bundled), CHECKSUM, ())
-    assert content
-    assert source_record.load(content, [FIRST], "1" * 64, bundled) == {}
-    assert source_record.load(content, [FIRST, SECOND], CHECKSUM, bundled[1:]) == {}
+    content = source_record.dump(known(bundled), CHECKSUM, bundled, ())
+    assert load(content, [FIRST], bundled, "1" * 64) == {}
+    assert load(content, [FIRST, SECOND], bundled[1:]) == {}
+
+
+def changed(content: bytes, path: tuple[t.Any, ...], value: t.Any) -> bytes:
+    record = json.loads(content)
+    place = record
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return json.dumps(record).encode()
 
 
 def ruined(content: bytes) -> t.Iterator[bytes]:
@@ -73,7 +105,7 @@ def ruined(content: bytes) -> t.Iterator[bytes]:
     yield b"17"
     yield content[:-20]
     for path, value in (
-        (("version",), 2),
+        (("version",), 1),
         (("file_sha256",), None),
         (("sources",), None),
         (("sources",), [17]),
@@ -83,18 +115,33 @@ def ruined(content: bytes) -> t.Iterator[bytes]:
         (("sources", 0, "bytes"), "many"),
         (("dropped",), None),
         (("dropped",), ["!!"]),
-        (("dropped",), ["AAAA"]),
+        (("dropped", 0, "der"), "AAAA"),
+        (("dropped", 0, "der"), "!!"),
     ):
-        record = json.loads(content)
-        place = record
-        for key in path[:-1]:
-            place = place[key]
-        place[path[-1]] = value
-        yield json.dumps(record).encode()
+        yield changed(content, path, value)
 
 
 def test_nonsense_is_as_good_as_nothing(bundled: tuple[x509.Certificate, ...]) -> None:
-    content = source_record.dump(known(bundled), CHECKSUM, ())
+    content = source_record.dump(known(bundled), CHECKSUM, bundled, bundled[:1])
     assert content
     for wrong in ruined(content):
-        assert source_record.load(wrong, [FIRST], CHECKSUM, bundled) == {}, wrong
+        assert load(wrong, [FIRST], bundled) == {}, wrong
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("common_name", 17),
+        ("subject", None),
+        ("fingerprint_sha256", "AB:CD"),
+        ("not_after", "tomorrow"),
+        ("not_after", 1e300),
+        ("san", None),
+    ],
+)
+def test_a_description_that_makes_no_sense(bundled: tuple[x509.Certificate, ...], field: str, value: object) -> None:
+    content = source_record.dump(known(bundled), CHECKSUM, bundled, ())
+    assert content
+    ders = [certificate.der for certificate in bundled]
+    assert described(changed(content, ("certificates", 0, field), value), ders) is None
+    assert described(changed(content, ("certificates",), 17), ders) is None

@@ -8,6 +8,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import trust_store
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates import CertificateError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.downloads import MAX_SOURCE_BYTES, Access, SourceError
@@ -224,3 +225,18 @@ def test_a_source_that_does_not_answer(mirror: Mirror, pki: Pki) -> None:
     mirror.respond("/eu-central-1/eu-central-1-bundle.pem", body=pki.bundle.read_bytes(), delay=1.5)
     with pytest.raises(SourceError, match=r"eu-central-1-bundle\.pem .*(timed out|within 1 seconds)"):
         trust_store.compose((url,), access(pki, timeout=1))
+
+
+def test_what_has_been_checked_is_not_checked_again_and_what_has_changed_is(mirror: Mirror, pki: Pki) -> None:
+    url = f"{mirror.url}/eu-central-1/eu-central-1-bundle.pem"
+    first = trust_store.compose([url], access(pki))
+    again: dict[str, t.Any] = {"known": first.known, "checked": first.certificates}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(x509, "check_bundle", None)
+        same = trust_store.compose([url], access(pki), **again)
+        assert (same.sources[0].status, same.content) == ("not_modified", first.content)
+        with pytest.raises(TypeError):
+            trust_store.compose([url], access(pki), known=first.known)
+    (mirror.directory / "eu-central-1/eu-central-1-bundle.pem").write_bytes(pki.intermediate.read_bytes())
+    with pytest.raises(CertificateError, match="is not in the bundle"):
+        trust_store.compose([url], access(pki), **again)
