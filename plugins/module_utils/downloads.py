@@ -167,29 +167,51 @@ def read(url: str, access: Access, known: Validators | None = None) -> Answer:
     raise AssertionError("the loop returns or raises")
 
 
+class Reading:
+    """A source being read while the caller does something else."""
+
+    def __init__(self, url: str, access: Access, known: Validators | None = None) -> None:
+        self._work = _Work(lambda: read(url, access, known))
+
+    def answer(self) -> Answer:
+        """Wait for it; raises as ``read`` does."""
+        self._work.thread.join()
+        return self._work.result()
+
+
+class _Work:
+    """Something done in a thread, which is a daemon: it does not keep the process alive."""
+
+    def __init__(self, work: t.Callable[[], Answer]) -> None:
+        self.outcome: list[Answer | Exception] = []
+
+        def run() -> None:
+            try:
+                self.outcome.append(work())
+            except Exception as e:  # noqa: BLE001 (raised again where it can be seen)
+                self.outcome.append(e)
+
+        self.thread = threading.Thread(target=run, daemon=True)
+        self.thread.start()
+
+    def result(self) -> Answer:
+        outcome = self.outcome[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
 def _within(access: Access, url: str, work: t.Callable[[], Answer]) -> Answer:
     """Run the work in a thread and wait for it so long and no longer.
 
-    Nothing else bounds name resolution, or a server that sends its headers at a byte a minute. The thread is a daemon:
-    it does not keep the process alive.
+    Nothing else bounds name resolution, or a server that sends its headers at a byte a minute.
     """
-    outcome: list[Answer | Exception] = []
-
-    def run() -> None:
-        try:
-            outcome.append(work())
-        except Exception as e:  # noqa: BLE001 (raised again where it can be seen)
-            outcome.append(e)
-
     seconds = access.timeout * ATTEMPT_TIMEOUTS
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not outcome:
+    started = _Work(work)
+    started.thread.join(seconds)
+    if not started.outcome:
         raise _TemporaryError(f"{without_credentials(url)} has not sent everything within {seconds} seconds.")
-    if isinstance(outcome[0], Exception):
-        raise outcome[0]
-    return outcome[0]
+    return started.result()
 
 
 def _attempt(url: str, access: Access, known: Validators) -> Answer:

@@ -70,6 +70,20 @@ class Record:
         except _NONSENSE:
             return None
 
+    def validators(self, urls: t.Iterable[str]) -> dict[str, Validators]:
+        """What each URL that is known can be asked with whether it has changed."""
+        try:
+            return {url: Validators.parse(of["etag"], of["last_modified"]) for url, of in self._sources(urls)}
+        except _NONSENSE:
+            return {}
+
+    def _sources(self, urls: t.Iterable[str]) -> t.Iterator[tuple[str, t.Mapping[str, t.Any]]]:
+        by_digest = {source["url_sha256"]: source for source in self.content["sources"]}
+        for url in urls:
+            source = by_digest.get(url_digest(url))
+            if source is not None:
+                yield url, source
+
     def known(self, urls: t.Iterable[str], in_bundle: t.Sequence[x509.Certificate]) -> dict[str, KnownSource]:
         """What is known of each URL.
 
@@ -85,12 +99,8 @@ class Record:
         for entry in self.content["dropped"]:
             certificate = _described(entry, base64.b64decode(entry["der"]))
             available[certificate.fingerprint_sha256] = certificate
-        by_digest = {source["url_sha256"]: source for source in self.content["sources"]}
         known = {}
-        for url in urls:
-            source = by_digest.get(url_digest(url))
-            if source is None:
-                continue
+        for url, source in self._sources(urls):
             validators = Validators.parse(source["etag"], source["last_modified"])
             found = tuple(available[fingerprint] for fingerprint in source["certificates"])
             if validators and found:

@@ -13,7 +13,11 @@ from dataclasses import dataclass, field
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import downloads
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.downloads import SourceError, without_credentials
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.downloads import (
+    SourceError,
+    Validators,
+    without_credentials,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.source_record import Known, KnownSource
 
@@ -46,6 +50,18 @@ class FetchedSource:
     def describe(self) -> dict[str, t.Any]:
         """The return value's form."""
         return {"url": self.url, "status": self.status, "bytes": self.bytes}
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What an earlier run has left.
+
+    ``known`` is called while the sources are asked whether they have changed: what is known of each, and the
+    certificates that the earlier run has made a bundle of (none where that is not known). Reading them takes a while.
+    """
+
+    validators: t.Mapping[str, Validators]
+    known: t.Callable[[], tuple[Known, tuple[x509.Certificate, ...]]]
 
 
 @dataclass(frozen=True)
@@ -100,8 +116,7 @@ def compose(
     *,
     expired: str = "keep",
     checksum: str | None = None,
-    known: Known | None = None,
-    checked: t.Sequence[x509.Certificate] = (),
+    earlier: Earlier | None = None,
 ) -> Bundle:
     """Read every source, check everything, and put the bundle together; writes nothing.
 
@@ -109,9 +124,8 @@ def compose(
 
     :arg expired: What to do with expired certificates: ``keep``, ``drop`` or ``fail``.
     :arg checksum: ``sha256:<hex>`` that the finished bundle has to have.
-    :arg known: What an earlier run has left of each source; such a source is read only if it has changed.
-    :arg checked: The certificates that an earlier run has made a bundle of; if it is these again, they are not checked
-        once more.
+    :arg earlier: What an earlier run has left. Sources that have not changed are not read again, and certificates that
+        it has made a bundle of are not checked again.
     :raises SourceError: when a source cannot be read.
     :raises CertificateError: when what it holds is not a CA bundle.
     """
@@ -119,12 +133,15 @@ def compose(
     for url in urls:
         downloads.check_url(url, "urls", access)
 
+    validators = earlier.validators if earlier else {}
+    readings = [downloads.Reading(url, access, validators.get(url)) for url in urls]
+    known, checked = earlier.known() if earlier else ({}, ())
     fetched = []
     now_known: dict[str, KnownSource] = {}
     found: dict[bytes, x509.Certificate] = {}
     source_of: dict[bytes, str] = {}
-    for url in urls:
-        status, source = _read(url, access, (known or {}).get(url))
+    for url, reading in zip(urls, readings):
+        status, source = _read(url, access, reading, known.get(url))
         now_known[url] = source
         shown = without_credentials(url)
         fetched.append(FetchedSource(url=shown, status=status, bytes=source.bytes))
@@ -132,7 +149,7 @@ def compose(
             found.setdefault(certificate.der, certificate)
             source_of.setdefault(certificate.der, shown)
     kept, dropped = _sort_out_expired(tuple(found.values()), expired, source_of)
-    if kept != tuple(checked):
+    if kept != checked:
         x509.check_bundle(kept, source_of, dropped)
 
     bundle = Bundle(
@@ -151,11 +168,15 @@ def compose(
     return bundle
 
 
-def _read(url: str, access: downloads.Access, known: KnownSource | None) -> tuple[str, KnownSource]:
+def _read(
+    url: str, access: downloads.Access, reading: downloads.Reading, known: KnownSource | None
+) -> tuple[str, KnownSource]:
     """``fetched`` or ``not_modified``, and the source as it is now."""
-    answer = downloads.read(url, access, known.validators if known else None)
-    if answer.body is None and known:
-        return "not_modified", known
+    answer = reading.answer()
+    if answer.body is None:
+        if known:
+            return "not_modified", known
+        answer = downloads.read(url, access)
     body = answer.body or b""
     certificates = x509.parse_pem(body, without_credentials(url))
     return "fetched", KnownSource(answer.validators, len(body), certificates)

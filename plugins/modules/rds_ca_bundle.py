@@ -419,21 +419,54 @@ def check_destination(dest: str) -> None:
         raise OptionError(f"dest: the directory {directory} is not writable.")
 
 
-@dataclass(frozen=True)
 class OldFile:
-    """The file that is there now.
+    """The file that is there now; what it holds is looked at when it is asked for.
 
-    ``certificates`` is None where it is not a bundle. ``record`` is the record of its sources, if there is one.
-    ``checked`` is true where the certificates are known from it, so that they have been checked.
+    ``record`` is the record of its sources, if there is one.
     """
 
-    content: bytes
-    certificates: tuple[x509.Certificate, ...] | None
-    record: source_record.Record | None = None
-    checked: bool = False
+    def __init__(self, content: bytes, form: Format, record: source_record.Record | None) -> None:
+        self.content = content
+        self.record = record
+        self._form = form
+        self._read = False
+        self._certificates: tuple[x509.Certificate, ...] | None = None
+        # Whether they are known from the record, so that they have been checked.
+        self._checked = False
+
+    @property
+    def certificates(self) -> tuple[x509.Certificate, ...] | None:
+        """What the file holds; None where it is not a bundle."""
+        if not self._read:
+            self._certificates = self._look()
+            self._read = True
+        return self._certificates
+
+    def _look(self) -> tuple[x509.Certificate, ...] | None:
+        try:
+            if self.record and self._form.ders:
+                described = self.record.described(self._form.ders(self.content))
+                if described:
+                    self._checked = True
+                    return described
+            return self._form.read(self.content)
+        except x509.CertificateError:
+            return None
+
+    def earlier(self, urls: t.Sequence[str]) -> trust_store.Earlier | None:
+        """What the run that wrote it has left, None where that is not known."""
+        record = self.record
+        if record is None:
+            return None
+
+        def known() -> tuple[source_record.Known, tuple[x509.Certificate, ...]]:
+            found = self.certificates or ()
+            return record.known(urls, found), found if self._checked else ()
+
+        return trust_store.Earlier(record.validators(urls), known)
 
 
-def read_old(dest: str, form: Format, force: bool) -> OldFile | None:
+def read_old(dest: str, form: Format, *, force: bool) -> OldFile | None:
     """What is there now, None without a file. With ``force``, any record is passed over."""
     try:
         with open(dest, "rb") as f:
@@ -444,14 +477,7 @@ def read_old(dest: str, form: Format, force: bool) -> OldFile | None:
         raise OptionError(f"dest: {dest} cannot be read: {e.strerror}.") from e
     written = None if force else source_record.read(source_record.path_of(dest))
     record = source_record.load(written, hashlib.sha256(content).hexdigest()) if written else None
-    try:
-        if record and form.ders:
-            described = record.described(form.ders(content))
-            if described:
-                return OldFile(content, described, record, checked=True)
-        return OldFile(content, form.read(content), record)
-    except x509.CertificateError:
-        return OldFile(content, None)
+    return OldFile(content, form, record)
 
 
 def list_certificates(found: tuple[x509.Certificate, ...] | None) -> str:
@@ -537,14 +563,13 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         downloads.check_url(url, "urls" if params["urls"] else "base_url", access)
     check_destination(params["dest"])
     check_destination(dest)
-    old = read_old(dest, form, params["force"])
+    old = read_old(dest, form, force=params["force"])
     bundle = trust_store.compose(
         urls,
         access,
         expired=params["expired"],
         checksum=params["checksum"],
-        known=old.record.known(urls, old.certificates or ()) if old and old.record else {},
-        checked=(old.certificates or ()) if old and old.checked else (),
+        earlier=old.earlier(urls) if old else None,
     )
     changed, content = compare(form, bundle, old)
 
@@ -568,7 +593,9 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         backup = replace(module, dest, content, old) if changed else None
         if backup:
             result["backup_file"] = backup
-        warning = update_record(module, dest, bundle, hashlib.sha256(content).hexdigest())
+        warning = None
+        if changed or not (old and old.record and old.record.known(urls, bundle.certificates) == bundle.known):
+            warning = update_record(module, dest, bundle, hashlib.sha256(content).hexdigest())
         if warning:
             result["warnings"].append(warning)
     file_args = module.load_file_common_arguments(params, path=dest)

@@ -230,13 +230,26 @@ def test_a_source_that_does_not_answer(mirror: Mirror, pki: Pki) -> None:
 def test_what_has_been_checked_is_not_checked_again_and_what_has_changed_is(mirror: Mirror, pki: Pki) -> None:
     url = f"{mirror.url}/eu-central-1/eu-central-1-bundle.pem"
     first = trust_store.compose([url], access(pki))
-    again: dict[str, t.Any] = {"known": first.known, "checked": first.certificates}
+    validators = {url: source.validators for url, source in first.known.items()}
+
+    def earlier(certificates: tuple[x509.Certificate, ...]) -> trust_store.Earlier:
+        return trust_store.Earlier(validators, lambda: (first.known, certificates))
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(x509, "check_bundle", None)
-        same = trust_store.compose([url], access(pki), **again)
+        same = trust_store.compose([url], access(pki), earlier=earlier(first.certificates))
         assert (same.sources[0].status, same.content) == ("not_modified", first.content)
         with pytest.raises(TypeError):
-            trust_store.compose([url], access(pki), known=first.known)
+            trust_store.compose([url], access(pki), earlier=earlier(()))
     (mirror.directory / "eu-central-1/eu-central-1-bundle.pem").write_bytes(pki.intermediate.read_bytes())
     with pytest.raises(CertificateError, match="is not in the bundle"):
-        trust_store.compose([url], access(pki), **again)
+        trust_store.compose([url], access(pki), earlier=earlier(first.certificates))
+
+
+def test_a_record_that_only_knows_what_to_ask_with(mirror: Mirror, pki: Pki) -> None:
+    url = f"{mirror.url}/eu-central-1/eu-central-1-bundle.pem"
+    first = trust_store.compose([url], access(pki))
+    earlier = trust_store.Earlier({url: first.known[url].validators}, lambda: ({}, ()))
+    again = trust_store.compose([url], access(pki), earlier=earlier)
+    assert (again.sources[0].status, again.content) == ("fetched", first.content)
+    assert [request.status for request in mirror.requests] == [200, 304, 200]
