@@ -13,7 +13,6 @@ import base64
 import binascii
 import datetime as dt
 import hashlib
-import ipaddress
 import re
 import typing as t
 import warnings
@@ -31,10 +30,6 @@ _PEM_BLOCK = re.compile(
 )
 _PEM_BEGIN = re.compile(rb"-----BEGIN (?P<label>[A-Z0-9 ]+)-----")
 _CERTIFICATE_LABELS = (b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE")
-_WEAK_NAME_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
-# What OpenSSL takes for a wildcard, and what it lets one stand for: letters, digits and hyphens, but no underscores.
-_WILDCARD_NAME = re.compile(r"\*(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?){2,}\Z")
-_WILDCARD_STANDS_FOR = re.compile(r"[a-z0-9-]+\Z")
 
 
 class CertificateError(RdsMysqlError):
@@ -142,6 +137,17 @@ def load(der: bytes, source: str) -> x509.Certificate:
     """
     with _quietly():
         return _load(der, source)
+
+
+def load_first(pem: bytes, source: str) -> x509.Certificate:
+    """The first certificate of a PEM file, whatever else is in it, as the library's object.
+
+    :raises CertificateError: when it holds none.
+    """
+    block = next((found for found in _PEM_BLOCK.finditer(pem) if found.group("label") in _CERTIFICATE_LABELS), None)
+    if block is None:
+        raise CertificateError(f"{source} holds no PEM certificate.")
+    return load(base64.b64decode(b"".join(block.group("body").split())), source)
 
 
 @contextmanager
@@ -404,135 +410,3 @@ def _without_issuer(
     expired = any(other.subject == certificate.issuer for other in left_out)
     reason = "has expired and was left out" if expired else "is not in the bundle"
     return f"{source} holds {certificate.subject}, whose issuer {certificate.issuer} {reason}."
-
-
-# The names that OpenSSL writes for the attributes of a name, by OID. Others it may write as numbers, or not.
-_ATTRIBUTE_NAMES = {
-    "2.5.4.3": "CN",
-    "2.5.4.4": "SN",
-    "2.5.4.5": "serialNumber",
-    "2.5.4.6": "C",
-    "2.5.4.7": "L",
-    "2.5.4.8": "ST",
-    "2.5.4.10": "O",
-    "2.5.4.11": "OU",
-    "2.5.4.12": "title",
-    "2.5.4.42": "GN",
-    "1.2.840.113549.1.9.1": "emailAddress",
-    "0.9.2342.19200300.100.1.25": "DC",
-    "0.9.2342.19200300.100.1.1": "UID",
-}
-# What every OpenSSL writes as it is; some put a backslash before a slash and a plus sign.
-_PLAIN_VALUE = re.compile(r"[ -*,-.0-\[\]-~]*\Z")
-
-
-def names_as_required(pem: bytes, source: str) -> tuple[str | None, str | None]:
-    """Subject and issuer of a PEM file's first certificate, as REQUIRE SUBJECT and ISSUER have to have them.
-
-    That is the form ``/C=DE/O=Example/CN=app`` of OpenSSL's ``X509_NAME_oneline``. None stands for a name that has
-    something in it whose form there is not certain.
-
-    :raises CertificateError: when the file holds no certificate.
-    """
-    block = next((found for found in _PEM_BLOCK.finditer(pem) if found.group("label") in _CERTIFICATE_LABELS), None)
-    if block is None:
-        raise CertificateError(f"{source} holds no PEM certificate.")
-    loaded = load(base64.b64decode(b"".join(block.group("body").split())), source)
-    return _oneline(loaded.subject), _oneline(loaded.issuer)
-
-
-def _oneline(name: x509.Name) -> str | None:
-    parts = []
-    for attribute in name:
-        key, value = _ATTRIBUTE_NAMES.get(attribute.oid.dotted_string), attribute.value
-        if key is None or not isinstance(value, str) or not _PLAIN_VALUE.match(value):
-            return None
-        parts.append(f"/{key}={value}")
-    return "".join(parts)
-
-
-def matches_host(certificate: Certificate, host: str) -> bool:
-    """Whether the certificate names the host, by OpenSSL's rules (RFC 6125).
-
-    DNS names compare without case, a wildcard stands for exactly one whole left-most label, an address matches only an
-    address entry, and the common names count only where there is no DNS entry at all. A dot at the end is part of the
-    name, as OpenSSL has it.
-    """
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        address = None
-    if address is not None:
-        entries = [entry[len("IP:") :] for entry in certificate.san if entry.startswith("IP:")]
-        return any(ipaddress.ip_address(entry) == address for entry in entries)
-    names = [entry[len("DNS:") :] for entry in certificate.san if entry.startswith("DNS:")]
-    try:
-        host = host.encode("idna").decode("ascii")
-    except UnicodeError:
-        return False
-    return any(_dns_name_matches(name, host) for name in names or certificate.common_names)
-
-
-def _dns_name_matches(pattern: str, host: str) -> bool:
-    if _WEAK_NAME_CHARACTERS.search(pattern):
-        return False
-    pattern, host = pattern.lower(), host.lower()
-    if "*" not in pattern:
-        return pattern == host
-    label, _dot, parent = host.partition(".")
-    return (
-        _WILDCARD_NAME.match(pattern) is not None
-        and _WILDCARD_STANDS_FOR.match(label) is not None
-        and pattern[len("*.") :] == parent
-    )
-
-
-_RDS_AUTHORITY_WITH_KEY = re.compile(r"\bca (?P<key>rsa2048|rsa4096|ecc384) (?P<generation>g[0-9]+)\b")
-_RDS_AUTHORITY_2019 = re.compile(r"\b2019 ca\b")
-# The region is missing from the root's name, except in regions that have a root of their own.
-_RDS_AUTHORITY_WITHOUT_YEAR = re.compile(
-    r"\bamazon rds (?:(?P<govcloud>govcloud )|(?P<region>[a-z]{2}(?:-[a-z]+)+-[0-9]+) )?(?:root )?ca\b"
-)
-# Opened after rds-ca-2015; the names of their rds-ca-2019 certificates leave the year out.
-_REGIONS_WITHOUT_2015 = ("af-south-1", "eu-south-1", "me-south-1")
-_RETIRED_RDS_AUTHORITIES = ("rds-ca-2015", "rds-ca-2017", "rds-ca-2019")
-
-
-def rds_authority(certificate: Certificate) -> str | None:
-    """The RDS certificate authority that issued a server certificate, by AWS's name for it, or None.
-
-    The names are those of the issuers in the bundles that AWS publishes ("Using SSL/TLS to encrypt a connection to a
-    DB instance", Amazon RDS User Guide): ``Amazon RDS eu-central-1 Root CA RSA2048 G1`` signs servers for
-    rds-ca-rsa2048-g1 through ``Amazon RDS eu-central-1 Subordinate CA RSA2048 G1.A.1`` or the like; the 2015 and 2019
-    intermediates are ``Amazon RDS eu-central-1 CA`` and ``Amazon RDS eu-central-1 2019 CA``. AWS GovCloud (US) had
-    rds-ca-2017 in their place.
-    """
-    issuer = certificate.issuer.lower()
-    if "amazon rds" not in issuer:
-        return None
-    with_key = _RDS_AUTHORITY_WITH_KEY.search(issuer)
-    if with_key:
-        return "rds-ca-{}-{}".format(with_key.group("key"), with_key.group("generation"))
-    if _RDS_AUTHORITY_2019.search(issuer):
-        return "rds-ca-2019"
-    without_year = _RDS_AUTHORITY_WITHOUT_YEAR.search(issuer)
-    if without_year is None:
-        return None
-    region = without_year.group("region") or ""
-    if without_year.group("govcloud") or region.startswith("us-gov-"):
-        return "rds-ca-2017"
-    return "rds-ca-2019" if region in _REGIONS_WITHOUT_2015 else "rds-ca-2015"
-
-
-_RDS_REGION = re.compile(r"\bamazon rds (?:preview )?(?P<region>[a-z]{2}(?:-[a-z]+)+-[0-9]+) ")
-
-
-def rds_region(certificate: Certificate) -> str | None:
-    """The region in the name of the RDS authority that issued a certificate, None where there is none."""
-    match = _RDS_REGION.search(certificate.issuer.lower())
-    return match.group("region") if match else None
-
-
-def is_retired_authority(authority: str | None) -> bool:
-    """Whether AWS has retired the authority: its root has expired, or clients no longer get it."""
-    return authority in _RETIRED_RDS_AUTHORITIES

@@ -11,7 +11,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import accounts, certificates
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import accounts, certificates, rds_authorities
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbtls.rds_mysql.plugins.module_utils.status import ServerStatus
@@ -167,8 +167,8 @@ def _certificate_findings(status: ServerStatus, expiry_warn_days: int) -> t.Iter
             f"The certificate expires on {not_after}, in {certificate.days_left(status.now)} days.",
             _renew(status, certificate),
         )
-    authority = certificates.rds_authority(certificate)
-    if certificates.is_retired_authority(authority):
+    authority = rds_authorities.rds_authority(certificate)
+    if rds_authorities.is_retired_authority(authority):
         yield Finding(
             "rds-ca-retired",
             "medium",
@@ -185,12 +185,12 @@ def _trust_it(status: ServerStatus, certificate: certificates.Certificate) -> st
             f"{status.options.ca_cert}, or give the server a certificate of an authority that is in there."
         )
     endpoint = _RDS_ENDPOINT.match(status.options.host)
-    region = endpoint.group("region").lower() if endpoint else certificates.rds_region(certificate) or "global"
+    region = endpoint.group("region").lower() if endpoint else rds_authorities.rds_region(certificate) or "global"
     return task("rds_ca_bundle", dest=status.options.ca_cert, region=region)
 
 
 def _renew(status: ServerStatus, certificate: certificates.Certificate) -> str:
-    if status.managed_by is None and certificates.rds_authority(certificate) is None:
+    if status.managed_by is None and rds_authorities.rds_authority(certificate) is None:
         return f"Put a new certificate and its key into the server's ssl_cert and ssl_key files, and {_reload(status)}"
     endpoint = _RDS_ENDPOINT.match(status.options.host)
     instance, region = "NAME", ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificate_names
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import (
     ConnectionFailed,
@@ -80,7 +80,7 @@ def _guard_names(control: Session, plan: Plan, mine: Change) -> None:
     """The proof afterwards would find it, too; but a server that dies before all is put back lets nobody in again."""
     path = str(control.options.client_cert)
     with open(path, "rb") as f:
-        subject, issuer = certificates.names_as_required(f.read(), path)
+        subject, issuer = certificate_names.names_as_required(f.read(), path)
     for part, wanted, present in (
         ("subject", mine.after.subject, subject),
         ("issuer", mine.after.issuer, issuer),

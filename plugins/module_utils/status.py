@@ -12,7 +12,14 @@ import time
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import accounts, certificates, handshake, verification
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import (
+    accounts,
+    certificate_names,
+    certificates,
+    handshake,
+    rds_authorities,
+    verification,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import (
     TLS_VERSIONS,
     ConnectionFailed,
@@ -60,7 +67,7 @@ class ServerCertificate:
             trusted=self.trusted,
             trust_error=self.trust_error,
             hostname_matches=self.hostname_matches,
-            rds_ca=certificates.rds_authority(self.certificate),
+            rds_ca=rds_authorities.rds_authority(self.certificate),
             chain=[certificate.describe(now) for certificate in self.chain],
         )
         return described
@@ -399,7 +406,7 @@ def _certificate(
         chain=tuple(certificates.parse_certificate(part, source) for part in chain or (der,)),
         trusted=trusted,
         trust_error=trust_error,
-        hostname_matches=None if options.unix_socket else certificates.matches_host(certificate, options.host),
+        hostname_matches=None if options.unix_socket else certificate_names.matches_host(certificate, options.host),
     )
 
 

@@ -14,7 +14,7 @@ import ssl
 import typing as t
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificate_names, certificates, rds_authorities
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import ssl_context
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -129,7 +129,7 @@ def test_matches_host_as_openssl_does(
 ) -> None:
     certificate = self_signed(common_name, dns_names, addresses)
     parsed = certificates.parse_certificate(certificate.public_bytes(serialization.Encoding.DER), "server")
-    assert certificates.matches_host(parsed, host) is openssl_accepts(certificate, host, tmp_path)
+    assert certificate_names.matches_host(parsed, host) is openssl_accepts(certificate, host, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -147,14 +147,14 @@ def test_every_common_name_counts(more_names: list[str], dns_names: list[str], h
     parsed = certificates.parse_certificate(certificate.public_bytes(serialization.Encoding.DER), "server")
     assert parsed.common_name == "first"
     assert parsed.common_names == ("first", *more_names)
-    assert certificates.matches_host(parsed, host) is openssl_accepts(certificate, host, tmp_path)
+    assert certificate_names.matches_host(parsed, host) is openssl_accepts(certificate, host, tmp_path)
 
 
 def test_a_name_too_long_for_a_host_matches_nothing() -> None:
     der = self_signed("cn", ["db.example"], []).public_bytes(serialization.Encoding.DER)
     parsed = certificates.parse_certificate(der, "server")
-    assert not certificates.matches_host(parsed, "d" * 64 + ".example")
-    assert not certificates.matches_host(parsed, "")
+    assert not certificate_names.matches_host(parsed, "d" * 64 + ".example")
+    assert not certificate_names.matches_host(parsed, "")
 
 
 def test_a_damaged_certificate_is_described_or_refused_by_name() -> None:
@@ -206,5 +206,5 @@ def test_a_damaged_certificate_is_described_or_refused_by_name() -> None:
 def test_rds_authority_by_the_names_that_aws_has_given(issuer: str, authority: str | None, retired: bool) -> None:
     der = self_signed(issuer, [], []).public_bytes(serialization.Encoding.DER)
     certificate = certificates.parse_certificate(der, "server")
-    assert certificates.rds_authority(certificate) == authority
-    assert certificates.is_retired_authority(authority) is retired
+    assert rds_authorities.rds_authority(certificate) == authority
+    assert rds_authorities.is_retired_authority(authority) is retired

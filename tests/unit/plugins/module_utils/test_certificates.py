@@ -10,7 +10,7 @@ import subprocess
 import typing as t
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificate_names, certificates, rds_authorities
 from cryptography import x509
 from cryptography.hazmat.backends import default_backend
 from cryptography.hazmat.primitives import hashes
@@ -117,7 +117,7 @@ def test_days_left() -> None:
     ],
 )
 def test_matches_host(san: list[str], host: str, matches: bool) -> None:
-    assert certificates.matches_host(named(*san), host) is matches
+    assert certificate_names.matches_host(named(*san), host) is matches
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_rds_authority(issuer: str, authority: str | None) -> None:
     certificate = certificates.Certificate(
         "", "", issuer, "1", moment, moment, "", "", is_ca=False, self_signed=False, san=(), der=b""
     )
-    assert certificates.rds_authority(certificate) == authority
+    assert rds_authorities.rds_authority(certificate) == authority
 
 
 @pytest.mark.parametrize(
@@ -164,11 +164,11 @@ def test_names_as_servers_want_them(attributes: list[tuple[str, str]], expected:
     pem = builder.sign(key, hashes.SHA256(), default_backend()).public_bytes(Encoding.PEM)
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     # A client certificate's file may hold its key, too.
-    assert certificates.names_as_required(private + pem, "client.pem") == (expected, "/CN=issuer")
+    assert certificate_names.names_as_required(private + pem, "client.pem") == (expected, "/CN=issuer")
     if expected:
         (tmp_path / "client.pem").write_bytes(pem)
         command = ["openssl", "x509", "-in", str(tmp_path / "client.pem"), "-noout", "-subject", "-nameopt", "compat"]
         said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
         assert said.strip() == f"subject={expected}"
     with pytest.raises(certificates.CertificateError, match=r"client\.pem holds no PEM certificate"):
-        certificates.names_as_required(private, "client.pem")
+        certificate_names.names_as_required(private, "client.pem")
