@@ -367,13 +367,9 @@ def _stop_before_a_failing_login(outside: ServerStatus) -> None:
         )
     if options.verifies and seen.chain:
         context = ssl_context(options.ca_cert, options.ssl_mode == "verify_identity", options.tls_min_version)
-        error = verification.verify(seen.chain, _key(outside), context, options.host)
+        error = verification.verify(seen.chain, context, options.host)
         if isinstance(error, ssl.SSLCertVerificationError):
             raise certificate_rejected(options, error)
-
-
-def _key(status: ServerStatus) -> str:
-    return status.certificate.certificate.key if status.certificate else ""
 
 
 def live_sessions(session: Session, dialect: Dialect) -> tuple[LiveSession, ...] | None:
@@ -400,7 +396,7 @@ def _certificate(
         return None
     source = f"The TLS handshake with {options.endpoint}"
     certificate = certificates.parse_certificate(der, source)
-    trusted, trust_error = (True, None) if verified else _trust(options, chain or (der,), certificate.key)
+    trusted, trust_error = (True, None) if verified else _trust(options, chain or (der,))
     return ServerCertificate(
         certificate=certificate,
         chain=tuple(certificates.parse_certificate(part, source) for part in chain or (der,)),
@@ -410,11 +406,11 @@ def _certificate(
     )
 
 
-def _trust(options: ConnectionOptions, chain: tuple[bytes, ...], key: str) -> tuple[bool | None, str | None]:
+def _trust(options: ConnectionOptions, chain: tuple[bytes, ...]) -> tuple[bool | None, str | None]:
     """Whether the chain leads to ``ca_cert``, and why not. None without ``ca_cert``, or where OpenSSL cannot say."""
     if options.ca_cert is None:
         return None, None
-    error = verification.verify(chain, key, ssl_context(options.ca_cert, False, "TLSv1"), None)
+    error = verification.verify(chain, ssl_context(options.ca_cert, False, "TLSv1"), None)
     if isinstance(error, ssl.SSLCertVerificationError):
         return False, error.verify_message
     return (True, None) if error is None else (None, str(error.reason or error))

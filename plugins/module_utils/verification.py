@@ -11,21 +11,32 @@ verifying OpenSSL client afterwards, on this machine alone.
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import struct
 import typing as t
 
 # RFC 5246, sections 6.2.1 (record layer), 7.4 (handshake messages), A.5 and RFC 5289 (cipher suites).
 _HANDSHAKE_RECORD = 22
-_SERVER_HELLO, _CERTIFICATE = 2, 11
+_SERVER_HELLO, _CERTIFICATE, _SERVER_KEY_EXCHANGE = 2, 11, 12
 _TLS_1_2, _TLS_1_3 = 0x0303, 0x0304
 _LONGEST_RECORD = 16384
 _RECORD_HEADER = struct.Struct(">BHH")
 _RANDOM = bytes(32)
 # An empty renegotiation_info extension (RFC 5746), for clients that insist on it.
 _RENEGOTIATION_INFO = b"\xff\x01\x00\x01\x00"
-# For each kind of key a cipher suite that goes with it: OpenSSL's name and its number.
-_SUITES = {"EC": ("ECDHE-ECDSA-AES128-GCM-SHA256", 0xC02B), "RSA": ("ECDHE-RSA-AES128-GCM-SHA256", 0xC02F)}
+# For each kind of key a cipher suite that goes with it, OpenSSL's name and its number, and a signature algorithm.
+_SUITES = {
+    "EC": ("ECDHE-ECDSA-AES128-GCM-SHA256", 0xC02B, 0x0403),
+    "RSA": ("ECDHE-RSA-AES128-GCM-SHA256", 0xC02F, 0x0401),
+}
+# A named curve, x25519 (RFC 8422, sections 5.4 and 5.11), the length of a point on it, and one.
+_POINT = b"\x03\x00\x1d\x20\x09" + bytes(31)
+_NO_SIGNATURE = bytes(64)
+# What OpenSSL says of that, once it has accepted the certificate whose key should have made it.
+_BAD_SIGNATURE = "BAD_SIGNATURE"
+# The object identifier id-ecPublicKey (RFC 5480) as it is in a certificate with such a key.
+_EC_PUBLIC_KEY = bytes.fromhex("06072a8648ce3d0201")
 
 
 class RecordingContext(ssl.SSLContext):
@@ -78,32 +89,34 @@ def parse_certificate_message(message: bytes, *, in_tls_1_3: bool) -> tuple[byte
     return tuple(chain)
 
 
-def verify(
-    chain: t.Sequence[bytes], key: str, context: ssl.SSLContext, server_hostname: str | None
-) -> ssl.SSLError | None:
+def verify(chain: t.Sequence[bytes], context: ssl.SSLContext, server_hostname: str | None) -> ssl.SSLError | None:
     """What OpenSSL objects to in a chain, as it would in a handshake with this context, or None.
 
-    The chain is presented to an OpenSSL client by a server of TLS 1.2 that stops after its Certificate message, which
-    is when a client verifies. That the server has the key of its certificate, the true handshake has shown.
+    The chain is presented to an OpenSSL client by a server of TLS 1.2, up to a key exchange with a signature that is
+    none. A client verifies the chain when it comes, and the signature after that, with the key of the certificate: only
+    that complaint, and no other and no silence, says that the chain was accepted. That the server has the key of its
+    certificate, the true handshake has shown.
 
     :arg chain: In DER form, the server's own certificate first.
-    :arg key: The kind of its key, as ``certificates.Certificate.key`` has it.
     :arg context: Verifies, and is not used for anything else afterwards.
+    :returns: ``ssl.SSLCertVerificationError`` where the chain is refused, another ``ssl.SSLError`` where OpenSSL cannot
+        be brought to a verdict in this way, such as for kinds of keys that are rare.
     """
-    suite, suite_number = _SUITES["EC" if key.startswith("EC") else "RSA"]
+    suite, suite_number, algorithm = _SUITES["EC" if chain and _EC_PUBLIC_KEY in chain[0] else "RSA"]
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(suite)  # leaves the security level as it is
     to_client, from_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = context.wrap_bio(to_client, from_client, server_hostname=server_hostname)
-    for flight in (b"", _server_hello_and_certificate(chain, suite_number)):
-        to_client.write(flight)
-        try:
-            client.do_handshake()
-        except ssl.SSLWantReadError:
-            continue
-        except ssl.SSLError as e:
-            return e
-    return None
+    try:
+        for flight in (b"", _server_hello_and_certificate(chain, suite_number)):
+            to_client.write(flight)
+            with contextlib.suppress(ssl.SSLWantReadError):
+                client.do_handshake()
+        to_client.write(_records(_key_exchange(algorithm)))
+        client.do_handshake()
+    except ssl.SSLError as e:
+        return None if e.reason == _BAD_SIGNATURE else e
+    return ssl.SSLError("no verdict")
 
 
 def _server_hello_and_certificate(chain: t.Sequence[bytes], suite_number: int) -> bytes:
@@ -112,6 +125,15 @@ def _server_hello_and_certificate(chain: t.Sequence[bytes], suite_number: int) -
     hello = struct.pack(">H", _TLS_1_2) + _RANDOM + session_id + struct.pack(">H", suite_number)
     messages = _message(_SERVER_HELLO, hello + compression + extensions)
     messages += _message(_CERTIFICATE, _counted(b"".join(_counted(certificate) for certificate in chain)))
+    return _records(messages)
+
+
+def _key_exchange(algorithm: int) -> bytes:
+    signature = struct.pack(">HH", algorithm, len(_NO_SIGNATURE)) + _NO_SIGNATURE
+    return _message(_SERVER_KEY_EXCHANGE, _POINT + signature)
+
+
+def _records(messages: bytes) -> bytes:
     records = b""
     for start in range(0, len(messages), _LONGEST_RECORD):
         fragment = messages[start : start + _LONGEST_RECORD]

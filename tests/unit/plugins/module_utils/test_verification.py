@@ -73,7 +73,6 @@ def test_the_verdict_is_that_of_a_handshake(kind: str, variant: str, pki: Pki, e
         pytest.skip("there is no such certificate")
     files = authority.server(variant)
     chain = ders(files.cert)
-    key = certificates.parse_certificate(chain[0], "server").key
     seen = set()
     for ca_cert in (authority.bundle, authority.root, files.ca):
         for host in HOSTS:
@@ -81,7 +80,7 @@ def test_the_verdict_is_that_of_a_handshake(kind: str, variant: str, pki: Pki, e
                 for oldest in ("TLSv1", "TLSv1.2"):
                     arguments: tuple[t.Any, ...] = (str(ca_cert), check_hostname, oldest)
                     expected = in_a_handshake(files, ssl_context(*arguments), host)
-                    got = verification.verify(chain, key, ssl_context(*arguments), host)
+                    got = verification.verify(chain, ssl_context(*arguments), host)
                     assert type(got) is type(expected)
                     if isinstance(expected, ssl.SSLCertVerificationError):
                         assert isinstance(got, ssl.SSLCertVerificationError)
@@ -93,7 +92,7 @@ def test_the_verdict_is_that_of_a_handshake(kind: str, variant: str, pki: Pki, e
 def test_a_chain_without_its_intermediate_does_not_verify(pki: Pki) -> None:
     chain = ders(pki.server().cert)
     assert len(chain) == 2
-    error = verification.verify(chain[:1], "RSA 2048", ssl_context(str(pki.root), True, "TLSv1.2"), "localhost")
+    error = verification.verify(chain[:1], ssl_context(str(pki.root), True, "TLSv1.2"), "localhost")
     assert isinstance(error, ssl.SSLCertVerificationError)
     assert error.verify_message == "unable to get local issuer certificate"
 
@@ -103,13 +102,12 @@ def test_a_chain_longer_than_a_record(pki: Pki) -> None:
     chain = ders(pki.server().cert)
     many = (*chain, *ders(pki.root) * 25)
     assert sum(len(der) for der in many) > 16384
-    assert verification.verify(many, "RSA 2048", ssl_context(str(pki.bundle), True, "TLSv1.2"), "localhost") is None
+    assert verification.verify(many, ssl_context(str(pki.bundle), True, "TLSv1.2"), "localhost") is None
 
 
-@pytest.mark.parametrize("key", ["RSA 2048", "EC secp384r1", "unknown (ValueError)", ""])
-def test_what_is_no_certificate_is_an_error_and_no_exception(key: str, pki: Pki) -> None:
+def test_what_is_no_certificate_is_an_error_and_no_exception(pki: Pki) -> None:
     for chain in ((), (b"",), (b"nonsense",), (ders(pki.server().cert)[0][:-9],)):
-        error = verification.verify(chain, key, ssl_context(str(pki.bundle), True, "TLSv1.2"), "localhost")
+        error = verification.verify(chain, ssl_context(str(pki.bundle), True, "TLSv1.2"), "localhost")
         assert isinstance(error, ssl.SSLError)
 
 
