@@ -22,13 +22,17 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import (
     RdsMysqlError,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.option_files import read_client_section
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.verification import RecordingContext, presented_chain
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.verification import (
+    RecordingContext,
+    presented_chain,
+    verify,
+)
 
 SSL_MODES = ("disabled", "preferred", "required", "verify_ca", "verify_identity")
 TLS_VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 _VERIFYING = ("verify_ca", "verify_identity")
 _ENCRYPTING = ("required", *_VERIFYING)
-_OLD_TLS_VERSIONS = ("TLSv1", "TLSv1.1")
+OLD_TLS_VERSIONS = ("TLSv1", "TLSv1.1")
 
 # "Server Error Message Reference" and "Client Error Message Reference", MySQL Reference Manual.
 ER_ACCESS_DENIED_ERROR = 1045
@@ -259,7 +263,17 @@ def ssl_context(
 
     :raises OptionError: when a file does not hold what it should.
     """
-    context = RecordingContext()
+    return _set_up(RecordingContext(), ca_cert, check_hostname, tls_min_version, client_cert, client_key)
+
+
+def _set_up(
+    context: ssl.SSLContext,
+    ca_cert: str | None,
+    check_hostname: bool,
+    tls_min_version: str,
+    client_cert: str | None,
+    client_key: str | None,
+) -> ssl.SSLContext:
     # CPython 3.13 sets it by default; CA certificates whose basicConstraints is not critical are in use in the field.
     context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0x20)
     context.check_hostname = False
@@ -295,7 +309,7 @@ def _admit_tls_versions(context: ssl.SSLContext, tls_min_version: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # The user has asked for the old versions by name.
         context.minimum_version = version
-    if tls_min_version in _OLD_TLS_VERSIONS:
+    if tls_min_version in OLD_TLS_VERSIONS:
         # MySQL 5.6 has only TLSv1, SHA-1 signatures and no secure renegotiation, which OpenSSL 3 admits at security
         # level 0 only, and a Diffie-Hellman group that OpenSSL refuses at any level: leaving DHE out brings it to RSA.
         context.set_ciphers("DEFAULT:!kDHE:@SECLEVEL=0")
@@ -379,6 +393,10 @@ class Session:
         return QueryFailed(statement, code, text, connection_lost=not self._connection.open)
 
 
+class NoVerdict(ConnectionFailed):
+    """OpenSSL could not be brought to say whether it accepts a certificate; no credentials were sent."""
+
+
 def open_session(options: ConnectionOptions, deadline: float | None = None) -> Session:
     """Log in.
 
@@ -387,12 +405,6 @@ def open_session(options: ConnectionOptions, deadline: float | None = None) -> S
     :raises PasswordWithheld: when the server asks for the password in a way that the transport does not allow.
     :raises MissingLibrary: without PyMySQL.
     """
-    try:
-        import pymysql
-    except ImportError as e:
-        raise MissingLibrary("PyMySQL", "log in to MySQL and MariaDB", e) from e
-    if options.user is None:
-        raise OptionError("login_user: no user is given, neither here nor in the config_file.")
     context = None
     if options.ssl_mode != "disabled":
         context = ssl_context(
@@ -402,6 +414,95 @@ def open_session(options: ConnectionOptions, deadline: float | None = None) -> S
             client_cert=options.client_cert,
             client_key=options.client_key,
         )
+    return _log_in(options, context, deadline or time.monotonic() + options.timeout)
+
+
+def log_in(
+    greeted: handshake.Greeted, options: ConnectionOptions, meet: t.Callable[[handshake.Handshake], None]
+) -> Session:
+    """Log in on a connection whose server has greeted, in a way that no server counts if its certificate is rejected.
+
+    The handshake is made without verification, the certificate verified after it and before anything else is sent, and
+    with a server that is not to be trusted the connection ends as a look from outside does.
+
+    :arg meet: Told the connection phase as it went, before the certificate is verified.
+    :raises NoVerdict: where that can be done only in a handshake, which ``open_session`` does.
+    :raises ConnectionFailed: and others, as ``open_session`` does.
+    """
+    encrypts = options.ssl_mode in _ENCRYPTING
+    if options.ssl_mode == "disabled" or not greeted.greeting.offers_tls:
+        meet(handshake.Handshake(greeted.greeting))
+        if encrypts:
+            greeted.look(None)
+            raise _tls_not_offered(options)
+        return _log_in(options, None, greeted.deadline, greeted)
+
+    def introduce(tls: ssl.SSLSocket) -> None:
+        seen = handshake.in_tls(greeted.greeting, tls)
+        try:
+            meet(seen)
+            if options.verifies:
+                _verify(options, seen)
+        except RdsMysqlError:
+            handshake.leave(tls, greeted.greeting, greeted.deadline)
+            raise
+
+    context = _set_up(
+        _IntroducingContext(introduce),
+        ca_cert=None,
+        check_hostname=False,
+        tls_min_version=options.tls_min_version,
+        client_cert=options.client_cert,
+        client_key=options.client_key,
+    )
+    return _log_in(options, context, greeted.deadline, greeted)
+
+
+class _IntroducingContext(RecordingContext):
+    """A context that shows its TLS session to somebody before anybody uses it, who may raise."""
+
+    def __init__(self, introduce: t.Callable[[ssl.SSLSocket], None]) -> None:
+        super().__init__()
+        self._introduce = introduce
+
+    def __new__(cls, _introduce: object) -> _IntroducingContext:
+        """ssl.SSLContext takes arguments of its own here."""
+        return t.cast("_IntroducingContext", super().__new__(cls))
+
+    def wrap_socket(self, *arguments: t.Any, **keywords: t.Any) -> ssl.SSLSocket:
+        """As that of ssl.SSLContext."""
+        tls = super().wrap_socket(*arguments, **keywords)
+        try:
+            self._introduce(tls)
+        except BaseException:
+            tls.close()
+            raise
+        return tls
+
+
+def _verify(options: ConnectionOptions, seen: handshake.Handshake) -> None:
+    """Raise unless OpenSSL accepts the chain of a connection, under the options' own rules."""
+    context = ssl_context(options.ca_cert, options.ssl_mode == "verify_identity", options.tls_min_version)
+    error = verify(seen.chain, context, options.host)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        raise certificate_rejected(options, error)
+    # What was verified has to be the certificate whose key the handshake was made with.
+    if error is not None or seen.certificate is None or seen.chain[0] != seen.certificate:
+        raise NoVerdict(f"The certificate of {options.endpoint} cannot be verified in this way: {error}.")
+
+
+def _log_in(
+    options: ConnectionOptions,
+    context: ssl.SSLContext | None,
+    deadline: float,
+    greeted: handshake.Greeted | None = None,
+) -> Session:
+    try:
+        import pymysql
+    except ImportError as e:
+        raise MissingLibrary("PyMySQL", "log in to MySQL and MariaDB", e) from e
+    if options.user is None:
+        raise OptionError("login_user: no user is given, neither here nor in the config_file.")
     transport = authentication.Transport(endpoint=options.endpoint, verifies=options.verifies)
     connection = _connection_class()(
         host=options.host,
@@ -422,9 +523,12 @@ def open_session(options: ConnectionOptions, deadline: float | None = None) -> S
     )
     connection.dbtls_tls_optional = options.ssl_mode == "preferred"
     connection.dbtls_transport = transport
-    connection.dbtls_deadline = deadline or time.monotonic() + options.timeout
+    connection.dbtls_deadline = deadline
     try:
-        connection.connect()
+        if greeted is None:
+            connection.connect()
+        else:
+            connection.dbtls_connect(greeted)
         connection.dbtls_deadline = None
         connection._sock.settimeout(options.timeout)
     except BaseException as e:
@@ -459,12 +563,23 @@ def _connection_class() -> t.Any:
         dbtls_tls_optional = False
         dbtls_transport: authentication.Transport | None = None
         dbtls_deadline: float | None = None
+        _dbtls_ahead = b""
         _dbtls_last_packet: t.Any = None
         server_capabilities: int
         client_flag: int
         _sock: t.Any
         _rfile: t.Any
         _force_close: t.Callable[[], None]
+
+        def dbtls_connect(self, greeted: handshake.Greeted) -> None:
+            """As ``connect``, on a connection whose greeting has been read."""
+            self._dbtls_ahead = greeted.packet
+            if self.unix_socket:
+                self._secure = True
+            else:  # as PyMySQL does for the sockets that it makes itself
+                greeted.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                greeted.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            self.connect(greeted.socket)
 
         def _request_authentication(self) -> None:
             if self.ssl and not self.server_capabilities & handshake.CLIENT_SSL:
@@ -488,7 +603,7 @@ def _connection_class() -> t.Any:
         def _read_bytes(self, num_bytes: int) -> t.Any:
             if self.dbtls_deadline is None:
                 return super()._read_bytes(num_bytes)  # type: ignore[misc]
-            received = b""
+            received, self._dbtls_ahead = self._dbtls_ahead[:num_bytes], self._dbtls_ahead[num_bytes:]
             try:
                 while len(received) < num_bytes:
                     self._sock.settimeout(handshake.remaining(self.dbtls_deadline))
@@ -523,10 +638,7 @@ def _connection_failed(options: ConnectionOptions, connection: t.Any, error: t.A
             code,
         )
     if code == CR_SSL_CONNECTION_ERROR:
-        return TlsNotOffered(
-            f"{options.endpoint} offers no TLS, and ssl_mode is {options.ssl_mode}; no credentials were sent.",
-            code,
-        )
+        return _tls_not_offered(options)
     if code in (CR_SERVER_GONE_ERROR, CR_SERVER_LOST):
         return ConnectionFailed(f"{options.endpoint} broke the connection off during the login.", code)
     message = f"{options.endpoint} refused the login of {options.user!r}: ({code}) {text}"
@@ -544,6 +656,13 @@ def _connection_failed(options: ConnectionOptions, connection: t.Any, error: t.A
     if code == ER_SECURE_TRANSPORT_REQUIRED:
         message += ". Set ca_cert, or ssl_mode to required."
     return LoginRefused(message, code)
+
+
+def _tls_not_offered(options: ConnectionOptions) -> TlsNotOffered:
+    return TlsNotOffered(
+        f"{options.endpoint} offers no TLS, and ssl_mode is {options.ssl_mode}; no credentials were sent.",
+        CR_SSL_CONNECTION_ERROR,
+    )
 
 
 def _was_encrypted(options: ConnectionOptions, connection: t.Any) -> bool:
@@ -585,7 +704,7 @@ def tls_failure(endpoint: str, cause: OSError, tls_min_version: str) -> str:
     """The sentence for a TLS handshake that fails for another reason than the certificate."""
     reason = getattr(cause, "reason", None) or cause.strerror or str(cause)
     advice = ""
-    if tls_min_version not in _OLD_TLS_VERSIONS and _looks_too_old(str(reason)):
+    if tls_min_version not in OLD_TLS_VERSIONS and _looks_too_old(str(reason)):
         advice = ". The server has perhaps nothing newer than TLSv1 or TLSv1.1: set tls_min_version: TLSv1 to allow it"
     return f"The TLS handshake with {endpoint} failed: {reason}{advice}. No credentials were sent."
 

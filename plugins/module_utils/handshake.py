@@ -183,21 +183,52 @@ def _packet(payload: bytes, sequence_number: int) -> bytes:
     return _PACKET_HEADER.pack(len(payload) | (sequence_number & 0xFF) << 24) + payload
 
 
-def look(
-    endpoint: str,
-    address: tuple[str, int] | str,
-    context: ssl.SSLContext | None,
-    timeout: float,
-    server_hostname: str | None = None,
-) -> Handshake:
-    """Greet a server, start TLS if it is on offer and a context is given, and leave without being counted.
+@dataclass(frozen=True)
+class Greeted:
+    """A connection whose server has greeted, and waits for an answer.
+
+    ``packet`` is the greeting as it came, header included; ``deadline`` is of ``time.monotonic()``. Whoever takes over
+    the socket closes it.
+    """
+
+    endpoint: str
+    socket: socket.socket
+    greeting: Greeting
+    packet: bytes
+    deadline: float
+
+    def look(self, context: ssl.SSLContext | None) -> Handshake:
+        """Start TLS if it is on offer and a context is given, and leave without being counted.
+
+        :raises HandshakeError: when the connection breaks off.
+        :raises TlsHandshakeFailed: when TLS does not come up.
+        """
+        with self.socket:
+            if context is None or not self.greeting.offers_tls:
+                leave(self.socket, self.greeting, self.deadline)
+                return Handshake(greeting=self.greeting)
+            try:
+                self.socket.sendall(ssl_request(self.greeting))
+            except OSError as e:
+                raise HandshakeError(f"{self.endpoint} broke the connection off: {e.strerror or e}.") from e
+            try:
+                self.socket.settimeout(remaining(self.deadline))
+                with context.wrap_socket(self.socket) as tls:
+                    seen = in_tls(self.greeting, tls)
+                    leave(tls, self.greeting, self.deadline)
+                    return seen
+            except OSError as e:  # ssl.SSLError and socket.timeout are OSErrors
+                raise TlsHandshakeFailed(self.endpoint, e, self.greeting) from e
+
+
+def greet(endpoint: str, address: tuple[str, int] | str, timeout: float) -> Greeted:
+    """Connect, and hear a server's greeting.
 
     :arg endpoint: What to call the server in messages.
     :arg address: Host and port, or the path of a Unix socket.
-    :arg timeout: Seconds for the whole of it.
+    :arg timeout: Seconds for this and what follows on the connection.
     :raises HandshakeError: when the server cannot be reached or does not speak the protocol.
     :raises ServerRefused: when it answers with an error.
-    :raises TlsHandshakeFailed: when TLS does not come up.
     """
     deadline = time.monotonic() + timeout
     try:
@@ -205,61 +236,56 @@ def look(
     except OSError as e:
         reason = f"no answer within {timeout:g} seconds" if isinstance(e, socket.timeout) else e.strerror or e
         raise HandshakeError(f"Cannot reach {endpoint}: {reason}.") from e
-    with connection:
-        try:
-            greeting = parse_greeting(_read_packet(connection, deadline, endpoint)[1], endpoint)
-            if context is None or not greeting.offers_tls:
-                _leave(connection, greeting, 1, deadline, endpoint)
-                return Handshake(greeting=greeting)
-            connection.sendall(ssl_request(greeting))
-        except socket.timeout as e:
+    try:
+        header, payload = _read_packet(connection, deadline, endpoint)
+        return Greeted(endpoint, connection, parse_greeting(payload, endpoint), header + payload, deadline)
+    except BaseException as e:
+        connection.close()
+        if isinstance(e, socket.timeout):
             raise HandshakeError(
                 f"{endpoint} accepts connections, but did not greet within {timeout:g} seconds."
             ) from e
-        except OSError as e:
+        if isinstance(e, OSError):
             raise HandshakeError(f"{endpoint} broke the connection off: {e.strerror or e}.") from e
-        return _start_tls(connection, context, deadline, endpoint, greeting, server_hostname)
+        raise
 
 
-def _start_tls(
-    connection: socket.socket,
-    context: ssl.SSLContext,
-    deadline: float,
-    endpoint: str,
-    greeting: Greeting,
-    server_hostname: str | None,
-) -> Handshake:
-    try:
-        connection.settimeout(remaining(deadline))
-        with context.wrap_socket(connection, server_hostname=server_hostname) as tls:
-            cipher = tls.cipher()
-            seen = Handshake(
-                greeting=greeting,
-                protocol=tls.version(),
-                cipher=cipher[0] if cipher else None,
-                certificate=tls.getpeercert(binary_form=True),
-                chain=presented_chain(tls),
-            )
-            _leave(tls, greeting, 2, deadline, endpoint)
-            return seen
-    except OSError as e:  # ssl.SSLError and socket.timeout are OSErrors
-        raise TlsHandshakeFailed(endpoint, e, greeting) from e
+def look(endpoint: str, address: tuple[str, int] | str, context: ssl.SSLContext | None, timeout: float) -> Handshake:
+    """Greet a server, start TLS if it is on offer and a context is given, and leave without being counted.
+
+    :arg timeout: Seconds for the whole of it.
+    :raises HandshakeError: or one of its kinds, as ``greet`` and ``Greeted.look`` do.
+    """
+    return greet(endpoint, address, timeout).look(context)
 
 
-def _leave(connection: socket.socket, greeting: Greeting, sequence_number: int, deadline: float, endpoint: str) -> None:
+def in_tls(greeting: Greeting, tls: ssl.SSLSocket) -> Handshake:
+    """The connection phase with its TLS handshake done."""
+    cipher = tls.cipher()
+    return Handshake(
+        greeting=greeting,
+        protocol=tls.version(),
+        cipher=cipher[0] if cipher else None,
+        certificate=tls.getpeercert(binary_form=True),
+        chain=presented_chain(tls),
+    )
+
+
+def leave(connection: socket.socket, greeting: Greeting, deadline: float) -> None:
     """Go in the way that counts least: with an empty login, which the server refuses. Never fails.
 
     A server that asks for another authentication plugin gets an empty answer, because one that waits in vain counts
     that too. One that has an account for everybody lets us in, and gets COM_QUIT.
     """
     until = min(deadline, time.monotonic() + _GOODBYE_SECONDS)
+    in_session = isinstance(connection, ssl.SSLSocket)
     with contextlib.suppress(OSError, HandshakeError):
         connection.settimeout(remaining(until))
-        connection.sendall(empty_login(greeting, sequence_number, isinstance(connection, ssl.SSLSocket)))
-        sequence_number, payload = _read_packet(connection, until, endpoint)
+        connection.sendall(empty_login(greeting, 2 if in_session else 1, in_session))
+        header, payload = _read_packet(connection, until, "")
         if payload[:1] == bytes([AUTH_SWITCH_REQUEST_HEADER]):
-            connection.sendall(_packet(b"", sequence_number + 1))
-            sequence_number, payload = _read_packet(connection, until, endpoint)
+            connection.sendall(_packet(b"", header[3] + 1))
+            _header, payload = _read_packet(connection, until, "")
         if payload[:1] == bytes([OK_PACKET_HEADER]):
             connection.sendall(_packet(COM_QUIT, 0))
 
@@ -285,13 +311,13 @@ def remaining(deadline: float) -> float:
     return seconds
 
 
-def _read_packet(connection: socket.socket, deadline: float, endpoint: str) -> tuple[int, bytes]:
-    """Sequence number and payload."""
-    header = _PACKET_HEADER.unpack(_read_exactly(connection, _PACKET_HEADER.size, deadline, endpoint))[0]
-    length = header & 0xFFFFFF
+def _read_packet(connection: socket.socket, deadline: float, endpoint: str) -> tuple[bytes, bytes]:
+    """A packet's header, and its payload."""
+    header = _read_exactly(connection, _PACKET_HEADER.size, deadline, endpoint)
+    length = _PACKET_HEADER.unpack(header)[0] & 0xFFFFFF
     if length > _MAX_PAYLOAD:
         raise HandshakeError(f"{endpoint} does not greet as a MySQL server does (a first packet of {length} bytes).")
-    return header >> 24, _read_exactly(connection, length, deadline, endpoint)
+    return header, _read_exactly(connection, length, deadline, endpoint)
 
 
 def _read_exactly(connection: socket.socket, length: int, deadline: float, endpoint: str) -> bytes:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import ssl
 import time
 import typing as t
@@ -21,12 +22,15 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils import (
     verification,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import (
+    OLD_TLS_VERSIONS,
     TLS_VERSIONS,
     ConnectionFailed,
     ConnectionOptions,
+    NoVerdict,
     QueryFailed,
     Session,
     certificate_rejected,
+    log_in,
     open_session,
     ssl_context,
     tls_failure,
@@ -119,13 +123,12 @@ class SessionStatus:
 class ServerStatus:
     """Everything that was found out about one server; None for what needs a login, or is not visible to it.
 
-    ``seen`` is the connection phase from outside, which took ``seconds``, and ``tls_error`` why TLS did not come up in
-    it; ``probes`` are empty when versions were not tried one by one; ``dialect`` is known after a login.
+    ``seen`` is the connection phase, and ``tls_error`` why TLS did not come up; ``probes`` are empty when versions
+    were not tried one by one; ``dialect`` is known after a login.
     """
 
     options: ConnectionOptions
     seen: handshake.Handshake
-    seconds: float = 0.0
     tls_error: OSError | None = None
     probes: tuple[Probe, ...] = ()
     dialect: Dialect | None = None
@@ -247,26 +250,78 @@ def _describe_sessions(sessions: tuple[LiveSession, ...] | None) -> dict[str, t.
     }
 
 
-def look_from_outside(options: ConnectionOptions, probe_protocols: bool = False) -> ServerStatus:
-    """Greeting, TLS handshake and certificate; sends no credentials.
+def look(options: ConnectionOptions, probe_protocols: bool, meet: t.Callable[[ServerStatus], None]) -> ServerStatus:
+    """Everything that can be seen of a server: from outside, and with credentials from inside.
 
     :arg probe_protocols: Also try each TLS version.
+    :arg meet: Told what is seen from outside, before a login that may fail.
     :raises HandshakeError: when there is no server to see.
+    :raises RdsMysqlError: or one of its kinds, when the login does not succeed.
     """
+    greeted = handshake.greet(options.endpoint, options.address, options.timeout)
+    if options.user is not None and not probe_protocols and not _to_be_seen_first(options, greeted.greeting):
+        try:
+            return _look_while_logging_in(greeted, options, meet)
+        except _LookFirst:
+            seconds_left = max(greeted.deadline - time.monotonic(), _LEAST_LOGIN_SECONDS)
+            greeted = handshake.greet(options.endpoint, options.address, seconds_left)
+    outside = _look_from_outside(greeted, options, probe_protocols)
+    if options.user is None:
+        return outside
+    meet(outside)
+    return _look_from_inside(outside, greeted.deadline)
+
+
+class _LookFirst(Exception):
+    """A server that is not to be seen in a login's own handshake."""
+
+
+def _to_be_seen_first(options: ConnectionOptions, greeting: handshake.Greeting) -> bool:
+    """Whether a login's own handshake is not what shows a server: one that uses no TLS, or may fail for its age.
+
+    MySQL before 5.7.28 and MariaDB before 10.4 can have been built with yaSSL, which ends at TLSv1.1; a handshake that
+    asks for more fails, and the server counts it.
+    """
+    if options.ssl_mode == "disabled":
+        return True
+    first_with_tls_1_2 = (10, 4, 0) if greeting.family == "mariadb" else (5, 7, 28)
+    numbers = tuple(int(number) for number in re.findall(r"\d+", greeting.version)[:3])
+    return options.tls_min_version not in OLD_TLS_VERSIONS and numbers < first_with_tls_1_2
+
+
+def _look_while_logging_in(
+    greeted: handshake.Greeted, options: ConnectionOptions, meet: t.Callable[[ServerStatus], None]
+) -> ServerStatus:
+    """One connection for both.
+
+    :raises _LookFirst: where the server has not been seen.
+    """
+    met: list[handshake.Handshake] = []
+    try:
+        with log_in(greeted, options, met.append) as session:
+            return _from_inside(session, ServerStatus(options=options, seen=met[0]))
+    except RdsMysqlError as e:
+        if isinstance(e, NoVerdict) or (isinstance(e, ConnectionFailed) and not met):
+            raise _LookFirst from e
+        if met:
+            certificate = _certificate(options, met[0].certificate, met[0].chain, verified=False)
+            meet(ServerStatus(options=options, seen=met[0], certificate=certificate))
+        raise
+
+
+def _look_from_outside(greeted: handshake.Greeted, options: ConnectionOptions, probe_protocols: bool) -> ServerStatus:
+    """Greeting, TLS handshake and certificate; sends no credentials."""
     # With nothing to protect, every TLS version is welcome: the point is to see what the server has.
     context = ssl_context(None, False, "TLSv1", options.client_cert, options.client_key)
     tls_error = None
-    started = time.monotonic()
     try:
-        seen = handshake.look(options.endpoint, options.address, context, options.timeout)
+        seen = greeted.look(context)
     except handshake.TlsHandshakeFailed as e:
         seen, tls_error = handshake.Handshake(greeting=e.greeting), e.cause
-    seconds = time.monotonic() - started
     probes = probe_versions(options, seen.protocol) if probe_protocols and seen.greeting.offers_tls else ()
     return ServerStatus(
         options=options,
         seen=seen,
-        seconds=seconds,
         tls_error=tls_error,
         probes=probes,
         certificate=_certificate(options, seen.certificate, seen.chain, verified=False),
@@ -291,23 +346,22 @@ def _outside_warnings(
         )
 
 
-def look_from_inside(outside: ServerStatus) -> ServerStatus:
-    """Everything that the login may see, added to what was seen from outside.
-
-    :raises RdsMysqlError: or one of its kinds, when the login does not succeed.
-    """
+def _look_from_inside(outside: ServerStatus, deadline: float) -> ServerStatus:
+    """Everything that the login may see, added to what was seen from outside."""
     options = outside.options
     _stop_before_a_failing_login(outside)
-    seconds_left = max(options.timeout - outside.seconds, _LEAST_LOGIN_SECONDS)
-    with open_session(options, deadline=time.monotonic() + seconds_left) as session:
-        try:
-            return _ask(session, outside)
-        except QueryFailed as e:
-            raise RdsMysqlError(f"{options.endpoint} does not say what it was asked: {e.message}") from e
-        except _NO_SUCH_ROWS as e:
-            raise RdsMysqlError(
-                f"{options.endpoint} does not answer as a MySQL server does ({type(e).__name__})."
-            ) from e
+    with open_session(options, max(deadline, time.monotonic() + _LEAST_LOGIN_SECONDS)) as session:
+        return _from_inside(session, outside)
+
+
+def _from_inside(session: Session, outside: ServerStatus) -> ServerStatus:
+    options = outside.options
+    try:
+        return _ask(session, outside)
+    except QueryFailed as e:
+        raise RdsMysqlError(f"{options.endpoint} does not say what it was asked: {e.message}") from e
+    except _NO_SUCH_ROWS as e:
+        raise RdsMysqlError(f"{options.endpoint} does not answer as a MySQL server does ({type(e).__name__}).") from e
 
 
 def _ask(session: Session, outside: ServerStatus) -> ServerStatus:
@@ -423,16 +477,14 @@ def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """
     options = ConnectionOptions.from_params(params)
     expiry_warn_days = int(params["expiry_warn_days"])
-    outside = None
+    met: list[ServerStatus] = []
     try:
-        status = outside = look_from_outside(options, bool(params["probe_protocols"]))
-        if options.user is not None:
-            status = look_from_inside(outside)
+        status = look(options, bool(params["probe_protocols"]), met.append)
     except RdsMysqlError as e:
         code = getattr(e, "code", None)  # which only errors that a server has sent have
         if code:
             e.details.setdefault("error_code", code)
-        if outside is not None:
+        for outside in met:
             e.details.setdefault("mysql_ssl", outside.describe(expiry_warn_days))
             e.details.setdefault("warnings", list(outside.warnings))
         raise
