@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import ssl
@@ -24,8 +25,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import (
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.option_files import read_client_section
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.verification import (
     RecordingContext,
+    Verifier,
     presented_chain,
-    verify,
 )
 
 SSL_MODES = ("disabled", "preferred", "required", "verify_ca", "verify_identity")
@@ -299,6 +300,26 @@ def _set_up(
     return context
 
 
+def verifier(options: ConnectionOptions, check_hostname: bool, tls_min_version: str) -> Verifier:
+    """What verifies chains against ``ca_cert``, which must be set; one for all connections of this process.
+
+    :raises OptionError: on its first use, when the file does not hold what it should.
+    """
+    path = str(options.ca_cert)
+    status = os.stat(path)
+    return _verifier(path, (status.st_ino, status.st_size, status.st_mtime_ns), check_hostname, tls_min_version)
+
+
+@functools.lru_cache(maxsize=16)
+def _verifier(
+    ca_cert: str,
+    _version: tuple[int, ...],  # of the file, so that another content is another verifier
+    check_hostname: bool,
+    tls_min_version: str,
+) -> Verifier:
+    return Verifier(lambda: ssl_context(ca_cert, check_hostname, tls_min_version))
+
+
 def _no_passphrase() -> str:
     # Without this OpenSSL asks on the terminal for the passphrase of an encrypted key.
     raise ValueError("the key is encrypted with a passphrase")
@@ -482,8 +503,9 @@ class _IntroducingContext(RecordingContext):
 
 def _verify(options: ConnectionOptions, seen: handshake.Handshake) -> None:
     """Raise unless OpenSSL accepts the chain of a connection, under the options' own rules."""
-    context = ssl_context(options.ca_cert, options.ssl_mode == "verify_identity", options.tls_min_version)
-    error = verify(seen.chain, context, options.host)
+    error = verifier(options, options.ssl_mode == "verify_identity", options.tls_min_version).verify(
+        seen.chain, options.host
+    )
     if isinstance(error, ssl.SSLCertVerificationError):
         raise certificate_rejected(options, error)
     # What was verified has to be the certificate whose key the handshake was made with.
@@ -548,6 +570,7 @@ def _log_in(
     return session
 
 
+@functools.lru_cache(maxsize=1)
 def _connection_class() -> t.Any:
     from pymysql.connections import Connection
     from pymysql.err import OperationalError

@@ -19,7 +19,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils import (
     certificates,
     handshake,
     rds_authorities,
-    verification,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import (
     OLD_TLS_VERSIONS,
@@ -34,6 +33,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import 
     open_session,
     ssl_context,
     tls_failure,
+    verifier,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect, discover
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
@@ -420,8 +420,9 @@ def _stop_before_a_failing_login(outside: ServerStatus) -> None:
             "credentials were sent."
         )
     if options.verifies and seen.chain:
-        context = ssl_context(options.ca_cert, options.ssl_mode == "verify_identity", options.tls_min_version)
-        error = verification.verify(seen.chain, context, options.host)
+        error = verifier(options, options.ssl_mode == "verify_identity", options.tls_min_version).verify(
+            seen.chain, options.host
+        )
         if isinstance(error, ssl.SSLCertVerificationError):
             raise certificate_rejected(options, error)
 
@@ -464,7 +465,7 @@ def _trust(options: ConnectionOptions, chain: tuple[bytes, ...]) -> tuple[bool |
     """Whether the chain leads to ``ca_cert``, and why not. None without ``ca_cert``, or where OpenSSL cannot say."""
     if options.ca_cert is None:
         return None, None
-    error = verification.verify(chain, ssl_context(options.ca_cert, False, "TLSv1"), None)
+    error = verifier(options, False, "TLSv1").verify(chain, None)
     if isinstance(error, ssl.SSLCertVerificationError):
         return False, error.verify_message
     return (True, None) if error is None else (None, str(error.reason or error))

@@ -6,20 +6,24 @@
 
 from __future__ import annotations
 
-import itertools
+import os
 import queue
 import threading
 import time
 import typing as t
 import warnings
+from contextlib import closing
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import status
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import forking, status
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import outcome
 
 _PROGRESS_SECONDS = 2.0
 # How long the main thread sleeps at most before it can notice a signal.
 _POLL_SECONDS = 0.2
+
+# Below this, starting a process costs more than it gains.
+_LEAST_THREADS_OF_A_PROCESS = 8
 
 Progress = t.Callable[[str], None]
 
@@ -65,51 +69,83 @@ def sweep(
     """Look at endpoints, so many at a time; what was found, in their order.
 
     Each entry has ``host``, ``port``, ``failed``, ``msg`` (None unless failed), ``mysql_ssl`` (None where nothing was
-    seen) and ``warnings``. The threads are daemons: an interrupt does not wait for servers that don't answer.
+    seen) and ``warnings``. Python runs one thread at a time, so each core gets a process for a part of the threads.
     """
+    threads = min(concurrency, len(endpoints))
+    processes = min(_cores(), threads // _LEAST_THREADS_OF_A_PROCESS)
+    if processes < 2:
+        found = _in_threads(endpoints, threads)
+    else:
+        share = -(-threads // processes)
+        found = forking.spread(len(endpoints), processes, lambda numbers: _in_threads(endpoints, share, numbers))
     entries: list[dict[str, t.Any] | None] = [None] * len(endpoints)
-    finished: queue.SimpleQueue[int] = queue.SimpleQueue()
-    numbers = iter(range(len(endpoints)))
+    with closing(found):
+        for number, entry in _telling(found, len(endpoints), progress):
+            entries[number] = entry
+    return [
+        _entry(endpoint, {"failed": True, "msg": "The process that looked at it has died."}) if entry is None else entry
+        for endpoint, entry in zip(endpoints, entries)
+    ]
+
+
+def _cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)  # which macOS does not have
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _in_threads(
+    endpoints: t.Sequence[dict[str, t.Any]], count: int, numbers: t.Iterator[int] | None = None
+) -> forking.Results:
+    """Look at endpoints in threads; their numbers and what was found, and None now and then in between.
+
+    The threads are daemons: an interrupt does not wait for servers that don't answer.
+    """
+    left = iter(range(len(endpoints))) if numbers is None else numbers
     lock = threading.Lock()
     stopped = threading.Event()
+    finished: queue.SimpleQueue[forking.Result | None] = queue.SimpleQueue()
 
     def work() -> None:
         while not stopped.is_set():
             with lock:
-                number = next(numbers, None)
+                number = next(left, None)
             if number is None:
-                return
-            entries[number] = _look(endpoints[number])
-            finished.put(number)
+                break
+            finished.put((number, _look(endpoints[number])))
+        finished.put(None)
 
-    threads = [threading.Thread(target=work, daemon=True) for _index in range(min(concurrency, len(endpoints)))]
+    running = count
     # Filters of warnings belong to the process, so that no thread can have its own (see certificates).
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for thread in threads:
-            thread.start()
+        for _index in range(count):
+            threading.Thread(target=work, daemon=True).start()
         try:
-            _wait(len(endpoints), finished, progress)
+            while running:
+                try:
+                    found = finished.get(timeout=_POLL_SECONDS)
+                except queue.Empty:
+                    yield None
+                    continue
+                if found is None:
+                    running -= 1
+                else:
+                    yield found
         finally:
             stopped.set()
-    return [entry for entry in entries if entry is not None]
 
 
-def _wait(total: int, finished: queue.SimpleQueue[int], progress: Progress | None) -> None:
+def _telling(found: forking.Results, total: int, progress: Progress | None) -> t.Iterator[forking.Result]:
     started = told = time.monotonic()
-    for done in itertools.count(0):
-        if done == total:
-            break
-        while True:
-            try:
-                finished.get(timeout=_POLL_SECONDS)
-                break
-            except queue.Empty:
-                pass
+    done = 0
+    for one in found:
+        if one is not None:
+            done += 1
+            yield one
         now = time.monotonic()
         if progress and now - told >= _PROGRESS_SECONDS:
             told = now
-            progress(f"{done + 1} of {total} endpoints, {(done + 1) / (now - started):.0f} a second")
+            progress(f"{done} of {total} endpoints, {done / (now - started):.0f} a second")
 
 
 def _look(params: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -117,6 +153,10 @@ def _look(params: dict[str, t.Any]) -> dict[str, t.Any]:
         result = outcome(lambda: status.run(params))
     except Exception as e:  # noqa: BLE001  one endpoint's trouble is no reason to lose what was seen of the others
         result = {"failed": True, "msg": f"An error that should not be, please report it: {type(e).__name__}: {e}"}
+    return _entry(params, result)
+
+
+def _entry(params: t.Mapping[str, t.Any], result: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {
         "host": params["login_host"],
         "port": params["login_port"],

@@ -25,10 +25,20 @@ _RECORD_HEADER = struct.Struct(">BHH")
 _RANDOM = bytes(32)
 # An empty renegotiation_info extension (RFC 5746), for clients that insist on it.
 _RENEGOTIATION_INFO = b"\xff\x01\x00\x01\x00"
-# For each kind of key a cipher suite that goes with it, OpenSSL's name and its number, and a signature algorithm.
+
+
+class _Suite(t.NamedTuple):
+    """A cipher suite: OpenSSL's name for it and its number, and a signature algorithm that goes with it."""
+
+    name: str
+    number: int
+    signature_algorithm: int
+
+
+# For each kind of key.
 _SUITES = {
-    "EC": ("ECDHE-ECDSA-AES128-GCM-SHA256", 0xC02B, 0x0403),
-    "RSA": ("ECDHE-RSA-AES128-GCM-SHA256", 0xC02F, 0x0401),
+    "EC": _Suite("ECDHE-ECDSA-AES128-GCM-SHA256", 0xC02B, 0x0403),
+    "RSA": _Suite("ECDHE-RSA-AES128-GCM-SHA256", 0xC02F, 0x0401),
 }
 # A named curve, x25519 (RFC 8422, sections 5.4 and 5.11), the length of a point on it, and one.
 _POINT = b"\x03\x00\x1d\x20\x09" + bytes(31)
@@ -102,17 +112,54 @@ def verify(chain: t.Sequence[bytes], context: ssl.SSLContext, server_hostname: s
     :returns: ``ssl.SSLCertVerificationError`` where the chain is refused, another ``ssl.SSLError`` where OpenSSL cannot
         be brought to a verdict in this way, such as for kinds of keys that are rare.
     """
-    suite, suite_number, algorithm = _SUITES["EC" if chain and _EC_PUBLIC_KEY in chain[0] else "RSA"]
+    suite = _suite(chain)
+    _prepare(context, suite)
+    return _verdict(chain, suite, context, server_hostname)
+
+
+class Verifier:
+    """Verifies any number of chains by the same rules, from several threads at once.
+
+    Reading the certificates of an authority like AWS's takes longer than all else that is done for a server.
+
+    :arg make_context: Makes a context that verifies; called once for each kind of key.
+    """
+
+    def __init__(self, make_context: t.Callable[[], ssl.SSLContext]) -> None:
+        self._make_context = make_context
+        self._contexts: dict[_Suite, ssl.SSLContext] = {}
+
+    def verify(self, chain: t.Sequence[bytes], server_hostname: str | None) -> ssl.SSLError | None:
+        """As the function of that name."""
+        suite = _suite(chain)
+        context = self._contexts.get(suite)
+        if context is None:
+            context = self._make_context()
+            _prepare(context, suite)
+            self._contexts[suite] = context
+        return _verdict(chain, suite, context, server_hostname)
+
+
+def _suite(chain: t.Sequence[bytes]) -> _Suite:
+    return _SUITES["EC" if chain and _EC_PUBLIC_KEY in chain[0] else "RSA"]
+
+
+def _prepare(context: ssl.SSLContext, suite: _Suite) -> None:
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(suite)  # leaves the security level as it is
+    context.set_ciphers(suite.name)  # leaves the security level as it is
+
+
+def _verdict(
+    chain: t.Sequence[bytes], suite: _Suite, context: ssl.SSLContext, server_hostname: str | None
+) -> ssl.SSLError | None:
     to_client, from_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = context.wrap_bio(to_client, from_client, server_hostname=server_hostname)
     try:
-        for flight in (b"", _server_hello_and_certificate(chain, suite_number)):
+        for flight in (b"", _server_hello_and_certificate(chain, suite.number)):
             to_client.write(flight)
             with contextlib.suppress(ssl.SSLWantReadError):
                 client.do_handshake()
-        to_client.write(_records(_key_exchange(algorithm)))
+        to_client.write(_records(_key_exchange(suite.signature_algorithm)))
         client.do_handshake()
     except ssl.SSLError as e:
         return None if e.reason == _BAD_SIGNATURE else e
