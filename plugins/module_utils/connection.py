@@ -459,17 +459,18 @@ def log_in(
         return _log_in(options, None, greeted.deadline, greeted)
 
     def introduce(tls: ssl.SSLSocket) -> None:
-        seen = handshake.in_tls(greeted.greeting, tls)
+        seen = handshake.after_tls(greeted.greeting, tls)
         try:
             meet(seen)
             if options.verifies:
                 _verify(options, seen)
         except RdsMysqlError:
-            handshake.leave(tls, greeted.greeting, greeted.deadline)
+            handshake.leave(tls, greeted.greeting, greeted.deadline, context.request())
             raise
 
-    context = _set_up(
-        _IntroducingContext(introduce),
+    context = _IntroducingContext(introduce)
+    _set_up(
+        context,
         ca_cert=None,
         check_hostname=False,
         tls_min_version=options.tls_min_version,
@@ -485,6 +486,8 @@ class _IntroducingContext(RecordingContext):
     def __init__(self, introduce: t.Callable[[ssl.SSLSocket], None]) -> None:
         super().__init__()
         self._introduce = introduce
+        # The SSLRequest of the connection that uses this context.
+        self.request: t.Callable[[], bytes] = bytes
 
     def __new__(cls, _introduce: object) -> _IntroducingContext:
         """ssl.SSLContext takes arguments of its own here."""
@@ -587,16 +590,20 @@ def _connection_class() -> t.Any:
         dbtls_transport: authentication.Transport | None = None
         dbtls_deadline: float | None = None
         _dbtls_ahead = b""
+        _dbtls_request = b""
         _dbtls_last_packet: t.Any = None
         server_capabilities: int
         client_flag: int
         _sock: t.Any
         _rfile: t.Any
         _force_close: t.Callable[[], None]
+        ctx: _IntroducingContext
 
         def dbtls_connect(self, greeted: handshake.Greeted) -> None:
             """As ``connect``, on a connection whose greeting has been read."""
             self._dbtls_ahead = greeted.packet
+            if self.ssl:
+                self.ctx.request = lambda: self._dbtls_request
             if self.unix_socket:
                 self._secure = True
             else:  # as PyMySQL does for the sockets that it makes itself
@@ -615,6 +622,11 @@ def _connection_class() -> t.Any:
             self.dbtls_transport = None
             if not self._dbtls_last_packet.is_ok_packet():
                 raise OperationalError(CR_MALFORMED_PACKET, "unexpected packet during authentication")
+
+        def write_packet(self, payload: bytes) -> None:
+            if self.ssl and not isinstance(self._sock, ssl.SSLSocket):
+                self._dbtls_request = payload
+            super().write_packet(payload)
 
         def _read_packet(self, *arguments: t.Any, **keywords: t.Any) -> t.Any:
             packet = super()._read_packet(*arguments, **keywords)  # type: ignore[no-untyped-call]

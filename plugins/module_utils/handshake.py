@@ -32,6 +32,7 @@ CLIENT_PROTOCOL_41 = 0x00000200
 CLIENT_SSL = 0x00000800
 CLIENT_SECURE_CONNECTION = 0x00008000
 CLIENT_PLUGIN_AUTH = 0x00080000
+CLIENT_CONNECT_ATTRS = 0x00100000
 
 PROTOCOL_VERSION_10 = 10
 OK_PACKET_HEADER = 0x00
@@ -161,16 +162,28 @@ def _refusal(payload: bytes, endpoint: str) -> HandshakeError:
 
 def ssl_request(greeting: Greeting) -> bytes:
     """The SSLRequest packet that answers a greeting, header included."""
-    return _packet(_SSL_REQUEST.pack(_flags(greeting) | CLIENT_SSL, _MAX_PACKET_SIZE, UTF8_GENERAL_CI), 1)
+    return _packet(request_payload(greeting, with_tls=True), 1)
 
 
-def empty_login(greeting: Greeting, sequence_number: int, in_tls: bool) -> bytes:
-    """Protocol::HandshakeResponse41 without a user, without an authentication response and without a database."""
-    flags = _flags(greeting) | (CLIENT_SSL if in_tls else 0)
+def request_payload(greeting: Greeting, *, with_tls: bool) -> bytes:
+    """What an SSLRequest consists of, and a login begins with."""
+    flags = _flags(greeting) | (CLIENT_SSL if with_tls else 0)
+    return _SSL_REQUEST.pack(flags, _MAX_PACKET_SIZE, UTF8_GENERAL_CI)
+
+
+def empty_login(greeting: Greeting, sequence_number: int, request: bytes) -> bytes:
+    """Protocol::HandshakeResponse41 without a user, without an authentication response and without a database.
+
+    :arg request: The payload of the SSLRequest, or one like it where there was none. The login begins with the same
+        bytes; one with another character set is a "Bad handshake".
+    """
+    flags = int.from_bytes(request[:4], "little")
     user, authentication_response = b"\0", b"\0"  # both of length 0
-    payload = _SSL_REQUEST.pack(flags, _MAX_PACKET_SIZE, UTF8_GENERAL_CI) + user + authentication_response
+    payload = request + user + authentication_response
     if flags & CLIENT_PLUGIN_AUTH:
         payload += greeting.auth_plugin.encode("utf-8") + b"\0"
+    if flags & CLIENT_CONNECT_ATTRS:
+        payload += b"\0"
     return _packet(payload, sequence_number)
 
 
@@ -214,7 +227,7 @@ class Greeted:
             try:
                 self.socket.settimeout(remaining(self.deadline))
                 with context.wrap_socket(self.socket) as tls:
-                    seen = in_tls(self.greeting, tls)
+                    seen = after_tls(self.greeting, tls)
                     leave(tls, self.greeting, self.deadline)
                     return seen
             except OSError as e:  # ssl.SSLError and socket.timeout are OSErrors
@@ -259,7 +272,7 @@ def look(endpoint: str, address: tuple[str, int] | str, context: ssl.SSLContext 
     return greet(endpoint, address, timeout).look(context)
 
 
-def in_tls(greeting: Greeting, tls: ssl.SSLSocket) -> Handshake:
+def after_tls(greeting: Greeting, tls: ssl.SSLSocket) -> Handshake:
     """The connection phase with its TLS handshake done."""
     cipher = tls.cipher()
     return Handshake(
@@ -271,17 +284,21 @@ def in_tls(greeting: Greeting, tls: ssl.SSLSocket) -> Handshake:
     )
 
 
-def leave(connection: socket.socket, greeting: Greeting, deadline: float) -> None:
+def leave(connection: socket.socket, greeting: Greeting, deadline: float, request: bytes | None = None) -> None:
     """Go in the way that counts least: with an empty login, which the server refuses. Never fails.
+
+    :arg request: The payload of the SSLRequest, if this module's ``ssl_request`` has not made it.
 
     A server that asks for another authentication plugin gets an empty answer, because one that waits in vain counts
     that too. One that has an account for everybody lets us in, and gets COM_QUIT.
     """
     until = min(deadline, time.monotonic() + _GOODBYE_SECONDS)
-    in_session = isinstance(connection, ssl.SSLSocket)
+    in_tls = isinstance(connection, ssl.SSLSocket)
+    if request is None:
+        request = request_payload(greeting, with_tls=in_tls)
     with contextlib.suppress(OSError, HandshakeError):
         connection.settimeout(remaining(until))
-        connection.sendall(empty_login(greeting, 2 if in_session else 1, in_session))
+        connection.sendall(empty_login(greeting, 2 if in_tls else 1, request))
         header, payload = _read_packet(connection, until, "")
         if payload[:1] == bytes([AUTH_SWITCH_REQUEST_HEADER]):
             connection.sendall(_packet(b"", header[3] + 1))

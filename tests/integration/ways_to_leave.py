@@ -43,7 +43,7 @@ def _exactly(stream: Stream, length: int) -> bytes:
 def _login(greeting: handshake.Greeting, number: int, in_tls: bool, user: bytes, plugin: str) -> bytes:
     """An empty login with a user name and a plugin put in."""
     named = handshake.Greeting(greeting.raw_version, greeting.capabilities, plugin)
-    payload = handshake.empty_login(named, number, in_tls)[4:]
+    payload = handshake.empty_login(named, number, handshake.request_payload(greeting, with_tls=in_tls))[4:]
     return _packet(payload[:32] + user + payload[32:], number)
 
 

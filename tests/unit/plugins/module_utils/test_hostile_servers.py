@@ -110,7 +110,7 @@ def test_the_parser_takes_or_refuses_every_variant() -> None:
         assert parsed.family in ("mysql", "mariadb")
         assert 0 <= parsed.capabilities <= 0xFFFFFFFF
         # What we would answer is a packet of the length that it says.
-        for answer in (handshake.ssl_request(parsed), handshake.empty_login(parsed, 2, in_tls=True)):
+        for answer in (handshake.ssl_request(parsed), handshake.empty_login(parsed, 2, b"\xff" * 32)):
             assert int.from_bytes(answer[:3], "little") == len(answer) - 4
     assert taken > PARSER_VARIANTS // 10
     assert refused > PARSER_VARIANTS // 10
