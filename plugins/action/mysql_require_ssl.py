@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import enforcement
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import REQUIRE
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.enforcement_options import REQUIRE
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import InProcessAction
 
 

@@ -2,14 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options of the modules that connect to a server, for the modules themselves and for running them in process."""
+"""Options that modules which connect to a server share, and those of ``mysql_ssl_status``."""
 
 from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import planning
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import SSL_MODES, TLS_VERSIONS
 
 
@@ -74,37 +73,3 @@ STATUS = ModuleSpec(
     },
 )
 """``mysql_ssl_status``."""
-
-REQUIRE = ModuleSpec(
-    argument_spec=dict(
-        connection_argument_spec(),
-        user={"type": "str"},
-        host={"type": "str"},
-        accounts={"type": "list", "elements": "str"},
-        all_accounts={"type": "bool", "default": False},
-        exclude={"type": "list", "elements": "str"},
-        include_system={"type": "bool", "default": False},
-        ssl_type={"type": "str", "default": "any", "choices": ["any", "x509", "specified", "none"]},
-        subject={"type": "str"},
-        issuer={"type": "str"},
-        cipher={"type": "str"},
-        exact={"type": "bool", "default": False},
-        method={"type": "str", "default": "auto", "choices": list(planning.METHODS)},
-        flush={"type": "str", "default": "auto", "choices": list(planning.FLUSH)},
-        plaintext_sessions={"type": "str", "default": "fail", "choices": list(planning.PLAINTEXT_SESSIONS)},
-        require_secure_transport={"type": "bool"},
-        verify={
-            "type": "list",
-            "elements": "dict",
-            "options": {
-                "user": {"type": "str", "required": True},
-                "password": {"type": "str", "no_log": True},
-            },
-        },
-    ),
-    rules={
-        "required_by": {"host": ("user",)},
-        "required_together": [("client_cert", "client_key")],
-    },
-)
-"""``mysql_require_ssl``."""

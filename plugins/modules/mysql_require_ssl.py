@@ -384,7 +384,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import enforcement
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import REQUIRE
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.enforcement_options import REQUIRE
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import run_module
 
 
