@@ -12,7 +12,7 @@ import typing as t
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-HOLE = "\0"
+HOLE = "{}"
 """Stands in a message for what is filled in."""
 
 _CODE = ("plugins/module_utils", "plugins/plugin_utils", "plugins/action")
