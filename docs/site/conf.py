@@ -38,9 +38,9 @@ extensions = ["sphinx.ext.intersphinx", "sphinx_antsibull_ext", "sphinx_copybutt
 intersphinx_mapping = {"ansible": (_ANSIBLE, _inventory())}
 default_role = "any"
 nitpicky = True
-suppress_warnings: list[str] = []
 highlight_language = "YAML+Jinja"
-smartquotes = False
+# Dashes between words, and nothing else.
+smartquotes_action = "D"
 
 html_theme = "furo"
 html_title = "dbtls.rds_mysql"
@@ -49,12 +49,43 @@ html_css_files = ["site.css"]
 html_show_sphinx = False
 html_copy_source = False
 html_use_index = False
-html_theme_options = {"source_repository": "https://github.com/dbtls/rds_mysql/", "top_of_page_buttons": []}
+_TABLES = {
+    "antsibull-table-border": "var(--color-background-border)",
+    "antsibull-table-background-header": "var(--color-background-secondary)",
+    "antsibull-table-background-odd": "var(--color-background-primary)",
+    "antsibull-table-background-even": "var(--color-background-secondary)",
+    "antsibull-table-background-other": "var(--color-background-primary)",
+    "antsibull-narrowtable-background": "var(--color-background-secondary)",
+    "antsibull-links-background": "var(--color-background-secondary)",
+    "antsibull-links-background-active": "var(--color-background-hover)",
+    "antsibull-links-text": "var(--color-brand-content)",
+}
+# The extension's own colours are for a white page.
+_ON_DARK = {
+    "antsibull-option-type": "#d8a8f0",
+    "antsibull-option-elements": "#d8a8f0",
+    "antsibull-option-required": "#ff8a80",
+    "antsibull-option-version-added": "#9ccc9c",
+    "antsibull-option-aliases": "#9ccc9c",
+    "antsibull-option-default": "#8ab4f8",
+    "antsibull-option-sample": "#8ab4f8",
+    "antsibull-option-sample-header": "var(--color-foreground-primary)",
+    "antsibull-attribute-support-none": "#ff8a80",
+    "antsibull-attribute-support-partial": "#e0c060",
+    "antsibull-attribute-support-full": "#9ccc9c",
+    "antsibull-attribute-support-na": "var(--color-foreground-secondary)",
+}
+html_theme_options = {
+    "source_repository": "https://github.com/dbtls/rds_mysql/",
+    "top_of_page_buttons": [],
+    "light_css_variables": _TABLES,
+    "dark_css_variables": {**_TABLES, **_ON_DARK},
+}
 # The prompt, and what a command prints, stay where they are.
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
 
-_CONTENTS = re.compile(r"^\.\. contents::\n(?: +.*\n)*", re.MULTILINE)
+_CONTENTS = re.compile(r"^\.\. contents::.*\n(?: +.*\n)*", re.MULTILINE)
 
 
 def _without_contents(app: Sphinx, page: str, source: list[str]) -> None:

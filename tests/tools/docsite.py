@@ -21,6 +21,9 @@ _SETTINGS = ROOT / "docs" / "site"
 # What antsibull-docs writes and the site has in another form, or no use for.
 _SUPERFLUOUS = ("index.rst", "environment_variables.rst")
 
+# What the theme writes into a page, without a warning of Sphinx.
+_THEME_OBJECTS = "ERROR: Adding a table of contents"
+
 
 def lint_docs(python: Environment, extra: Mapping[str, str]) -> None:
     """Let antsibull-docs check the guides and the documentation of the plugins."""
@@ -40,18 +43,23 @@ def build_site(python: Environment, extra: Mapping[str, str]) -> None:
     (_SOURCE / "index.rst").write_text((_SETTINGS / "index.rst").read_text("utf-8") + _contents(), encoding="utf-8")
     strictly = ["--nitpicky", "--fail-on-warning", "--keep-going", "--quiet"]
     run(python, "sphinx-build", *strictly, "-b", "html", "-c", _SETTINGS, _SOURCE, _HTML, extra=extra)
-    pages = len(list(_HTML.rglob("*.html")))
-    say(f"the site has {pages} pages and begins at {(_HTML / 'index.html').relative_to(ROOT)}")
+    pages = list(_HTML.rglob("*.html"))
+    broken = [path.name for path in pages if _THEME_OBJECTS in path.read_text("utf-8")]
+    if broken:
+        raise CommandFailed(f"the theme objects to {', '.join(sorted(broken))}; look at these pages")
+    say(f"the site has {len(pages)} pages and begins at {(_HTML / 'index.html').relative_to(ROOT)}")
 
 
 def _contents() -> str:
     """The site's table of contents: sections of guides as extra-docs.yml has them, then the reference."""
     parts = [_toctree(title, (f"docsite/{guide}" for guide in guides)) for title, guides in _sections()]
-    reference = sorted(path.stem for path in _SOURCE.glob("*_*.rst"))
+    # Short enough for the sidebar: name and kind, as in mysql_ssl_status_module.
+    stems = sorted((path.stem.rpartition("_") for path in _SOURCE.glob("*_*.rst")), key=lambda parts: parts[::-1])
+    reference = [f"{name} ({kind}) <{name}_{kind}>" for name, _separator, kind in stems]
     if not reference:
         raise CommandFailed("antsibull-docs has written no reference")
     parts.append(_toctree("Reference", reference))
-    parts.append(_toctree("Releases", ["changelog"]))
+    parts.append(_toctree("Releases", ["Changelog <changelog>"]))
     return "".join(parts)
 
 
@@ -68,5 +76,6 @@ def _sections() -> list[tuple[str, list[str]]]:
 
 
 def _toctree(caption: str, pages: Iterable[str]) -> str:
+    """A part of the sidebar; an entry is a page, or ``title <page>``."""
     entries = "".join(f"   {page}\n" for page in pages)
     return f"\n.. toctree::\n   :maxdepth: 1\n   :caption: {caption}\n\n{entries}"
