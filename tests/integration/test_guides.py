@@ -132,7 +132,8 @@ SPECS = {"mysql_ssl_status": argument_specs.STATUS, "mysql_require_ssl": argumen
 
 
 @pytest.mark.parametrize(
-    ("where", "module", "options"), [found for found in module_options() if found[1] in SPECS and "{{" not in str(found)]
+    ("where", "module", "options"),
+    [found for found in module_options() if found[1] in SPECS and "{{" not in str(found)],
 )
 def test_the_values_are_of_their_types(where: str, module: str, options: dict[str, t.Any]) -> None:
     spec = SPECS[module]
