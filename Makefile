@@ -36,7 +36,7 @@ sanity:  ## ansible-test sanity, every test of it.
 ansible-lint:  ## ansible-lint, profile production.
 	@$(TOOLS) test $@
 
-docs:  ## Documentation of plugins and guides.
+docs:  ## Check the documentation, and build its site in build/docsite/html.
 	@$(TOOLS) test $@
 
 changelog:  ## Changelog and its fragments.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .docsite import build_site, lint_docs
 from .environments import Environment, EnvironmentFailed, environment
 from .packaging import build, check_installed
 from .places import BUILD, COLLECTIONS, ROOT, STAGE, say
@@ -148,8 +149,9 @@ def _ansible_lint(arguments: Sequence[str]) -> None:
 
 
 def _docs(arguments: Sequence[str]) -> None:
-    options = ["--plugin-docs", "--validate-collection-refs=all", "--check-extra-docs-refs"]
-    run(environment("tools"), "antsibull-docs", "lint-collection-docs", *options, ".", at=STAGE, extra=_home())
+    python = environment("docs")
+    lint_docs(python, _home())
+    build_site(python, _home())
 
 
 def _changelog(arguments: Sequence[str]) -> None:
@@ -200,7 +202,7 @@ GATES = {
     "integration": Gate("modules, role and playbooks against real database servers", _integration),
     "sanity": Gate("ansible-test sanity, every test of it", _sanity),
     "ansible-lint": Gate("ansible-lint, profile production", _ansible_lint),
-    "docs": Gate("documentation of plugins and guides", _docs),
+    "docs": Gate("documentation of plugins and guides, and the site of them", _docs),
     "changelog": Gate("changelog and its fragments", _changelog),
     "build": Gate("the tarball, and what is found in it once installed", _build),
     "galaxy-importer": Gate("what Galaxy checks when a collection is uploaded", _galaxy_importer),

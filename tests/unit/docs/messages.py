@@ -1,0 +1,80 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The messages in the source code: what errors are raised with, and every other text."""
+
+from __future__ import annotations
+
+import ast
+import re
+import typing as t
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+HOLE = "{}"
+"""Stands in a message for what is filled in."""
+
+_CODE = ("plugins/module_utils", "plugins/plugin_utils", "plugins/action")
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
+
+
+def _trees() -> t.Iterator[ast.AST]:
+    for directory in _CODE:
+        for path in sorted((ROOT / directory).rglob("*.py")):
+            yield ast.parse(path.read_text("utf-8"))
+
+
+def _template(node: ast.AST) -> str | None:
+    """A text, or one with holes; None for another expression."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(
+            part.value if isinstance(part, ast.Constant) and isinstance(part.value, str) else HOLE
+            for part in node.values
+        )
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return (_template(node.left) or HOLE) + (_template(node.right) or HOLE)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
+        text = _template(node.func.value)
+        return None if text is None else _PLACEHOLDER.sub(HOLE, text)
+    return None
+
+
+def _name(node: ast.AST) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def _error_classes() -> set[str]:
+    """RdsMysqlError and its kinds, with Ansible's own for action plugins."""
+    known = {"RdsMysqlError", "AnsibleActionFail"}
+    bases = {
+        node.name: {_name(base) for base in node.bases}
+        for tree in _trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+    while True:
+        more = {name for name, above in bases.items() if above & known} - known
+        if not more:
+            return known
+        known |= more
+
+
+def raised() -> set[str]:
+    """The messages that errors are made with, as far as they are written where the error is."""
+    classes = _error_classes()
+    found = set()
+    for tree in _trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and _name(node.func) in classes and node.args:
+                text = _template(node.args[0])
+                if text and len(text.replace(HOLE, "").strip()) > 3:
+                    found.add(text)
+    return found
+
+
+def texts() -> set[str]:
+    """Every text in the code, however it is made."""
+    return {text for tree in _trees() for node in ast.walk(tree) for text in [_template(node)] if text}
