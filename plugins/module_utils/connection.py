@@ -414,8 +414,8 @@ class Session:
         return QueryFailed(statement, code, text, connection_lost=not self._connection.open)
 
 
-class NoVerdict(ConnectionFailed):
-    """OpenSSL could not be brought to say whether it accepts a certificate; no credentials were sent."""
+class NoVerdict(Exception):
+    """OpenSSL could not be brought to say whether it accepts a certificate. Not for users: there is another way."""
 
 
 def open_session(options: ConnectionOptions, deadline: float | None = None) -> Session:
@@ -464,7 +464,7 @@ def log_in(
             meet(seen)
             if options.verifies:
                 _verify(options, seen)
-        except RdsMysqlError:
+        except (RdsMysqlError, NoVerdict):
             handshake.leave(tls, greeted.greeting, greeted.deadline, context.request())
             raise
 
@@ -513,7 +513,7 @@ def _verify(options: ConnectionOptions, seen: handshake.Handshake) -> None:
         raise certificate_rejected(options, error)
     # What was verified has to be the certificate whose key the handshake was made with.
     if error is not None or seen.certificate is None or seen.chain[0] != seen.certificate:
-        raise NoVerdict(f"The certificate of {options.endpoint} cannot be verified in this way: {error}.")
+        raise NoVerdict
 
 
 def _log_in(

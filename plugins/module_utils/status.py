@@ -300,8 +300,10 @@ def _look_while_logging_in(
     try:
         with log_in(greeted, options, met.append) as session:
             return _from_inside(session, ServerStatus(options=options, seen=met[0]))
+    except NoVerdict as e:
+        raise _LookFirst from e
     except RdsMysqlError as e:
-        if isinstance(e, NoVerdict) or (isinstance(e, ConnectionFailed) and not met):
+        if isinstance(e, ConnectionFailed) and not met:
             raise _LookFirst from e
         if met:
             certificate = _certificate(options, met[0].certificate, met[0].chain, verified=False)

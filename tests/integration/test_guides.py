@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import argument_specs
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import argument_specs, enforcement_options
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted((ROOT / "docs" / "docsite" / "rst").glob("*.rst")), ROOT / "README.md"]
@@ -128,7 +128,7 @@ def test_the_module_takes_the_options(where: str, module: str, options: dict[str
             assert value in choices, f"{where}: {name}"
 
 
-SPECS = {"mysql_ssl_status": argument_specs.STATUS, "mysql_require_ssl": argument_specs.REQUIRE}
+SPECS = {"mysql_ssl_status": argument_specs.STATUS, "mysql_require_ssl": enforcement_options.REQUIRE}
 
 
 @pytest.mark.parametrize(

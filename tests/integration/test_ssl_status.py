@@ -615,6 +615,33 @@ def test_authority_with_noncritical_constraints(
     assert result["mysql_ssl"]["session"]["verified"] is True
 
 
+def test_a_kind_of_key_that_is_verified_in_a_handshake_only(
+    make_changing: Callable[[str], Changing], modules: Modules, tmp_path: Path, pki: Pki
+) -> None:
+    for name in ("mariadb-11.8", "mysql-9.7"):
+        changing = make_changing(name)
+        me = changing.db.administrator()
+        rare = Pki(tmp_path / name, key_type="ed25519")
+        changing.show(rare.server())
+        status = modules.status(**changing.db.options(me, ca_cert=str(rare.bundle))).ok()["mysql_ssl"]
+        assert status["session"]["verified"] is True
+        assert (status["certificate"]["key"], status["certificate"]["trusted"]) == ("Ed25519", True)
+        refused = modules.status(**changing.db.options(me, ca_cert=str(pki.bundle)))
+        assert refused.failed
+        assert "No credentials were sent" in refused.msg
+
+
+def test_a_look_with_credentials_is_one_connection(db: Database, modules: Modules) -> None:
+    def connections() -> tuple[int, int]:
+        rows = dict(db.query("SHOW GLOBAL STATUS WHERE Variable_name IN ('Connections', 'Aborted_connects')"))
+        return int(rows["Connections"]), int(rows["Aborted_connects"])
+
+    me = db.administrator(require="SSL")
+    made, aborted = connections()
+    modules.run_alone("mysql_ssl_status", **db.options(me)).ok()
+    assert connections() == (made + 1, aborted)
+
+
 # fail_on
 
 

@@ -20,10 +20,11 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_Key = t.Union[rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey]
+_KEYS = (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)
+_Key = t.Union[rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey]
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ class _Authority:
 class Pki:
     """One authority in ``directory``; everything is made when first asked for, and found again by a later Pki there.
 
-    ``key_type`` is ``rsa`` (2048 bits) or ``ec`` (P-384), for authorities and servers alike. The names may be given to
-    look like those of a real authority, such as the retired ``Amazon RDS Root 2019 CA``.
+    ``key_type`` is ``rsa`` (2048 bits), ``ec`` (P-384) or ``ed25519``, for authorities and servers alike. The names may be
+    given to look like those of a real authority, such as the retired ``Amazon RDS Root 2019 CA``.
     """
 
     def __init__(
@@ -83,8 +84,8 @@ class Pki:
         root_name: str = "Amazon RDS Test Root 2026 CA",
         intermediate_name: str | None = None,
     ) -> None:
-        if key_type not in ("rsa", "ec"):
-            raise ValueError(f"key_type must be rsa or ec, not {key_type!r}")
+        if key_type not in ("rsa", "ec", "ed25519"):
+            raise ValueError(f"key_type must be rsa, ec or ed25519, not {key_type!r}")
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.region = region
@@ -130,7 +131,7 @@ class Pki:
 
     def server(self, variant: str = "good") -> TlsFiles:
         """A server certificate: ``good`` (localhost, 127.0.0.1, ::1) or one of SERVER_VARIANTS."""
-        if variant == "legacy" and self.key_type == "ec":
+        if variant == "legacy" and self.key_type != "rsa":
             raise ValueError("yaSSL knows RSA keys only; make a Pki with key_type='rsa' for it")
         how = _VARIANTS[variant]
         ca = self.bundle if how.issuer == "intermediate" else self._ca_file(how.issuer)
@@ -179,7 +180,7 @@ class Pki:
         certificate_path, key_path = self._path(f"{name}.pem"), self._path(f"{name}.key")
         if certificate_path.exists():
             key = serialization.load_pem_private_key(key_path.read_bytes(), None)
-            assert isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey))
+            assert isinstance(key, _KEYS)
             return _Authority(x509.load_pem_x509_certificate(certificate_path.read_bytes()), key)
         new_key = self._new_key()
         intermediate = name in ("intermediate", "forged-intermediate")
@@ -208,7 +209,7 @@ class Pki:
         if issuer:
             builder = builder.add_extension(_issuer_key(issuer), critical=False)
         signer = self._new_key() if name == "forged-intermediate" else issuer.key if issuer else new_key
-        certificate = builder.sign(signer, hashes.SHA256())
+        certificate = builder.sign(signer, _digest(signer))
         _write_key(key_path, new_key)
         certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         return _Authority(certificate, new_key)
@@ -235,7 +236,7 @@ class Pki:
         builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         if alternatives:
             builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        leaf = builder.sign(issuer.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        leaf = builder.sign(issuer.key, _digest(issuer.key)).public_bytes(serialization.Encoding.PEM)
         _write_key(files.key, key)
         self._path(f"{name}.leaf.pem").write_bytes(leaf)
         files.cert.write_bytes(leaf + b"".join(path.read_bytes() for path in chain))
@@ -244,7 +245,14 @@ class Pki:
     def _new_key(self) -> _Key:
         if self.key_type == "ec":
             return ec.generate_private_key(ec.SECP384R1())
+        if self.key_type == "ed25519":
+            return ed25519.Ed25519PrivateKey.generate()
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def _digest(key: _Key) -> hashes.SHA256 | None:
+    """What to sign with; Ed25519 has a digest of its own."""
+    return None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
 
 
 def account_names(certificate: Path) -> tuple[str, str]:
@@ -303,10 +311,10 @@ def _key_usage(*, authority: bool) -> x509.KeyUsage:
 
 
 def _write_key(path: Path, key: _Key) -> None:
-    # The traditional form, because yaSSL reads no other.
-    text = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    )
+    form = serialization.PrivateFormat.TraditionalOpenSSL  # because yaSSL reads no other
+    if isinstance(key, ed25519.Ed25519PrivateKey):  # which has none
+        form = serialization.PrivateFormat.PKCS8
+    text = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as handle:
         handle.write(text)
