@@ -71,8 +71,8 @@ class _Authority:
 class Pki:
     """One authority in ``directory``; everything is made when first asked for, and found again by a later Pki there.
 
-    ``key_type`` is ``rsa`` (2048 bits), ``ec`` (P-384) or ``ed25519``, for authorities and servers alike. The names may be
-    given to look like those of a real authority, such as the retired ``Amazon RDS Root 2019 CA``.
+    ``key_type`` is ``rsa`` (2048 bits), ``ec`` (P-384) or ``ed25519``, for authorities and servers alike. The names may
+    be given to look like those of a real authority, such as the retired ``Amazon RDS Root 2019 CA``.
     """
 
     def __init__(
