@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from .environments import EnvironmentFailed, environment
+from .environments import FORCED, EnvironmentFailed, environment
 from .gates import GATES, format_checkout, run_gates
 from .matrix import matrix
 from .places import ROOT, say
@@ -21,8 +21,6 @@ from .running import CommandFailed, variables
 from .staging import stage
 
 _ENVIRONMENTS = ("runtime", "test", "tools", "sanity")
-# The collections of this release, ansible.mysql among them, run on every ansible-core; its requirement is for another.
-_FORCED = {"bench": ("ansible==14.5.0",)}
 
 
 def main() -> int:
@@ -59,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("gates", nargs="+", choices=list(GATES), metavar="GATE", help=", ".join(GATES))
         command.set_defaults(action=action)
     runner = commands.add_parser("run", help=_run.__doc__, epilog="The command comes after --.")
-    runner.add_argument("environment", choices=(*_ENVIRONMENTS, *_FORCED))
+    runner.add_argument("environment", choices=(*_ENVIRONMENTS, *FORCED))
     runner.set_defaults(action=_run)
     commands.add_parser("stage", help=_stage.__doc__).set_defaults(action=_stage)
     commands.add_parser("environments", help=_make_environments.__doc__).set_defaults(action=_make_environments)
@@ -83,7 +81,7 @@ def _test_all(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     """Run a program of an environment from the root of the checkout, in place of this one."""
-    python = environment(options.environment, forced=_FORCED.get(options.environment, ()))
+    python = environment(options.environment, forced=FORCED.get(options.environment, ()))
     stage()
     os.chdir(ROOT)
     sys.stdout.flush()
