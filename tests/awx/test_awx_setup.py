@@ -119,7 +119,7 @@ def test_another_prefix_and_credentials_that_are_there(ansible: Ansible, awx: Aw
     }
     set_up(ansible, **settings).ok()
     made = [item["name"] for kind in awx.store.items for item in awx.store.items[kind] if "name" in item]
-    assert len(made) == 12
+    assert len(made) == 11
     assert [name for name in made if not name.startswith("Team 7 databases")] == [
         "Default",
         "Databases",
