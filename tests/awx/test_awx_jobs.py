@@ -1,0 +1,107 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The job templates, run by ansible-runner with what AWX injects, against real servers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import Servers
+from tests.integration.helpers import Account, Database, Tls
+from tests.servers import Pki
+
+from .jobs import Jobs
+
+# All that a shell, YAML, Jinja and an option file could trip over.
+PASSWORD = "pw!{{ 7*7 }} '\"#\\ $(id) %s ü"
+NAMES = ("mariadb-10.11", "mariadb-11.8", "mysql-9.7")
+
+
+@pytest.fixture
+def fleet(servers: Servers) -> dict[str, Database]:
+    """Three servers with the same login."""
+    found = {name: servers.get(name) for name in NAMES}
+    for database in found.values():
+        database.create("awx_login", "127.0.0.1", grants="ALL PRIVILEGES ON *.*")
+        database.query("ALTER USER awx_login@'127.0.0.1' IDENTIFIED BY %s ü", PASSWORD)
+    return found
+
+
+@pytest.fixture
+def jobs(fleet: dict[str, Database], pki: Pki, tmp_path: Path) -> Jobs:
+    """Jobs on those servers."""
+    hosts = {
+        name: {"ansible_host": database.server.host, "mysql_tls_login_port": database.server.port}
+        for name, database in fleet.items()
+    }
+    return Jobs(
+        tmp_path,
+        hosts,
+        {"mysql_tls_ca_cert": str(pki.bundle)},
+        {"login_user": "awx_login", "login_password": PASSWORD},
+    )
+
+
+def test_an_audit_with_the_credential(jobs: Jobs, fleet: dict[str, Database]) -> None:
+    """Job type check; the injected login works, and is nowhere in what AWX keeps."""
+    before = {name: database.snapshot() for name, database in fleet.items()}
+    job = jobs.run("playbooks/audit.yml", extra={"mysql_tls_report_dir": str(jobs.directory / "report")})
+    assert job.status == "successful", job.output
+    looks = job.results("Look at the server")
+    assert {name: look["mysql_ssl"]["session"]["verified"] for name, look in looks.items()} == dict.fromkeys(
+        NAMES, True
+    )
+    assert {name: database.snapshot() for name, database in fleet.items()} == before
+
+
+def test_an_audit_that_is_to_fail(jobs: Jobs, fleet: dict[str, Database]) -> None:
+    for database in fleet.values():
+        database.create("awx_app", "%")
+    job = jobs.run(
+        "playbooks/audit.yml",
+        {"mysql_tls_fail_on": "high"},
+        extra={"mysql_tls_report_dir": str(jobs.directory / "report")},
+    )
+    assert job.status == "failed"
+    assert "awx_app@% may log in without TLS" in job.output
+
+
+def test_a_rehearsal_and_the_change(jobs: Jobs, fleet: dict[str, Database]) -> None:
+    """The survey's answers in their own form: accounts as one text, nothing to leave out."""
+    apps = {name: database.create("awx_app", "%") for name, database in fleet.items()}
+    others = {name: database.create("awx_other", "%") for name, database in fleet.items()}
+    extra = {"mysql_tls_report_dir": str(jobs.directory / "report")}
+    asked = {"mysql_tls_accounts": "awx_app@*,awx_oth*@*", "mysql_tls_plaintext_sessions": "warn"}
+    rehearsal = jobs.run("playbooks/enforce.yml", asked, job_type="check", extra=extra)
+    assert rehearsal.status == "successful", rehearsal.output
+    for name, database in fleet.items():
+        assert rehearsal.results("Require TLS")[name]["changed"]
+        assert database.ssl_type(apps[name]) == ""
+    done = jobs.run("playbooks/enforce.yml", {**asked, "mysql_tls_exclude": "awx_other@%"}, extra=extra)
+    assert done.status == "successful", done.output
+    for name, database in fleet.items():
+        assert done.results("Require TLS")[name]["verified"]
+        assert database.ssl_type(apps[name]) == "ANY"
+        assert database.ssl_type(others[name]) == ""
+
+
+def test_a_login_with_a_client_certificate(jobs: Jobs, fleet: dict[str, Database], pki: Pki) -> None:
+    """Its key comes from the credential, as a file that only the job can read."""
+    files = pki.client()
+    for database in fleet.values():
+        database.require("awx_login", "127.0.0.1", "X509")
+    extra = {"mysql_tls_report_dir": str(jobs.directory / "report")}
+    assert jobs.run("playbooks/audit.yml", extra=extra).status == "failed"
+    jobs.login |= {"client_cert": Path(files.cert).read_text(), "client_key": Path(files.key).read_text()}
+    job = jobs.run("playbooks/audit.yml", extra=extra)
+    assert job.status == "successful", job.output
+    injected = [path for path in (jobs.directory / "awx_2" / "env").glob("tmp*injected")]
+    assert [path.stat().st_mode & 0o777 for path in injected] == [0o600, 0o600]
+    for database in fleet.values():
+        account = Account("awx_login", "127.0.0.1", PASSWORD)
+        assert not database.admits(account, Tls())
+        assert database.admits(account, Tls(files))
