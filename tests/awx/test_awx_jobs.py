@@ -27,7 +27,7 @@ def fleet(servers: Servers) -> dict[str, Database]:
     found = {name: servers.get(name) for name in NAMES}
     for database in found.values():
         database.create("awx_login", "127.0.0.1", grants="ALL PRIVILEGES ON *.*")
-        database.query("ALTER USER awx_login@'127.0.0.1' IDENTIFIED BY %s ü", PASSWORD)
+        database.query("ALTER USER awx_login@'127.0.0.1' IDENTIFIED BY %s", PASSWORD)
     return found
 
 
