@@ -52,7 +52,7 @@ class Finished:
     @property
     def artifacts(self) -> dict[str, Any]:
         """What set_stats has published, as AWX takes it from the event at the end."""
-        found = [event["event_data"].get("artifact_data") for event in self.events]
+        found = [event.get("event_data", {}).get("artifact_data") for event in self.events]
         (data,) = [data for data in found if data] or [{}]
         assert isinstance(data, dict)
         return data
@@ -78,9 +78,10 @@ class Jobs:
 
     def template(self, playbook: str) -> dict[str, Any]:
         """The job template of a playbook."""
-        (found,) = [item for item in TEMPLATES["awx_setup_job_templates"] if item["playbook"] == playbook]
-        assert isinstance(found, dict)
-        return found
+        for item in TEMPLATES["awx_setup_job_templates"]:
+            if item["playbook"] == playbook:
+                return dict(item)
+        return {"job_type": "run"}
 
     def run(
         self,
@@ -90,17 +91,27 @@ class Jobs:
         job_type: str | None = None,
         hosts: slice = slice(None),
         extra: dict[str, Any] | None = None,
+        template_vars: dict[str, Any] | None = None,
+        project: dict[str, str] | None = None,
     ) -> Finished:
-        """Launch the template of this playbook: with these answers to its survey, on a slice of the inventory."""
+        """Launch the template of this playbook: with these answers to its survey, on a slice of the inventory.
+
+        ``extra`` are variables given at the launch, ``template_vars`` those of the template, in which AWX lets templates
+        of Ansible be. ``project``: more playbooks; one that is called like the job's takes its place.
+        """
         self.number += 1
         data = self.directory / f"awx_{self.number}"
         for name in ("env", "inventory", "artifacts"):
             (data / name).mkdir(parents=True, mode=0o700)
         shutil.copytree(COLLECTION / "playbooks", data / "project" / "playbooks")
+        for name, text in (project or {}).items():
+            (data / "project" / name).write_text(text)
         template = self.template(playbook)
-        told = {"awx_job_id": self.number, **(extra or {}), **answers(surveys()[playbook], given or {})}
-        _write_yaml(data / "env" / "extravars", told)
-        _write_yaml(data / "env" / "credential", inject(CREDENTIAL_TYPE, self.login, data / "env"))
+        asked = answers(surveys()[playbook], given or {}) if playbook in surveys() else {}
+        told = {name: _marked(value) for name, value in {"awx_job_id": self.number, **(extra or {}), **asked}.items()}
+        _write_yaml(data / "env" / "extravars", {**(template_vars or {}), **told})
+        injected = inject(CREDENTIAL_TYPE, self.login, data / "env")
+        _write_yaml(data / "env" / "credential", {name: _marked(value) for name, value in injected.items()})
         arguments = ["-u", "root", "-e", f"@{data / 'env' / 'credential'}"]
         if (job_type or template["job_type"]) == "check":
             arguments.append("--check")
@@ -109,7 +120,8 @@ class Jobs:
         (data / "env" / "cmdline").write_text(shlex.join(arguments))
         (data / "env" / "settings").write_text(json.dumps({"suppress_ansible_output": True, "job_timeout": _SECONDS}))
         self._write_inventory(data / "inventory" / "hosts", hosts)
-        return self._finish(data, playbook)
+        name = Path(playbook).name
+        return self._finish(data, name if name in (project or {}) else playbook)
 
     def _write_inventory(self, path: Path, hosts: slice) -> None:
         chosen = {name: self.inventory[name] for name in sorted(self.inventory)[hosts]}
@@ -161,4 +173,4 @@ def _texts(directory: Path) -> Iterator[str]:
 
 def _write_yaml(path: Path, values: dict[str, Any]) -> None:
     path.touch(mode=0o600)
-    path.write_text(yaml.dump({name: _marked(value) for name, value in values.items()}, Dumper=_Dumper))
+    path.write_text(yaml.dump(values, Dumper=_Dumper))

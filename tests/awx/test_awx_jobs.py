@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
+import json
+import textwrap
 from pathlib import Path
 
 import pytest
 
 from tests.integration.conftest import Servers
-from tests.integration.helpers import Account, Database, Tls
+from tests.integration.helpers import Database
 from tests.servers import Pki
 
+from .conftest import COLLECTION
 from .jobs import Jobs
 
 # All that a shell, YAML, Jinja and an option file could trip over.
@@ -101,7 +104,51 @@ def test_a_login_with_a_client_certificate(jobs: Jobs, fleet: dict[str, Database
     assert job.status == "successful", job.output
     injected = [path for path in (jobs.directory / "awx_2" / "env").glob("tmp*injected")]
     assert [path.stat().st_mode & 0o777 for path in injected] == [0o600, 0o600]
-    for database in fleet.values():
-        account = Account("awx_login", "127.0.0.1", PASSWORD)
-        assert not database.admits(account, Tls())
-        assert database.admits(account, Tls(files))
+
+
+AUDIT_WITH_REPORT = """
+- name: Audit
+  ansible.builtin.import_playbook: dbtls.rds_mysql.audit
+
+- name: Report
+  hosts: all
+  connection: local
+  gather_facts: false
+  tasks:
+    - name: Report
+      dbtls.rds_mysql.mysql_tls_report:
+        dest: "{{ mysql_tls_report_dir }}"
+      run_once: true
+"""
+
+
+def test_slices_merged_into_one_report(jobs: Jobs, fleet: dict[str, Database]) -> None:
+    """As the guide says, down to the template of the directory's name and the play that merges."""
+    jobs.directory.joinpath("slices").mkdir()
+    template_vars = {"mysql_tls_report_dir": f"{jobs.directory}/slices/{{{{ awx_job_id }}}}"}
+    found = []
+    for hosts in (slice(0, None, 2), slice(1, None, 2)):
+        job = jobs.run(
+            "playbooks/audit.yml", hosts=hosts, template_vars=template_vars, project={"audit.yml": AUDIT_WITH_REPORT}
+        )
+        assert job.status == "successful", job.output
+        found.append(job.artifacts["mysql_tls"]["servers"])
+    assert found == [2, 1]
+
+    merged = jobs.run(
+        "merge.yml", project={"merge.yml": guide_block("merge")}, extra={"directory": str(jobs.directory)}
+    )
+    assert merged.status == "successful", merged.output
+    summary = merged.artifacts["mysql_tls"]
+    assert summary["servers"] == summary["looked_at"] == len(NAMES)
+    report = json.loads((jobs.directory / "report.json").read_text("utf-8"))
+    assert report["summary"]["servers"] == len(NAMES)
+    assert all(f'"{name}"' in json.dumps(report) for name in NAMES)
+
+
+def guide_block(name: str) -> str:
+    """The code of this name in the guide."""
+    text = (COLLECTION / "docs/docsite/rst/awx.rst").read_text("utf-8")
+    block = text.partition(f"   :name: {name}\n\n")[2]
+    lines = [line for line in block.splitlines() if not line or line.startswith("   ")]
+    return textwrap.dedent("\n".join(lines))
