@@ -4,8 +4,8 @@
 
 """A server on loopback that speaks as much of AWX's REST API as the modules of awx.awx use for a setup.
 
-It is no AWX: it keeps objects, answers queries, and refuses what AWX refuses of credential types, surveys, job templates
-and schedules by the rules in rules.py. What the modules send is what a real AWX would get.
+It is no AWX: it keeps objects, answers queries, and refuses what AWX refuses of credential types, surveys, job
+templates and schedules by the rules in rules.py. What the modules send is what a real AWX would get.
 """
 
 from __future__ import annotations

@@ -96,8 +96,8 @@ class Jobs:
     ) -> Finished:
         """Launch the template of this playbook: with these answers to its survey, on a slice of the inventory.
 
-        ``extra`` are variables given at the launch, ``template_vars`` those of the template, in which AWX lets templates
-        of Ansible be. ``project``: more playbooks; one that is called like the job's takes its place.
+        ``extra`` are variables given at the launch, ``template_vars`` those of the template, in which AWX lets
+        templates of Ansible be. ``project``: more playbooks; one that is called like the job's takes its place.
         """
         self.number += 1
         data = self.directory / f"awx_{self.number}"

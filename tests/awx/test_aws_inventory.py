@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The inventories from AWS, with amazon.aws and boto3 against moto's server, and IAM tokens from the AWS command line."""
+"""The inventories from AWS: amazon.aws and boto3 against moto's server; IAM tokens from the AWS command line."""
 
 from __future__ import annotations
 

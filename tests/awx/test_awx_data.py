@@ -21,7 +21,7 @@ class _Loader(yaml.SafeLoader):
     """YAML with Ansible's own tag."""
 
 
-_Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
+_Loader.add_constructor("!unsafe", lambda loader, node: str(node.value))
 
 
 def load(name: str) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def test_a_login_with_a_client_certificate(jobs: Jobs, fleet: dict[str, Database
     jobs.login |= {"client_cert": Path(files.cert).read_text(), "client_key": Path(files.key).read_text()}
     job = jobs.run("playbooks/audit.yml", extra=extra)
     assert job.status == "successful", job.output
-    injected = [path for path in (jobs.directory / "awx_2" / "env").glob("tmp*injected")]
+    injected = list((jobs.directory / "awx_2" / "env").glob("tmp*injected"))
     assert [path.stat().st_mode & 0o777 for path in injected] == [0o600, 0o600]
 
 

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Tuple
 from urllib.parse import quote
 
 from .catalogue import ServerUnavailable, entry_for
@@ -26,16 +25,16 @@ class IamPlugin:
     directory: Path
 
     @property
-    def options(self) -> Tuple[str, ...]:
+    def options(self) -> tuple[str, ...]:
         """Options of the server."""
         return (f"--plugin-dir={self.directory}", f"--plugin-load-add={_LIBRARY}")
 
     @property
-    def environment(self) -> Dict[str, str]:
+    def environment(self) -> dict[str, str]:
         """Environment variables of the server."""
         return {"RECEIVED_TOKENS": str(self.directory / "received")}
 
-    def received(self) -> List[str]:
+    def received(self) -> list[str]:
         """What clients have sent as their password, since the last call."""
         path = self.directory / "received"
         lines = path.read_text("utf-8").splitlines() if path.exists() else []
