@@ -48,6 +48,7 @@ class Store:
     surveys: dict[int, Item] = field(default_factory=dict)
     associations: dict[tuple[int, str], list[int]] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
+    passwords: list[str] = field(default_factory=list)
     _last: int = 0
 
     def add(self, kind: str, values: Item) -> Item:
@@ -199,6 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
             return values
         fields = self.store.find(values["credential_type"])["inputs"]["fields"]
         secret = {entry["id"] for entry in fields if entry.get("secret")}
+        self.store.passwords.append(values["inputs"]["login_password"])
         inputs = {name: "$encrypted$" if name in secret else value for name, value in values["inputs"].items()}
         return {**values, "inputs": inputs}
 

@@ -58,6 +58,7 @@ def test_everything_is_made_and_stays(ansible: Ansible, awx: Awx) -> None:
         "client_key",
     ]
     login = store.named("credentials", "MySQL TLS login")
+    assert store.passwords == [SETTINGS["awx_setup_login_password"]]
     assert login["inputs"] == {"login_user": "db_root", "login_password": "$encrypted$"}
 
     templates = {name: store.named("job_templates", f"MySQL TLS {name}") for name in ("Audit", "Enforce", "Rollback")}
@@ -116,6 +117,9 @@ def test_another_prefix_and_credentials_that_are_there(ansible: Ansible, awx: Aw
         "awx_setup_credentials": ["AWS of the databases"],
         "awx_setup_image": "",
         "awx_setup_slices": 2,
+        # For AWX to make of it what it is, in each job.
+        "awx_setup_report_dir": "/srv/slices/{{ awx_job_id }}",
+        "awx_setup_rollback_dir": "/srv/rollback",
     }
     set_up(ansible, **settings).ok()
     made = [item["name"] for kind in awx.store.items for item in awx.store.items[kind] if "name" in item]
@@ -128,6 +132,7 @@ def test_another_prefix_and_credentials_that_are_there(ansible: Ansible, awx: Aw
     audit = awx.store.named("job_templates", "Team 7 databases Audit")
     assert awx.store.associated(audit, "credentials") == [aws]
     assert audit["job_slice_count"] == 2
+    assert json.loads(audit["extra_vars"])["mysql_tls_report_dir"] == "/srv/slices/{{ awx_job_id }}"
     assert "execution_environment" not in audit
 
 
