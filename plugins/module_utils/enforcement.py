@@ -374,5 +374,5 @@ def run(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
 
     :raises RdsMysqlError: or one of its kinds, with return values among its details.
     """
-    wish = wish_from_params(params)
-    return enforce(ConnectionOptions.from_params(params), wish, check_mode, Keeping.from_params(params)).describe()
+    options = ConnectionOptions.from_params(params)
+    return enforce(options, wish_from_params(params), check_mode, Keeping.from_params(params)).describe()

@@ -52,7 +52,7 @@ class Keeping:
             name: RecordFile(str(params[name]), name) if params.get(name) else None
             for name in ("rollback_file", "restore_file")
         }
-        return cls(files["rollback_file"], files["restore_file"], str(params["restore"]))
+        return cls(files["rollback_file"], files["restore_file"], str(params.get("restore") or LAST))
 
     def open(self, control: Session, dialect: Dialect, wish: Wish) -> Wish:
         """Look whether the files are what they should be, before anything else is decided.
