@@ -10,17 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from tests.servers import ServerUnavailable, debian, npm
+from tests.servers import debian, npm
 from tests.servers.cache import build_once, say
 from tests.servers.catalogue import DebianPackage, NpmPackage
 
-# The finest accessibility checker there is, by the people who write the rules.
-_AXE = NpmPackage("axe-core", "4.14.1", "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==")
+_AXE = NpmPackage(
+    "axe-core",
+    "4.14.1",
+    "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
+)
 
 # The browser starts itself again, which a program that was started through its own loader cannot. So it runs on the C
 # library of this machine, which is the same Debian suite.
-_C_LIBRARY = ("ld-linux*", "libc.so.*", "libm.so.*", "libmvec.so.*", "libpthread.so.*", "libdl.so.*", "librt.so.*")
-_C_LIBRARY += ("libresolv.so.*", "libutil.so.*", "libnsl.so.*", "libnss_*", "libanl.so.*", "libBrokenLocale.so.*")
+_C_LIBRARY = [
+    "ld-linux*",
+    "libnss_*",
+    *(f"lib{name}.so.*" for name in ("c", "m", "mvec", "pthread", "dl", "rt", "resolv")),
+]
+_C_LIBRARY += [f"lib{name}.so.*" for name in ("util", "nsl", "anl", "BrokenLocale", "thread_db")]
 
 _FONTS = """\
 <?xml version="1.0"?>

@@ -31,7 +31,7 @@ class Markup:
         self.text = text
 
 
-Child = t.Union[Markup, str, int, None, t.Iterable["Child"]]
+Child: t.TypeAlias = "Markup | str | int | t.Iterable[Child] | None"
 
 
 def visible(text: str) -> str:
@@ -44,7 +44,7 @@ def clip(text: str, limit: int = 300) -> str:
     return text if len(text) <= limit else text[:limit] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def element(name: str, *children: Child, **attributes: str | int | bool | None) -> Markup:
+def element(name: str, /, *children: Child, **attributes: str | int | bool | None) -> Markup:
     """An element with these children, text among them, and attributes.
 
     Attribute names are written without a trailing underscore, and with hyphens for other ones. True stands for an

@@ -14,10 +14,9 @@ import functools
 import hashlib
 from pathlib import Path
 
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import sections
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import sections, words
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.markup import Markup, element, source
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import Report
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.words import moment
 
 
 def to_html(report: Report) -> str:
@@ -66,7 +65,9 @@ def _header(report: Report) -> Markup:
     return element(
         "header",
         element("h1", report.title),
-        element("p", "As of ", element("time", moment(report.run.made_at), datetime=report.run.made_at), class_="meta"),
+        element(
+            "p", "As of ", element("time", words.moment(report.run.made_at), datetime=report.run.made_at), class_="meta"
+        ),
     )
 
 
@@ -76,18 +77,20 @@ def _entry(part: sections.Section) -> Markup:
 
 def _footer(report: Report) -> Markup:
     run = report.run
-    merged = f", with {run.merged} other {'report' if run.merged == 1 else 'reports'} merged into it" if run.merged else ""
+    merged = (
+        f", with {run.merged} other {'report' if run.merged == 1 else 'reports'} merged into it" if run.merged else ""
+    )
     return element(
         "footer",
         element(
             "p",
-            f"Made by dbtls.rds_mysql {run.collection_version} with ansible-core {run.ansible_core_version}, run {run.id}"
-            f"{merged}. The same data for programs: report.json; for spreadsheets: report.csv.",
+            f"Made by dbtls.rds_mysql {run.collection_version} with ansible-core {run.ansible_core_version}, "
+            f"run {run.id}{merged}. The same data for programs: report.json; for spreadsheets: report.csv.",
         ),
     )
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _asset(name: str) -> str:
     """A file beside this one, without the comment about its licence."""
     text = Path(__file__).with_name(name).read_text("utf-8")

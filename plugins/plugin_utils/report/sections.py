@@ -55,10 +55,7 @@ def _table(caption: str, columns: t.Sequence[str], rows: _Rows, total: int | Non
     head = element("thead", element("tr", [element("th", column, scope="col") for column in columns]))
     body = element(
         "tbody",
-        [
-            element("tr", element("th", row[0], scope="row"), [element("td", cell) for cell in row[1:]])
-            for row in rows
-        ],
+        [element("tr", element("th", row[0], scope="row"), [element("td", cell) for cell in row[1:]]) for row in rows],
     )
     table = element("table", element("caption", caption), head, body)
     more = (total or 0) - len(rows)
@@ -172,9 +169,7 @@ def _changes_in_short(found: Changes | None) -> Child:
     parts = [f"{len(found.better):,} better", f"{len(found.worse):,} worse"]
     if found.drift:
         parts.append(f"{words.counted(len(found.drift), 'account')} slipped back to no TLS")
-    return element(
-        "p", f"Since {words.moment(found.since)}: ", element("a", ", ".join(parts), href="#changes"), "."
-    )
+    return element("p", f"Since {words.moment(found.since)}: ", element("a", ", ".join(parts), href="#changes"), ".")
 
 
 # Since last time
@@ -560,14 +555,14 @@ def _authority(kind: str, name: str, servers: t.Sequence[Server]) -> t.Sequence[
 
 def reading_guide() -> Section:
     """What the words mean."""
+    in_part = (
+        "Nothing was found against it, but its accounts are not known: the look was from outside, or its login may not "
+        "read them."
+    )
     meanings = (
         ("Compliant", "No finding of severity medium or high, and its accounts are known or TLS is required of all."),
         (words.OUTCOMES[NOT_COMPLIANT], "At least one finding of severity medium or high."),
-        (
-            "Seen in part",
-            "Nothing is against it as far as could be seen, but its accounts could not: the look was from outside only, "
-            "or the login may not read them.",
-        ),
+        ("Seen in part", in_part),
         ("Not reached", "It did not answer, or turned the look away before anything could be seen."),
         ("Not looked at", "The run ended for it before the look."),
     )

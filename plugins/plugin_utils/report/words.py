@@ -60,11 +60,13 @@ def headline(summary: Summary) -> str:
     """The report in one sentence, for those who read no other."""
     if not summary.servers:
         return "There are no servers in this report."
+    if summary.servers == 1 and summary.looked_at:
+        return "The one server is compliant." if summary.compliant else "The one server is not known to be compliant."
     if summary.compliant == summary.servers:
-        return "The one server is compliant." if summary.servers == 1 else f"All {summary.servers:,} servers are compliant."
+        return f"All {summary.servers:,} servers are compliant."
     if not summary.looked_at:
         return f"None of {counted(summary.servers, 'server')} could be looked at."
-    return f"{summary.compliant:,} of {counted(summary.servers, 'server')} {'is' if summary.servers == 1 else 'are'} compliant."
+    return f"{summary.compliant:,} of {summary.servers:,} servers are compliant."
 
 
 def moment(iso: str) -> str:
