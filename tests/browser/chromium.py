@@ -29,6 +29,8 @@ _C_LIBRARY = [
 ]
 _C_LIBRARY += [f"lib{name}.so.*" for name in ("util", "nsl", "anl", "BrokenLocale", "thread_db")]
 
+_LIBRARIES = ("usr/lib/*-linux-gnu", "lib/*-linux-gnu", "usr/lib/*-linux-gnu/pulseaudio")
+
 _FONTS = """\
 <?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
@@ -49,7 +51,7 @@ def chromium() -> Chromium:
     suite = debian.release_codename()
     tree = build_once("packages", f"chromium-{suite}", lambda destination: _fetch(suite, destination))
     fonts = tree / "fonts.conf"
-    libraries = [path for pattern in ("usr/lib/*-linux-gnu", "lib/*-linux-gnu") for path in tree.glob(pattern)]
+    libraries = [path for pattern in _LIBRARIES for path in tree.glob(pattern)]
     return Chromium(
         tree / "usr" / "lib" / "chromium" / "chromium",
         {"LD_LIBRARY_PATH": ":".join(map(str, libraries)), "FONTCONFIG_FILE": str(fonts)},
