@@ -20,7 +20,7 @@ from .places import ROOT, say
 from .running import CommandFailed, variables
 from .staging import stage
 
-_ENVIRONMENTS = ("runtime", "test", "tools", "sanity")
+_ENVIRONMENTS = ("runtime", "test", "browser", "tools", "sanity")
 # The collections of this release, ansible.mysql among them, run on every ansible-core; its requirement is for another.
 _FORCED = {"bench": ("ansible==14.5.0",)}
 

@@ -139,6 +139,10 @@ def _integration(arguments: Sequence[str]) -> None:
     pytest(environment("test"), ["tests/integration"], arguments, label="-integration")
 
 
+def _browser(arguments: Sequence[str]) -> None:
+    pytest(environment("browser"), ["tests/browser"], arguments, label="-browser")
+
+
 def _sanity(arguments: Sequence[str]) -> None:
     sanity(environment("sanity"))
 
@@ -198,6 +202,7 @@ GATES = {
     "lint": Gate("ruff (rules and format) and mypy", _lint),
     "unit": Gate("unit tests", _unit),
     "integration": Gate("modules, role and playbooks against real database servers", _integration),
+    "browser": Gate("the report in a browser, and against the schemas of its files", _browser),
     "sanity": Gate("ansible-test sanity, every test of it", _sanity),
     "ansible-lint": Gate("ansible-lint, profile production", _ansible_lint),
     "docs": Gate("documentation of plugins and guides", _docs),
