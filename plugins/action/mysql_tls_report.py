@@ -45,7 +45,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Ansible's entry point."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        _validated, given = self.validate_argument_spec(ARGUMENT_SPEC)
+        validate: t.Callable[..., tuple[t.Any, dict[str, t.Any]]] = self.validate_argument_spec
+        _validated, given = validate(ARGUMENT_SPEC)
         options = plain(given)
         variables = task_vars or {}
         now = iso8601(utc_now())

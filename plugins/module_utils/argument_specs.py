@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import planning
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import planning, restoring
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import SSL_MODES, TLS_VERSIONS
 
 
@@ -93,6 +93,9 @@ REQUIRE = ModuleSpec(
         flush={"type": "str", "default": "auto", "choices": list(planning.FLUSH)},
         plaintext_sessions={"type": "str", "default": "fail", "choices": list(planning.PLAINTEXT_SESSIONS)},
         require_secure_transport={"type": "bool"},
+        rollback_file={"type": "path"},
+        restore_file={"type": "path"},
+        restore={"type": "str", "default": restoring.LAST, "choices": list(restoring.RESTORE)},
         verify={
             "type": "list",
             "elements": "dict",

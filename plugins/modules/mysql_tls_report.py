@@ -82,8 +82,8 @@ options:
 notes:
   - The files say which accounts of which servers can be attacked. Keep them where only those who need them can read
     them.
-  - The summary is published as the statistic C(mysql_tls), as M(ansible.builtin.set_stats) does. AWX makes it an artifact
-    of the job.
+  - The summary is published as the statistic C(mysql_tls), as M(ansible.builtin.set_stats) does. AWX makes it an
+    artifact of the job.
 seealso:
   - module: dbtls.rds_mysql.mysql_ssl_status
   - ref: Reading the report <ansible_collections.dbtls.rds_mysql.docsite.reading_the_report>

@@ -252,6 +252,10 @@ class Fleet:
     apps: dict[str, Account]
     inventory: Path
 
+    def command(self, name: str) -> tuple[str, ...]:
+        """What runs a playbook of the collection on them."""
+        return ("ansible-playbook", "-i", str(self.inventory), f"dbtls.rds_mysql.{name}")
+
     def snapshots(self) -> dict[str, Any]:
         """What each server has about its accounts."""
         return {name: db.snapshot() for name, db in self.databases.items()}
@@ -302,6 +306,7 @@ def assert_tasks(run: Run, count: int) -> None:
     assert counts[:-1] == [count] * (len(counts) - 1), run.recap()
 
 
+ALL_AT_ONCE = ("-e", "mysql_tls_canary=0", "-e", "mysql_tls_serial=100%")
 BUNDLES = ["/eu-central-1/eu-central-1-bundle.pem", "/eu-west-1/eu-west-1-bundle.pem"]
 
 
@@ -310,7 +315,7 @@ def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> No
 
     def playbook(name: str, *arguments: str) -> Run:
         mirror.requests.clear()
-        run = ansible.run("ansible-playbook", "-i", str(fleet.inventory), f"dbtls.rds_mysql.{name}", *arguments).ok()
+        run = ansible.run(*fleet.command(name), *ALL_AT_ONCE, *arguments).ok()
         # Once for each region, not for each host.
         assert sorted(request.path for request in mirror.requests) == BUNDLES
         assert set(run.recap()) == set(MATRIX)
@@ -334,15 +339,7 @@ def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> No
         assert promised.recap()[name]["changed"] >= 1
 
     for mode in ([], ["--check"]):
-        audited = ansible.run(
-            "ansible-playbook",
-            "-i",
-            str(fleet.inventory),
-            "dbtls.rds_mysql.audit",
-            "-e",
-            "mysql_tls_fail_on=high",
-            *mode,
-        )
+        audited = ansible.run(*fleet.command("audit"), "-e", "mysql_tls_fail_on=high", *mode)
         assert {name for name, counts in audited.recap().items() if counts["failed"]} == set(MATRIX)
         # What was found is said of those that have failed, too.
         said = audited.output.partition("Say what was found")[2]
@@ -368,10 +365,10 @@ def test_one_server_of_the_fleet_is_down(fleet: Fleet, ansible: Ansible) -> None
     inventory = json.loads(fleet.inventory.read_text())
     inventory["all"]["hosts"]["mariadb-10.5"]["mysql_tls_login_port"] = 1
     fleet.inventory.write_text(json.dumps(inventory))
-    run = ansible.run("ansible-playbook", "-i", str(fleet.inventory), "dbtls.rds_mysql.enforce")
+    run = ansible.run(*fleet.command("enforce"), *ALL_AT_ONCE, "-e", "mysql_tls_max_fail_percentage=100")
     assert run.status != 0
     failed = {name for name, counts in run.recap().items() if counts["failed"]}
     assert failed == {"mariadb-10.5"}
-    assert "127.0.0.1:1" in run.output.partition("Say what was found")[2]
+    assert "127.0.0.1:1" in run.output.partition("Say what was changed")[2]
     types = {name: db.ssl_type(fleet.apps[name]) for name, db in fleet.databases.items()}
     assert types == {name: "" if name == "mariadb-10.5" else "ANY" for name in MATRIX}

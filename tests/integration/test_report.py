@@ -35,7 +35,7 @@ class Estate:
         """Look at every host, and report it."""
         looking = {
             "login_host": "127.0.0.1",
-            "login_port": "{{ port }}",
+            "login_port": "{{ db_port }}",
             "login_user": "{{ user | default(omit) }}",
             "login_password": "{{ password | default(omit) }}",
             "ca_cert": "{{ bundle }}",
@@ -84,12 +84,12 @@ class Estate:
 @pytest.fixture
 def estate(servers: Servers, ansible: Ansible, tmp_path: Path) -> Estate:
     """Three servers and the two others."""
-    hosts: dict[str, dict[str, Any]] = {UNREACHABLE: {"port": 1}, NEVER: {"port": 1}}
+    hosts: dict[str, dict[str, Any]] = {UNREACHABLE: {"db_port": 1}, NEVER: {"db_port": 1}}
     for name in NAMES:
         db = servers.get(name)
         me = db.administrator()
         ansible.secrets.append(me.password)
-        hosts[name] = {"port": db.server.port, "user": me.user, "password": me.password}
+        hosts[name] = {"db_port": db.server.port, "user": me.user, "password": me.password}
     bundle = str(servers.pki.bundle)
     return Estate(ansible, {name: {**host, "bundle": bundle} for name, host in hosts.items()}, tmp_path / "out" / "x")
 

@@ -20,7 +20,7 @@ from .places import ROOT, say
 from .running import CommandFailed, variables
 from .staging import stage
 
-_ENVIRONMENTS = ("runtime", "test", "tools", "sanity")
+_ENVIRONMENTS = ("runtime", "test", "browser", "tools", "sanity")
 
 
 def main() -> int:

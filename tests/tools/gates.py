@@ -139,6 +139,10 @@ def _integration(arguments: Sequence[str]) -> None:
     pytest(environment("test"), ["tests/integration"], arguments, label="-integration")
 
 
+def _browser(arguments: Sequence[str]) -> None:
+    pytest(environment("browser"), ["tests/browser"], arguments, label="-browser")
+
+
 def _awx(arguments: Sequence[str]) -> None:
     pytest(environment("awx", forced=FORCED["awx"]), ["tests/awx"], arguments, label="-awx")
 
@@ -202,6 +206,7 @@ GATES = {
     "lint": Gate("ruff (rules and format) and mypy", _lint),
     "unit": Gate("unit tests", _unit),
     "integration": Gate("modules, role and playbooks against real database servers", _integration),
+    "browser": Gate("the report in a browser, and against the schemas of its files", _browser),
     "awx": Gate("jobs as AWX runs them, its setup, the inventory from AWS", _awx),
     "sanity": Gate("ansible-test sanity, every test of it", _sanity),
     "ansible-lint": Gate("ansible-lint, profile production", _ansible_lint),

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import types
 import typing as t
 
@@ -16,6 +15,8 @@ T = t.TypeVar("T")
 # Half of a pair that UTF-16 needs two of: JSON can say it, UTF-8 cannot.
 _SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "\N{REPLACEMENT CHARACTER}")
 _KINDS: dict[type, str] = {str: "text", int: "a whole number", bool: "true or false"}
+
+_known: dict[t.Any, dict[str, tuple[t.Any, bool]]] = {}
 
 
 class WrongShape(Exception):
@@ -54,14 +55,16 @@ def clean(text: str) -> str:
     return text if text.isascii() else text.translate(_SURROGATES)
 
 
-@functools.cache
-def _fields(kind: type) -> dict[str, tuple[t.Any, bool]]:
-    hints = t.get_type_hints(kind)
-    missing = dataclasses.MISSING
-    return {
-        field.name: (hints[field.name], field.default is missing and field.default_factory is missing)
-        for field in dataclasses.fields(kind)
-    }
+def _fields(kind: t.Any) -> dict[str, tuple[t.Any, bool]]:
+    """The type of each field, and whether it has to be given."""
+    if kind not in _known:
+        hints = t.get_type_hints(kind)
+        missing = dataclasses.MISSING
+        _known[kind] = {
+            field.name: (hints[field.name], field.default is missing and field.default_factory is missing)
+            for field in dataclasses.fields(kind)
+        }
+    return _known[kind]
 
 
 def _decode(hint: t.Any, value: t.Any, place: str) -> t.Any:

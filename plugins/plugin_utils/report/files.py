@@ -78,7 +78,7 @@ def to_json(report: Report) -> str:
 
 def same_content(one: Report, other: Report) -> bool:
     """Whether two reports say the same, but for when and by which run."""
-    return _timeless(one) == _timeless(other)
+    return bool(_timeless(one) == _timeless(other))
 
 
 def _timeless(report: Report) -> t.Any:
