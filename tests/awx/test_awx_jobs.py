@@ -73,7 +73,7 @@ def test_an_audit_that_is_to_fail(jobs: Jobs, fleet: dict[str, Database]) -> Non
     assert "awx_app@% may log in without TLS" in job.output
 
 
-def test_a_rehearsal_and_the_change(jobs: Jobs, fleet: dict[str, Database]) -> None:
+def test_a_rehearsal_the_change_and_the_way_back(jobs: Jobs, fleet: dict[str, Database]) -> None:
     """The survey's answers in their own form: accounts as one text, nothing to leave out."""
     apps = {name: database.create("awx_app", "%") for name, database in fleet.items()}
     others = {name: database.create("awx_other", "%") for name, database in fleet.items()}
@@ -90,6 +90,12 @@ def test_a_rehearsal_and_the_change(jobs: Jobs, fleet: dict[str, Database]) -> N
         assert done.results("Require TLS")[name]["verified"]
         assert database.ssl_type(apps[name]) == "ANY"
         assert database.ssl_type(others[name]) == ""
+    back = jobs.run(
+        "playbooks/rollback.yml", {"mysql_tls_rollback_dir": f"{jobs.directory}/report/rollback"}, extra=extra
+    )
+    assert back.status == "successful", back.output
+    for name, database in fleet.items():
+        assert database.ssl_type(apps[name]) == ""
 
 
 def test_a_login_with_a_client_certificate(jobs: Jobs, fleet: dict[str, Database], pki: Pki) -> None:
@@ -106,31 +112,13 @@ def test_a_login_with_a_client_certificate(jobs: Jobs, fleet: dict[str, Database
     assert [path.stat().st_mode & 0o777 for path in injected] == [0o600, 0o600]
 
 
-AUDIT_WITH_REPORT = """
-- name: Audit
-  ansible.builtin.import_playbook: dbtls.rds_mysql.audit
-
-- name: Report
-  hosts: all
-  connection: local
-  gather_facts: false
-  tasks:
-    - name: Report
-      dbtls.rds_mysql.mysql_tls_report:
-        dest: "{{ mysql_tls_report_dir }}"
-      run_once: true
-"""
-
-
 def test_slices_merged_into_one_report(jobs: Jobs, fleet: dict[str, Database]) -> None:
     """As the guide says, down to the template of the directory's name and the play that merges."""
     jobs.directory.joinpath("slices").mkdir()
     template_vars = {"mysql_tls_report_dir": f"{jobs.directory}/slices/{{{{ awx_job_id }}}}"}
     found = []
     for hosts in (slice(0, None, 2), slice(1, None, 2)):
-        job = jobs.run(
-            "playbooks/audit.yml", hosts=hosts, template_vars=template_vars, project={"audit.yml": AUDIT_WITH_REPORT}
-        )
+        job = jobs.run("playbooks/audit.yml", hosts=hosts, template_vars=template_vars)
         assert job.status == "successful", job.output
         found.append(job.artifacts["mysql_tls"]["servers"])
     assert found == [2, 1]
