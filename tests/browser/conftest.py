@@ -105,7 +105,7 @@ def started(pki: Pki, hostile_pki: Pki) -> Iterator[dict[str, Server]]:
                 "good": stack.enter_context(provide("mysql-9.7", tls=pki.server())),
                 "expiring": stack.enter_context(provide("mariadb-10.11", tls=pki.server("expiring"))),
                 "hostile": stack.enter_context(
-                    provide("mariadb-11.8", tls=hostile_pki.server(), options=(f"--version=11.8.0-{SCRIPT}",))
+                    provide("mariadb-11.8", tls=hostile_pki.server(), options=(f"--version=11.8.0-MariaDB-{SCRIPT}",))
                 ),
             }
         except ServerUnavailable as e:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -132,7 +133,7 @@ def test_filters(make_report: MakeReport, looks: dict[str, Look | None], open_pa
         page.get_by_label("State").select_option("Not reached")
         assert opened.rows() == [s.name for s in servers if s.state == "unreachable"]
         page.get_by_label("State").select_option("All")
-        page.get_by_label("Finding").select_option("Certificates that expire soon")
+        page.locator("#filter-finding").select_option("Certificates that expire soon")
         expected = [s.name for s in servers if any(f.id == "certificate-expiring" for f in s.findings)]
         assert opened.rows() == expected
         page.get_by_label("Find", exact=True).fill("nothing is called this")
@@ -152,14 +153,16 @@ def test_keyboard(make_report: MakeReport, looks: dict[str, Look | None], open_p
         reached = []
         for _press in range(60):
             page.keyboard.press("Tab")
-            reached.append(page.evaluate("document.activeElement.closest('th')?.textContent"))
+            reached.append(page.evaluate("document.activeElement.closest('#servers-table th')?.textContent"))
             if reached[-1] == "State":
                 break
         assert reached[-1] == "State"
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
         page.keyboard.press("Enter")
-        assert page.get_by_role("columnheader", name="State").get_attribute("aria-sort") == "ascending"
-        assert opened.rows()[0] != "db00000.example.com" or "Not compliant" in page.inner_text("#servers-table")
+        assert (
+            page.locator("#servers-table").get_by_role("columnheader", name="State").get_attribute("aria-sort")
+            == "ascending"
+        )
         details = page.locator("#certificates details").first
         details.locator("summary").first.focus()
         page.keyboard.press("Space")
@@ -179,11 +182,19 @@ def test_hostile_servers(make_report: MakeReport, hostile_looks: dict[str, Look 
         assert page.title() == f"Report {SCRIPT}"
         assert page.get_by_role("heading", level=1).inner_text() == f"Report {SCRIPT}"
         shown = page.locator("body").inner_text()
-        for text in (f"11.8.0-{SCRIPT}", SCRIPT, IMAGE, BREAKOUT, TEMPLATE, f"named {IMAGE}", f"Too many {SCRIPT}"):
+        for text in (
+            f"11.8.0-MariaDB-{SCRIPT}",
+            SCRIPT,
+            IMAGE,
+            BREAKOUT,
+            TEMPLATE,
+            f"named {IMAGE}",
+            f"Too many {SCRIPT}",
+        ):
             assert text in shown, text
         certificate = made.report.servers[0].certificate
         assert certificate is not None
-        assert IMAGE in certificate.issuer
+        assert "img src=x onerror=document.pwned=1" in certificate.issuer
         assert certificate.issuer in shown
         assert not {"\u202e", "\u2066", "\a", "\x1b"} & set(page.content())
         assert "bell\u2407\u241b[31m@%" in shown
@@ -199,28 +210,31 @@ def test_the_policy_forbids_everything_else(
     """Even where markup had got in."""
     context = browser.new_context()
     page = context.new_page()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
     page.goto(Path(make_report(hostile_looks).paths["html"]).as_uri())
-    asked.clear()
+    listener = socket.create_server(("127.0.0.1", 0))
     refused = page.evaluate(
-        """async () => {
+        """async (there) => {
           const refused = [];
           document.addEventListener('securitypolicyviolation', (event) => refused.push(event.effectiveDirective));
           const add = (name, attributes) => document.body.append(Object.assign(document.createElement(name), attributes));
           add('script', {textContent: 'document.pwned = 1'});
-          add('script', {src: 'https://127.0.0.1:1/x.js'});
-          add('img', {src: 'https://127.0.0.1:1/x.png'});
-          add('style', {textContent: 'body { background: url(https://127.0.0.1:1/x) }'});
-          document.body.insertAdjacentHTML('beforeend', '<svg onload="document.pwned=1"></svg>');
-          await fetch('https://127.0.0.1:1/').catch(() => null);
+          add('script', {src: there + 'x.js'});
+          add('img', {src: there + 'x.png'});
+          add('style', {textContent: `body { background: url(${there}x) }`});
+          document.body.insertAdjacentHTML('beforeend', '<b id="b" onclick="document.pwned=1">b</b>');
+          document.getElementById('b').click();
+          await fetch(there).catch(() => null);
           await new Promise((resolve) => setTimeout(resolve, 100));
           return refused;
-        }"""
+        }""",
+        f"http://127.0.0.1:{listener.getsockname()[1]}/",
     )
     assert page.evaluate("document.pwned") is None
-    assert {"script-src-elem", "script-src-attr", "img-src", "style-src-elem", "connect-src"} <= set(refused)
-    assert asked == []
+    assert {"script-src-elem", "img-src", "style-src-elem", "connect-src"} <= set(refused)
+    # The browser names requests that it does not make; nobody has come.
+    listener.setblocking(False)
+    with listener, pytest.raises(BlockingIOError):
+        listener.accept()
     context.close()
 
 
@@ -243,12 +257,13 @@ def test_printing(make_report: MakeReport, looks: dict[str, Look | None], open_p
         assert screen.startswith(b"%PDF-")
         assert screen.count(b"/Type /Page\n") + screen.count(b"/Type /Page/") >= 8 or len(screen) > 100_000
         page.emulate_media(media="print", color_scheme="dark")
-        assert len(opened.rows()) == 200
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert page.locator("nav:visible, input:visible, select:visible, #paging:visible").count() == 0
         page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert len(opened.rows()) == 200
         assert page.locator("details:not([open])").count() == 0
         page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert len(opened.rows()) == 100
         assert page.locator("details:not([open])").count() > 0
 
 

@@ -497,7 +497,7 @@ def sessions(servers: t.Sequence[Server]) -> Section:
         "sessions",
         "Sessions without TLS",
         scope,
-        _table("Clients connected without TLS", ("User", "From", "Server", "Sessions"), rows, len(found)),
+        _table("Sessions without TLS, by client", ("User", "From", "Server", "Sessions"), rows, len(found)),
     )
 
 
