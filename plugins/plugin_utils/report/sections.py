@@ -13,9 +13,12 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates impor
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import timeline, words
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.markup import Child, Markup, clip, element
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
+    COMPLIANT,
     LOOKED_AT,
     NOT_COMPLIANT,
+    NOT_LOOKED_AT,
     SEVERITIES,
+    UNDECIDED,
     UNREACHABLE,
     Change,
     Changes,
@@ -64,7 +67,7 @@ def _table(caption: str, columns: t.Sequence[str], rows: _Rows, total: int | Non
 
 
 def _scrolling(label: str, table: Markup) -> Markup:
-    return element("div", table, class_="scroll", role="region", aria_label=label, tabindex=0)
+    return element("div", table, class_="scroll", role="region", aria_label=f"{label} (table)", tabindex=0)
 
 
 def _name(text: str) -> Markup:
@@ -124,14 +127,15 @@ def overview(report: Report) -> Section:
 
 
 def _outcome_counts(summary: Summary) -> list[tuple[str, int]]:
-    return [(name, int(getattr(summary, name))) for name in words.OUTCOMES]
+    names = (COMPLIANT, NOT_COMPLIANT, UNDECIDED, UNREACHABLE, NOT_LOOKED_AT)
+    return [(name, int(getattr(summary, name))) for name in names]
 
 
 def _proportions(summary: Summary) -> Child:
     """The outcomes as one bar, and in numbers."""
     left = 0.0
     bars = []
-    for name, count in reversed(_outcome_counts(summary)):
+    for name, count in _outcome_counts(summary):
         width = 1000 * count / summary.servers
         if count:
             bars.append(element("rect", x=f"{left:.1f}", y=0, width=f"{width:.1f}", height=14, class_=name))
@@ -141,7 +145,7 @@ def _proportions(summary: Summary) -> Child:
     )
     tiles = [
         element("div", element("dt", words.OUTCOMES[name]), element("dd", count), class_=f"tile {name}")
-        for name, count in reversed(_outcome_counts(summary))
+        for name, count in _outcome_counts(summary)
     ]
     return [bar, element("dl", tiles, class_="tiles")]
 
@@ -324,8 +328,8 @@ def _server_row(server: Server) -> Markup:
         element("td", _software(server)),
         element("td", _session(server)),
         _tls_required(server),
-        _number(without),
-        _number(plaintext),
+        _number(without, bad=_has_open_account(server)),
+        _number(plaintext, bad=bool(plaintext)),
         _expiry(server) if certificate else _unknown(),
         data_s=result,
     )
@@ -336,10 +340,15 @@ def _unknown() -> Markup:
     return element("td", "\N{EN DASH}", data_v="")
 
 
-def _number(count: int | None) -> Markup:
+def _has_open_account(server: Server) -> bool:
+    """Whether an account can be used without TLS from elsewhere, and not on the server's own machine only."""
+    return any(finding.id == "account-without-tls" and finding.severity == "high" for finding in server.findings)
+
+
+def _number(count: int | None, *, bad: bool) -> Markup:
     if count is None:
         return _unknown()
-    return element("td", count, data_v=count, class_="number bad" if count else "number")
+    return element("td", count, data_v=count, class_="number bad" if bad else "number")
 
 
 def _findings_cell(server: Server) -> Markup:
@@ -488,7 +497,7 @@ def sessions(servers: t.Sequence[Server]) -> Section:
         "sessions",
         "Sessions without TLS",
         scope,
-        _table("Clients connected without TLS", ("User", "From", "Server", "Sessions"), rows, len(found)),
+        _table("Sessions without TLS, by client", ("User", "From", "Server", "Sessions"), rows, len(found)),
     )
 
 
