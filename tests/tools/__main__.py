@@ -20,7 +20,7 @@ from .places import ROOT, say
 from .running import CommandFailed, variables
 from .staging import stage
 
-_ENVIRONMENTS = ("runtime", "test", "browser", "tools", "sanity")
+_ENVIRONMENTS = ("runtime", "test", "browser", "awx", "tools", "sanity")
 
 
 def main() -> int:
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("gates", nargs="+", choices=list(GATES), metavar="GATE", help=", ".join(GATES))
         command.set_defaults(action=action)
     runner = commands.add_parser("run", help=_run.__doc__, epilog="The command comes after --.")
-    runner.add_argument("environment", choices=(*_ENVIRONMENTS, *FORCED))
+    runner.add_argument("environment", choices=sorted({*_ENVIRONMENTS, *FORCED}))
     runner.set_defaults(action=_run)
     commands.add_parser("stage", help=_stage.__doc__).set_defaults(action=_stage)
     commands.add_parser("environments", help=_make_environments.__doc__).set_defaults(action=_make_environments)
@@ -98,7 +98,7 @@ def _stage(options: argparse.Namespace) -> None:
 def _make_environments(options: argparse.Namespace) -> None:
     """Make the virtual environments that the gates need."""
     for name in _ENVIRONMENTS:
-        say(str(environment(name).directory))
+        say(str(environment(name, forced=FORCED.get(name, ())).directory))
 
 
 def _format(options: argparse.Namespace) -> None:
