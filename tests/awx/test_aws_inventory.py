@@ -149,8 +149,12 @@ def test_a_token_from_the_command_line(rds: Any, ansible: Ansible, inventory: Pa
             )
             assert f"%2F{REGION}%2Frds-db%2Faws4_request" in first
             assert "X-Amz-Expires=900" in first
-            accounts = ["-e", '{"mysql_tls_accounts": ["app@*"]}']
-            ansible.run("ansible-playbook", *arguments, *accounts, "dbtls.rds_mysql.enforce").ok()
+            accounts = [*arguments, "-e", '{"mysql_tls_accounts": ["app@*"]}']
+            in_process = ansible.run("ansible-playbook", *accounts, "dbtls.rds_mysql.enforce", "--check").ok()
+            assert "mysql_ssl_status runs as a module" not in in_process.output
+            by_modules = [*accounts, "-e", "dbtls_in_process=never"]
+            modules = ansible.run("ansible-playbook", *by_modules, "dbtls.rds_mysql.enforce").ok()
+            assert "mysql_require_ssl runs as a module" in modules.output
             assert database.ssl_type(app) == "ANY"
             database.disconnect()
     except ServerUnavailable as e:
