@@ -16,7 +16,8 @@ author:
 positional: looks, limit
 options:
   _input:
-    description: Registered results of M(dbtls.rds_mysql.mysql_require_ssl) by host; an empty dictionary for a host without.
+    description:
+      - Registered results of M(dbtls.rds_mysql.mysql_require_ssl) by host; an empty dictionary for a host without.
     type: dict
     required: true
   looks:
@@ -24,7 +25,8 @@ options:
     type: dict
     required: true
   limit:
-    description: How large RV(_value.stats.mysql_tls_rollback_records) may be, in bytes of JSON. It is left out if larger.
+    description:
+      - How large C(mysql_tls_rollback_records) in RV(_value.stats) may be, in bytes of JSON. It is left out if larger.
     type: int
     default: 262144
 """
@@ -45,22 +47,34 @@ _value:
       description: A sentence for each host.
       type: dict
       sample: {db1: "changed: app@% NONE -> ANY; what was there is in /var/lib/dbtls/db1.json"}
+    failed_share:
+      description: How many of the hosts that were reached so far have failed, in percent.
+      type: float
+      sample: 12.5
     stats:
       description:
         - For M(ansible.builtin.set_stats). Holds no secrets.
-        - C(mysql_tls_roll_out) has the hosts by what became of them, C(mysql_tls_rollback_records) the record of each
-          change by host, which the entry point rollback of the role takes as a variable.
+        - C(mysql_tls_roll_out) has a word for each host, C(mysql_tls_rollback_records) the record of each change by
+          host, which the entry point rollback of the role takes as a variable.
       type: dict
 """
 
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.roll_out import lines, stats
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.roll_out import failed_share, lines, stats
 
 
-def roll_out(changes: dict[str, t.Any], looks: dict[str, t.Any], limit: int = 262144) -> dict[str, t.Any]:
+def roll_out(
+    changes: dict[str, t.Any],
+    looks: dict[str, t.Any],
+    limit: int = 262144,
+) -> dict[str, t.Any]:
     """The filter's work. See its documentation."""
-    return {"lines": lines(changes, looks), "stats": stats(changes, looks, limit)}
+    return {
+        "lines": lines(changes, looks),
+        "failed_share": failed_share(changes, looks),
+        "stats": stats(changes, looks, limit),
+    }
 
 
 class FilterModule:

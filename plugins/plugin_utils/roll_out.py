@@ -13,6 +13,7 @@ import typing as t
 CHANGED, WOULD_CHANGE, UNCHANGED = "changed", "would change", "nothing to change"
 PUT_BACK, REFUSED, UNKNOWN = "put back", "nothing changed", "state unknown"
 LEFT_CHANGED, FAILED, UNREACHED = "left changed", "not looked at", "not reached"
+STOPPED = "looked at only"
 
 _MOST_ACCOUNTS = 10
 
@@ -24,8 +25,8 @@ def outcome(change: t.Mapping[str, t.Any], look: t.Mapping[str, t.Any]) -> str:
     if not change or change.get("skipped"):
         if look.get("failed") and "mysql_ssl" not in look:
             return FAILED
-        # A host that was to be left alone is looked at, and a result says that it was left alone.
-        return UNCHANGED if change else UNREACHED
+        # What is skipped has nothing to put back. Without a result the play, or the run of its tags, ended before.
+        return UNCHANGED if change else STOPPED if look else UNREACHED
     if change.get("failed"):
         if change.get("state_unknown"):
             return UNKNOWN
@@ -82,15 +83,22 @@ def lines(changes: Results, looks: Results) -> dict[str, str]:
 
 def stats(changes: Results, looks: Results, limit: int) -> dict[str, t.Any]:
     """What set_stats publishes. The records are left out if they take more than ``limit`` bytes as JSON."""
-    by_outcome: dict[str, list[str]] = {}
-    for host, change in changes.items():
-        by_outcome.setdefault(outcome(change, looks.get(host, {})), []).append(str(host))
     records = {
         str(host): change["rollback_record"] for host, change in changes.items() if change.get("rollback_record")
     }
     # What a run has put back itself is in the file, and is nothing to put back later.
     records = {host: record for host, record in records.items() if record.get("state") != "undone"}
-    published: dict[str, t.Any] = {"mysql_tls_roll_out": by_outcome}
+    # A word for each host, as what a batch publishes is merged into what those before it have.
+    words = {str(host): outcome(change, looks.get(host, {})) for host, change in changes.items()}
+    published: dict[str, t.Any] = {"mysql_tls_roll_out": words}
     if records and len(json.dumps(records, default=str)) <= limit:
         published["mysql_tls_rollback_records"] = records
     return published
+
+
+def failed_share(changes: Results, looks: Results) -> float:
+    """How many of the hosts that were reached so far have failed, in percent."""
+    reached = [(changes.get(host, {}), looks.get(host, {})) for host in {*changes, *looks}]
+    reached = [(change, look) for change, look in reached if change or look]
+    failed = [1 for change, look in reached if change.get("failed") or look.get("failed")]
+    return 100.0 * len(failed) / max(1, len(reached))
