@@ -141,6 +141,7 @@ def test_a_token_from_the_command_line(rds: Any, ansible: Ansible, inventory: Pa
             here.write_text(json.dumps({"all": {"hosts": {"old": place}}}))
             arguments = ["-i", str(inventory / "databases.aws_rds.yml"), "-i", str(here), "-vvv"]
             arguments += ["-e", "mysql_tls_hosts=old", "-e", f"mysql_tls_ca_cert={pki.bundle}"]
+            arguments += ["-e", f"mysql_tls_report_dir={tmp_path / 'report'}"]
             ansible.secrets = [SECRET, "X-Amz-Signature"]
             ansible.run("ansible-playbook", *arguments, "dbtls.rds_mysql.audit").ok()
             (first, *_more) = plugin.received()
