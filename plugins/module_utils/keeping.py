@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 from dataclasses import replace
 
@@ -22,9 +23,19 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.change_records imp
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.planning import Decision, Plan, Wish, complete_plan
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.restoring import LAST, Restoration, restoration
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.secure_transport import SwitchChange, SwitchState
+
+
+def _file(params: t.Mapping[str, t.Any], name: str) -> RecordFile | None:
+    path = str(params.get(name) or "")
+    if not path:
+        return None
+    if not os.path.isabs(path):
+        raise OptionError(f"{name}: {path} is no absolute path.")
+    return RecordFile(path, name)
 
 
 class Keeping:
@@ -47,11 +58,11 @@ class Keeping:
 
     @classmethod
     def from_params(cls, params: t.Mapping[str, t.Any]) -> Keeping:
-        """From a module's validated parameters."""
-        files = {
-            name: RecordFile(str(params[name]), name) if params.get(name) else None
-            for name in ("rollback_file", "restore_file")
-        }
+        """From a module's validated parameters.
+
+        :raises OptionError: for a relative path, which would start from wherever Ansible runs modules.
+        """
+        files = {name: _file(params, name) for name in ("rollback_file", "restore_file")}
         return cls(files["rollback_file"], files["restore_file"], str(params.get("restore") or LAST))
 
     def open(self, control: Session, dialect: Dialect, wish: Wish) -> Wish:

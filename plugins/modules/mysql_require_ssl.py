@@ -131,9 +131,9 @@ options:
     type: bool
   rollback_file:
     description:
-      - File to record the change in, on the machine where this module runs, as JSON. Right before the first statement
-        it says what each account requires, what the server-wide switch is, and which statements put that back; at the
-        end what has become of the change. O(restore_file) reads it.
+      - Absolute path of a file to record the change in, on the machine where this module runs, as JSON.
+      - Right before the first statement it says what each account requires, what the server-wide switch is, and which
+        statements put that back; at the end what has become of the change. O(restore_file) reads it.
       - A file that is there is added to, the newest change last; the changes of each server need a file of their own.
         Missing directories are made. The file can be read by its owner only, and is replaced atomically.
       - Where it cannot be written, or is no such file, nothing is changed. In check mode, and where nothing is to be

@@ -529,8 +529,6 @@ def test_audit_report_and_exit_code(fleet: Fleet, ansible: Ansible) -> None:
                 "mysql_tls_report_title='Of a test'",
                 "-e",
                 "mysql_tls_report_junit=true",
-                "-e",
-                "mysql_tls_serial=2",
             ),
         )
         assert run.status != 0

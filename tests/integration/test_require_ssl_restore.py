@@ -358,6 +358,10 @@ def test_options_that_do_not_go_together(db: Database, modules: Modules, file: P
         result = modules.require(**db.options(me, restore_file=str(file), **options))
         assert result.failed
         assert said in result.msg, result.msg
+    for name in ("rollback_file", "restore_file"):
+        options = {"user": me.user} if name == "rollback_file" else {}
+        result = modules.require(**db.options(me, **options, **{name: "rollback/db.json"}))
+        assert result.msg == f"{name}: rollback/db.json is no absolute path."
 
 
 def test_through_a_symbolic_link(maria_db: Database, modules: Modules, file: Path, tmp_path: Path) -> None:
