@@ -299,9 +299,9 @@ def test_bad_reports(tmp_path: Path, content: t.Any, reason: str, option: str) -
     good = json.loads(files.to_json(report(server(status()))))
     path.write_text(content if isinstance(content, str) else json.dumps({**copy.deepcopy(good), **content}))
     before = path.read_bytes()
-    more: dict[str, t.Any] = {"dest": {}, "merge": {"merge": (path,)}, "previous": {"previous": path}}[option]
+    ways: dict[str, dict[str, t.Any]] = {"dest": {}, "merge": {"merge": (path,)}, "previous": {"previous": path}}
     with pytest.raises(RdsMysqlError) as caught:
-        making.make(wanted(tmp_path, "2", **more), [server(status())])
+        making.make(wanted(tmp_path, "2", **ways[option]), [server(status())])
     assert caught.value.message.startswith(f"{option}: {path} ")
     assert reason in caught.value.message
     assert path.read_bytes() == before
