@@ -208,10 +208,11 @@ def test_failing_after_everything_is_written(estate: Estate, fail_on: str, messa
 
 def test_a_sweep(estate: Estate, servers: Servers) -> None:
     """Endpoints of one host, each a server of its own."""
-    endpoints = [
+    endpoints: list[dict[str, Any]] = [
         {"host": "127.0.0.1", "port": servers.get(name).server.port, "tls_min_version": "TLSv1"} for name in NAMES
     ]
-    look = {"endpoints": [*endpoints, {"host": "127.0.0.1", "port": 1}], "ca_cert": str(servers.pki.bundle)}
+    endpoints.append({"host": "127.0.0.1", "port": 1})
+    look = {"endpoints": endpoints, "ca_cert": str(servers.pki.bundle)}
     report = {"dest": str(estate.dest), "hosts": ["localhost"], "variable": "looked"}
     estate.ansible.play(
         [
@@ -224,7 +225,7 @@ def test_a_sweep(estate: Estate, servers: Servers) -> None:
         {},
     ).ok()
     data = estate.data()
-    assert {server["name"] for server in data["servers"]} == {f"127.0.0.1:{each['port']}" for each in look["endpoints"]}
+    assert {server["name"] for server in data["servers"]} == {f"127.0.0.1:{each['port']}" for each in endpoints}
     assert {server["verdict"] for server in data["servers"]} <= {"undecided", "not_compliant", None}
 
 
