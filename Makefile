@@ -6,14 +6,14 @@ PYTHON ?= python3
 ARGS ?=
 
 TOOLS := $(PYTHON) -B -m tests.tools
-GATES := lint unit integration sanity ansible-lint docs changelog build galaxy-importer
+GATES := lint unit integration browser awx sanity ansible-lint docs changelog build galaxy-importer
 
 .DEFAULT_GOAL := help
 .PHONY: help test test-all $(GATES) demo bench bench-bundle bench-require stage environments format clean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@echo "Variables: PYTHON=python3.12 (interpreter to use), ARGS='-k name' (for unit, integration, demo, bench-require)."
+	@echo "Variables: PYTHON=python3.12 (interpreter to use), ARGS='-k name' (for unit, integration, browser, awx, demo, bench-require)."
 
 test:  ## Run every gate, and show a table of them.
 	@$(TOOLS) test $(GATES)
@@ -28,6 +28,12 @@ unit:  ## Unit tests.
 	@$(TOOLS) test $@ -- $(ARGS)
 
 integration:  ## Modules, role and playbooks against real database servers.
+	@$(TOOLS) test $@ -- $(ARGS)
+
+awx:  ## Jobs as AWX runs them, AWX's setup, the inventory from AWS.
+	@$(TOOLS) test $@ -- $(ARGS)
+
+browser:  ## The report in Chromium: accessibility, filters, hostile servers, 2,000 servers.
 	@$(TOOLS) test $@ -- $(ARGS)
 
 sanity:  ## ansible-test sanity, every test of it.

@@ -265,13 +265,17 @@ def _wildcards(text: str) -> t.Pattern[str]:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which accounts are meant: by exact name (``user``, and ``host`` unless every host), by patterns, or all."""
+    """Which accounts are meant: by exact name (``user``, and ``host`` unless every host), by patterns, or all.
+
+    Or those that are ``listed``, which may be the system's.
+    """
 
     user: str | None = None
     host: str | None = None
     patterns: tuple[Pattern, ...] = ()
     exclude: tuple[Pattern, ...] = ()
     include_system: bool = False
+    listed: frozenset[Account] | None = None
 
     def describe(self) -> str:
         """For messages."""
@@ -281,6 +285,8 @@ class Selection:
 
     def includes(self, state: AccountState) -> bool:
         """Roles never; system accounts only when asked for."""
+        if self.listed is not None:
+            return state.account in self.listed and not state.is_role
         if state.is_role or (state.system and not self.include_system):
             return False
         if any(pattern.matches(state.account) for pattern in self.exclude):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import typing as t
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import (
     accounts,
@@ -35,6 +35,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Di
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.ending_sessions import end_sessions, killing_statements
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.interrupts import Interrupts
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.keeping import Keeping
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.planning import (
     Change,
     EnforcementError,
@@ -61,6 +62,7 @@ class Outcome:
     warnings: tuple[str, ...]
     verified: bool = False
     verification: tuple[proofs.Verification, ...] = ()
+    keeping: Keeping = field(default_factory=Keeping)
 
     def describe(self) -> dict[str, t.Any]:
         """The module's return values."""
@@ -73,25 +75,29 @@ class Outcome:
             verification=[proof.describe() for proof in self.verification],
             rolled_back=False,
             warnings=list(self.warnings),
+            **self.keeping.describe(),
         )
 
 
-def enforce(options: ConnectionOptions, wish: Wish, check_mode: bool) -> Outcome:
+def enforce(options: ConnectionOptions, wish: Wish, check_mode: bool, keeping: Keeping | None = None) -> Outcome:
     """Give the accounts their requirement, or in check mode say what that would do.
 
+    :arg keeping: The files of what was changed, where there are any.
     :raises RdsMysqlError: or one of its kinds. Unless its details have ``rolled_back`` or ``state_unknown``, nothing
         was written.
     """
     with open_session(options) as control:
         dialect = discover(control)
         known = accounts.read_accounts(control, dialect)
+        keeping = keeping or Keeping()
+        wish = keeping.open(control, dialect, wish)
         notes: tuple[str, ...] = ()
         for attempt in range(_PLANS):
-            plan = make_plan(control, dialect, known, wish)
+            plan = keeping.restoring_plan(control, dialect, known, wish) or make_plan(control, dialect, known, wish)
             guards.guard(control, dialect, plan, wish)
             killing = killing_statements(control, plan, wish)
             if check_mode or not plan.writes:
-                outcome = _promise(control, dialect, plan, wish, notes, killing)
+                outcome = replace(_promise(control, dialect, plan, wish, notes, killing), keeping=keeping)
                 return outcome if check_mode else _verify_as_it_is(control, outcome, wish)
             if attempt == 0:
                 notes += _wait_for_other_runs(control)
@@ -100,7 +106,8 @@ def enforce(options: ConnectionOptions, wish: Wish, check_mode: bool) -> Outcome
             if not changed:
                 if killing:
                     plan = end_sessions(control, dialect, plan, wish, killing)
-                return _carry_out(control, dialect, _promise(control, dialect, plan, wish, notes, killing), wish)
+                outcome = replace(_promise(control, dialect, plan, wish, notes, killing), keeping=keeping)
+                return _carry_out(control, dialect, outcome, wish)
             notes += changed
             known = now
         raise EnforcementError(f"The accounts of {options.endpoint} keep changing. Nothing was changed.")
@@ -165,7 +172,7 @@ def _meanwhile(
 
 
 def _carry_out(control: Session, dialect: Dialect, outcome: Outcome, wish: Wish) -> Outcome:
-    plan = outcome.plan
+    plan, keeping = outcome.plan, outcome.keeping
     journal = putting_back.Journal()
     proving = proofs.Proofs(control, plan)
     sessions = [control]
@@ -177,12 +184,17 @@ def _carry_out(control: Session, dialect: Dialect, outcome: Outcome, wish: Wish)
                 "verification": proving.describe(),
                 "warnings": list(outcome.warnings),
             }
-            return putting_back.after_surprise(plan, dialect, sessions, journal, cause, details)
+            error = putting_back.after_surprise(plan, dialect, sessions, journal, cause, details)
+            if not error.details["changed"]:
+                error.details["warnings"] += keeping.undone()
+            error.details.update(keeping.describe())
+            return error
 
         try:
             journal.writers.append(putting_back.Identity.of(control))
             if plan.login_changes or plan.switches_on:
                 sessions.append(stack.enter_context(_stand_by(control)))
+            keeping.begin(control, dialect, plan, outcome.rollback_statements)
             for statement in plan.statements(dialect):
                 interrupts.check()
                 _compare(control, dialect, statement.changes)
@@ -202,7 +214,7 @@ def _carry_out(control: Session, dialect: Dialect, outcome: Outcome, wish: Wish)
         outcome,
         verified=proving.verified,
         verification=tuple(proving.done),
-        warnings=outcome.warnings + proving.doubts,
+        warnings=outcome.warnings + proving.doubts + keeping.made(),
     )
 
 
@@ -264,7 +276,7 @@ def _read_back(session: Session, dialect: Dialect, plan: Plan) -> None:
             )
     if plan.switch and plan.switches:
         switch = secure_transport.read_switch(session, dialect)
-        if switch.value != plan.switch.wanted or (dialect.has_persist and switch.persisted != plan.switch.wanted):
+        if switch != plan.switch.after:
             raise EnforcementError(f"{secure_transport.NAME} was set, and is not what it was set to.")
 
 
@@ -283,7 +295,7 @@ def _verify_as_it_is(control: Session, outcome: Outcome, wish: Wish) -> Outcome:
         outcome,
         verified=proving.verified,
         verification=tuple(proving.done),
-        warnings=outcome.warnings + (proving.doubts if wish.verify else ()),
+        warnings=outcome.warnings + (proving.doubts if wish.verify else ()) + outcome.keeping.made(),
     )
 
 
@@ -292,14 +304,17 @@ def wish_from_params(params: t.Mapping[str, t.Any]) -> Wish:
 
     :raises OptionError: naming the option that is wrong.
     """
-    ways = [name for name in ("user", "accounts", "all_accounts") if params.get(name)]
+    restores = bool(params.get("restore_file"))
+    ways = [name for name in ("user", "accounts", "all_accounts", "restore_file") if params.get(name)]
     switch = params.get("require_secure_transport")
     if len(ways) > 1 or (not ways and switch is None):
         raise OptionError(
-            "Exactly one of user, accounts and all_accounts says which accounts are meant; {}.".format(
+            "Exactly one of user, accounts, all_accounts and restore_file says which accounts are meant; {}.".format(
                 "none is given" if not ways else "given are {}".format(" and ".join(ways))
             )
         )
+    if restores:
+        _nothing_else(params)
     ssl_type = str(params["ssl_type"]).upper()
     parts = {name: str(params.get(name) or "") for name in ("cipher", "issuer", "subject")}
     if ssl_type == "SPECIFIED" and not any(parts.values()):
@@ -316,7 +331,7 @@ def wish_from_params(params: t.Mapping[str, t.Any]) -> Wish:
         include_system=bool(params["include_system"]),
     )
     return Wish(
-        selection=selection if ways else None,
+        selection=selection if ways and not restores else None,
         requirement=Requirement(ssl_type, **parts),
         exact=bool(params["exact"]),
         method=str(params["method"]),
@@ -329,6 +344,27 @@ def wish_from_params(params: t.Mapping[str, t.Any]) -> Wish:
     )
 
 
+# What the file says already, and the values that are as good as none.
+_SAID_BY_THE_FILE: t.Mapping[str, t.Any] = {
+    "cipher": None,
+    "exact": False,
+    "exclude": None,
+    "host": None,
+    "include_system": False,
+    "issuer": None,
+    "require_secure_transport": None,
+    "rollback_file": None,
+    "ssl_type": "any",
+    "subject": None,
+}
+
+
+def _nothing_else(params: t.Mapping[str, t.Any]) -> None:
+    given = [name for name, none in _SAID_BY_THE_FILE.items() if params.get(name) not in (None, none)]
+    if given:
+        raise OptionError(f"restore_file: the file says what is put back; {', '.join(given)} cannot go with it.")
+
+
 def _optional(value: t.Any | None) -> str | None:
     return None if value is None else str(value)
 
@@ -338,4 +374,5 @@ def run(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
 
     :raises RdsMysqlError: or one of its kinds, with return values among its details.
     """
-    return enforce(ConnectionOptions.from_params(params), wish_from_params(params), check_mode).describe()
+    options = ConnectionOptions.from_params(params)
+    return enforce(options, wish_from_params(params), check_mode, Keeping.from_params(params)).describe()

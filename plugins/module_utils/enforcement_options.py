@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import planning
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import planning, restoring
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import (
     ModuleSpec,
     connection_argument_spec,
@@ -30,6 +30,9 @@ REQUIRE = ModuleSpec(
         flush={"type": "str", "default": "auto", "choices": list(planning.FLUSH)},
         plaintext_sessions={"type": "str", "default": "fail", "choices": list(planning.PLAINTEXT_SESSIONS)},
         require_secure_transport={"type": "bool"},
+        rollback_file={"type": "path"},
+        restore_file={"type": "path"},
+        restore={"type": "str", "default": restoring.LAST, "choices": list(restoring.RESTORE)},
         verify={
             "type": "list",
             "elements": "dict",

@@ -47,7 +47,7 @@ def guard(control: Session, dialect: Dialect, plan: Plan, wish: Wish) -> None:
             f"{parameter_group_advice(dialect, plan.switch.wanted)}",
             **plan.describe(),
         )
-    if not plan.switches_on and (not plan.changes or wish.requirement.ssl_type == "NONE"):
+    if not plan.switches_on and not plan.tightens:
         return
     if not control.greeting.offers_tls:
         raise EnforcementError(
@@ -56,9 +56,10 @@ def guard(control: Session, dialect: Dialect, plan: Plan, wish: Wish) -> None:
             **plan.describe(),
         )
     mine = plan.login_changes
+    mine_tightens = mine is not None and mine.after.ssl_type != "NONE"
     if mine is not None:
         _guard_certificate(control, plan, mine)
-    if mine is not None or plan.switches_on:
+    if mine_tightens or plan.switches_on:
         _guard_login(control, plan)
     _guard_verified_logins(control, plan, wish)
     _guard_sessions(control, plan, wish)

@@ -151,6 +151,11 @@ class Plan:
         return self.switch is not None and self.switch.needed and self.switch.wanted
 
     @property
+    def tightens(self) -> bool:
+        """Whether accounts are to get a requirement, be it another one than they have."""
+        return any(change.after.ssl_type != "NONE" for change in self.changes)
+
+    @property
     def login_changes(self) -> Change | None:
         """The change of the account that this module is logged in as, if it is among them."""
         return next((change for change in self.changes if change.account == self.login_account), None)
@@ -259,24 +264,43 @@ def make_plan(control: Session, dialect: Dialect, known: t.Sequence[AccountState
         for state in targets
         if _needs_change(state.requirement, wish)
     )
-    method = _choose_method(control, dialect, wish) if selection else None
     switch = None
     if wish.require_secure_transport is not None:
         before = secure_transport.read_switch(control, dialect)
         switch = SwitchChange(before, wish.require_secure_transport, lasting=dialect.has_persist)
+    return complete_plan(control, dialect, wish, Decision(targets, changes, switch, method=selection is not None))
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to change. ``method``: whether one is needed, as this is about accounts."""
+
+    targets: tuple[AccountState, ...]
+    changes: tuple[Change, ...]
+    switch: SwitchChange | None
+    method: bool
+    warnings: tuple[str, ...] = ()
+
+
+def complete_plan(control: Session, dialect: Dialect, wish: Wish, decision: Decision) -> Plan:
+    """How it is done, and who is connected that it concerns.
+
+    :raises EnforcementError: when the method does not work on this server.
+    """
+    method = _choose_method(control, dialect, wish) if decision.method else None
     plan = Plan(
-        targets=targets,
-        changes=changes,
+        targets=decision.targets,
+        changes=decision.changes,
         method=method,
-        flushes=method is not None and _flushes(method, wish.flush, endpoint),
+        flushes=method is not None and _flushes(method, wish.flush, control.options.endpoint),
         login_account=accounts.current_account(control),
         plaintext_sessions=(),
         warnings=(),
-        switch=switch,
+        switch=decision.switch,
     )
     sessions, warnings = find_plaintext_sessions(control, dialect, plan, wish)
     warnings += _warnings(control, dialect, plan)
-    return replace(plan, plaintext_sessions=sessions, warnings=warnings)
+    return replace(plan, plaintext_sessions=sessions, warnings=decision.warnings + warnings)
 
 
 def find_plaintext_sessions(

@@ -34,37 +34,55 @@ class SwitchState:
 
 @dataclass(frozen=True)
 class SwitchChange:
-    """The switch, before and after. ``lasting``: the server has SET PERSIST, so that it survives a restart."""
+    """The switch, before and after. ``lasting``: the server has SET PERSIST, so that it survives a restart.
+
+    ``recorded`` is the state of an earlier time that is to be there again exactly, what was persisted included.
+    """
 
     before: SwitchState
     wanted: bool
     lasting: bool
+    recorded: SwitchState | None = None
 
     @property
     def needed(self) -> bool:
         """Whether anything has to be written."""
+        if self.recorded is not None:
+            return self.before != self.recorded
         return self.before.value != self.wanted or self.before.persisted not in (None, self.wanted)
+
+    @property
+    def after(self) -> SwitchState:
+        """What it is to be."""
+        if not self.needed:
+            return self.before
+        return self.recorded or SwitchState(self.wanted, self.wanted if self.lasting else None)
 
     @property
     def statements(self) -> tuple[str, ...]:
         """What sets it."""
-        return (_set("PERSIST" if self.lasting else "GLOBAL", self.wanted),) if self.needed else ()
+        if not self.needed:
+            return ()
+        if self.recorded is not None:
+            return self._exactly(self.recorded)
+        return (_set("PERSIST" if self.lasting else "GLOBAL", self.wanted),)
 
     @property
     def rollback_statements(self) -> tuple[str, ...]:
         """What puts back both the value and what is persisted."""
-        if not self.needed:
-            return ()
-        statements = [_set("GLOBAL", self.before.value)]
-        if self.lasting and self.before.persisted is None:
-            statements.insert(0, f"RESET PERSIST IF EXISTS {NAME}")
-        elif self.lasting:
-            statements.insert(0, _set("PERSIST", bool(self.before.persisted)))
-        return tuple(statements)
+        return self._exactly(self.before) if self.needed else ()
+
+    def _exactly(self, state: SwitchState) -> tuple[str, ...]:
+        value = _set("GLOBAL", state.value)
+        if not self.lasting:
+            return (value,)
+        if state.persisted is None:
+            return (f"RESET PERSIST IF EXISTS {NAME}", value)
+        return (_set("PERSIST", state.persisted), value)
 
     def describe(self) -> dict[str, t.Any]:
         """The return value's form."""
-        return {"before": self.before.value, "after": self.wanted, "lasting": self.lasting or not self.needed}
+        return {"before": self.before.value, "after": self.after.value, "lasting": self.lasting or not self.needed}
 
 
 def _set(scope: str, value: bool) -> str:

@@ -34,7 +34,8 @@ options:
   user:
     description:
       - Name of the user, exactly.
-      - Exactly one of O(user), O(accounts) and O(all_accounts) is needed, or none with O(require_secure_transport).
+      - Exactly one of O(user), O(accounts), O(all_accounts) and O(restore_file) is needed, or none with
+        O(require_secure_transport).
     type: str
   host:
     description: Host part of the account, exactly. Without it, every host of O(user).
@@ -128,6 +129,35 @@ options:
         client can set it; the task then fails before anything is written, unless it has the wanted value already.
       - V(true) is refused where the connection of this task itself uses TCP without TLS.
     type: bool
+  rollback_file:
+    description:
+      - Absolute path of a file to record the change in, on the machine where this module runs, as JSON.
+      - Right before the first statement it says what each account requires, what the server-wide switch is, and which
+        statements put that back; at the end what has become of the change. O(restore_file) reads it.
+      - A file that is there is added to, the newest change last; the changes of each server need a file of their own.
+        Missing directories are made. The file can be read by its owner only, and is replaced atomically.
+      - Where it cannot be written, or is no such file, nothing is changed. In check mode, and where nothing is to be
+        changed, nothing is written.
+    type: path
+  restore_file:
+    description:
+      - File that O(rollback_file) has written for this server. Puts back exactly what was recorded there, with all
+        guards and proofs of this module, instead of O(user), O(accounts) or O(all_accounts).
+      - Only what the file says of accounts and requirements counts, not its statements. O(login_host) and
+        O(login_port), or O(login_unix_socket), have to be those of that time.
+      - Accounts whose requirement is no longer what the recorded change had made of it are left alone, and a warning
+        names them.
+      - What was put back is marked in the file, so that running this again changes nothing.
+    type: path
+  restore:
+    description:
+      - Which changes of O(restore_file) are put back.
+      - V(last) is the newest one, and nothing if that was put back already. One that its own run had put back, or that
+        was never made as its run was killed before the first statement, does not count.
+      - V(all) are all that were not put back yet.
+    type: str
+    choices: [last, all]
+    default: last
   verify:
     description:
       - More accounts to prove a login with TLS for, besides the one of O(login_user), with the same connection options.
@@ -221,6 +251,29 @@ EXAMPLES = r"""
   dbtls.rds_mysql.mysql_require_ssl:
     config_file: ~/.my.cnf
     require_secure_transport: true
+
+- name: Require TLS of every account, and record what was there
+  dbtls.rds_mysql.mysql_require_ssl:
+    login_host: db.example.com
+    login_user: db_root
+    login_password: "{{ db_root_password }}"
+    ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
+    all_accounts: true
+    rollback_file: /var/lib/dbtls/db.example.com.json
+
+- name: Put back what was there
+  dbtls.rds_mysql.mysql_require_ssl:
+    login_host: db.example.com
+    login_user: db_root
+    login_password: "{{ db_root_password }}"
+    ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
+    restore_file: /var/lib/dbtls/db.example.com.json
+
+- name: Put back what was there before the first of all changes
+  dbtls.rds_mysql.mysql_require_ssl:
+    config_file: ~/.my.cnf
+    restore_file: /var/lib/dbtls/db.example.com.json
+    restore: all
 
 - name: Take the requirement off again
   dbtls.rds_mysql.mysql_require_ssl:
@@ -330,6 +383,89 @@ require_secure_transport:
       description: Whether the value outlasts a restart of the server as far as this module has set it.
       type: bool
       sample: true
+rollback_file:
+  description: The file in which the change was recorded, with symbolic links resolved.
+  returned: when O(rollback_file) is set and statements were about to be sent
+  type: str
+  sample: /var/lib/dbtls/db.example.com.json
+rollback_record:
+  description: The change as it is in the file. It holds no secrets.
+  returned: with RV(rollback_file)
+  type: dict
+  contains:
+    id:
+      description: Tells the changes in the file apart.
+      type: str
+      sample: 1c0cf5e9a0a74c3b8f1c1ac52e0d9a7f
+    state:
+      description:
+        - V(made), or V(undone) where this run has put everything back. V(begun) where it could not find out, or could
+          not write it down.
+        - In the file also V(restored).
+      type: str
+      sample: made
+    begun_at:
+      description: When it was recorded, in UTC.
+      type: str
+      sample: "2026-11-24T21:03:17Z"
+    ended_at:
+      description: When RV(rollback_record.state) was last written to the file; V(null) here.
+      type: str
+      sample: null
+    server:
+      description: C(host) and C(port), or C(socket), with C(family) and C(version).
+      type: dict
+      sample: {host: db.example.com, port: 3306, socket: null, family: mysql, version: 8.4.6}
+    accounts:
+      description:
+        - C(user) and C(host) of each account that changes, with C(before) and C(after), each of C(ssl_type),
+          C(subject), C(issuer) and C(cipher).
+      type: list
+      elements: dict
+    require_secure_transport:
+      description: V(null), or C(before) and C(after), each of C(value) and C(persisted).
+      type: dict
+      sample: null
+    rollback_statements:
+      description: As RV(rollback_statements).
+      type: list
+      elements: str
+restored:
+  description: The changes that were put back, or would be in check mode, the newest first.
+  returned: with O(restore_file), once the accounts are known and no guard stopped the task
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: As in the file.
+      type: str
+      sample: 1c0cf5e9a0a74c3b8f1c1ac52e0d9a7f
+    begun_at:
+      description: When the change was recorded, in UTC.
+      type: str
+      sample: "2026-11-24T21:03:17Z"
+left_alone:
+  description: What is not as the recorded change had made it, and so was left alone.
+  returned: with RV(restored)
+  type: list
+  elements: dict
+  contains:
+    user:
+      description: User part of the account; V(null) for the server-wide switch.
+      type: str
+      sample: app
+    host:
+      description: Host part of the account; V(null) for the server-wide switch.
+      type: str
+      sample: "%"
+    expected:
+      description: What the change had made of it.
+      type: str
+      sample: ANY
+    found:
+      description: What is there; V(null) where the account is gone.
+      type: str
+      sample: X509
 rolled_back:
   description: Whether everything was put back as it was, and that was checked.
   returned: once the accounts are known and no guard stopped the task

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,13 +62,14 @@ class Ansible:
         self.directory = directory
         self.cache = directory / "cache"
         self.secrets: list[str] = []
+        self.configuration = ""
 
     def run(self, program: str, *arguments: str) -> Run:
         """Run one of Ansible's programs; no password and no traceback gets through."""
         home = self.directory / "home"
         home.mkdir(exist_ok=True)
         configuration = home / "ansible.cfg"
-        configuration.touch()
+        configuration.write_text(self.configuration)
         inherited = {
             n: v for n, v in os.environ.items() if not n.startswith("ANSIBLE_") or n.endswith("COLLECTIONS_PATH")
         }
@@ -87,6 +89,7 @@ class Ansible:
                 # Off by default from ansible-core 2.21 on; on, it is one more place where a password could show.
                 "ANSIBLE_INJECT_INVOCATION": "1",
                 "ANSIBLE_NOCOLOR": "1",
+                "ANSIBLE_SHOW_CUSTOM_STATS": "1",
                 "HOME": str(home),
                 "LC_ALL": "C.UTF-8",
                 "XDG_CACHE_HOME": str(self.cache),
@@ -252,6 +255,10 @@ class Fleet:
     apps: dict[str, Account]
     inventory: Path
 
+    def command(self, name: str) -> tuple[str, ...]:
+        """What runs a playbook of the collection on them."""
+        return ("ansible-playbook", "-i", str(self.inventory), f"dbtls.rds_mysql.{name}")
+
     def snapshots(self) -> dict[str, Any]:
         """What each server has about its accounts."""
         return {name: db.snapshot() for name, db in self.databases.items()}
@@ -302,6 +309,7 @@ def assert_tasks(run: Run, count: int) -> None:
     assert counts[:-1] == [count] * (len(counts) - 1), run.recap()
 
 
+ALL_AT_ONCE = ("-e", "mysql_tls_canary=0", "-e", "mysql_tls_serial=100%")
 BUNDLES = ["/eu-central-1/eu-central-1-bundle.pem", "/eu-west-1/eu-west-1-bundle.pem"]
 
 
@@ -310,7 +318,7 @@ def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> No
 
     def playbook(name: str, *arguments: str) -> Run:
         mirror.requests.clear()
-        run = ansible.run("ansible-playbook", "-i", str(fleet.inventory), f"dbtls.rds_mysql.{name}", *arguments).ok()
+        run = ansible.run(*fleet.command(name), *ALL_AT_ONCE, *arguments).ok()
         # Once for each region, not for each host.
         assert sorted(request.path for request in mirror.requests) == BUNDLES
         assert set(run.recap()) == set(MATRIX)
@@ -334,15 +342,7 @@ def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> No
         assert promised.recap()[name]["changed"] >= 1
 
     for mode in ([], ["--check"]):
-        audited = ansible.run(
-            "ansible-playbook",
-            "-i",
-            str(fleet.inventory),
-            "dbtls.rds_mysql.audit",
-            "-e",
-            "mysql_tls_fail_on=high",
-            *mode,
-        )
+        audited = ansible.run(*fleet.command("audit"), "-e", "mysql_tls_fail_on=high", *mode)
         assert {name for name, counts in audited.recap().items() if counts["failed"]} == set(MATRIX)
         # What was found is said of those that have failed, too.
         said = audited.output.partition("Say what was found")[2]
@@ -368,10 +368,219 @@ def test_one_server_of_the_fleet_is_down(fleet: Fleet, ansible: Ansible) -> None
     inventory = json.loads(fleet.inventory.read_text())
     inventory["all"]["hosts"]["mariadb-10.5"]["mysql_tls_login_port"] = 1
     fleet.inventory.write_text(json.dumps(inventory))
-    run = ansible.run("ansible-playbook", "-i", str(fleet.inventory), "dbtls.rds_mysql.enforce")
+    run = ansible.run(*fleet.command("enforce"), *ALL_AT_ONCE, "-e", "mysql_tls_max_fail_percentage=100")
     assert run.status != 0
     failed = {name for name, counts in run.recap().items() if counts["failed"]}
     assert failed == {"mariadb-10.5"}
-    assert "127.0.0.1:1" in run.output.partition("Say what was found")[2]
+    assert "127.0.0.1:1" in run.output.partition("Say what was changed")[2]
     types = {name: db.ssl_type(fleet.apps[name]) for name, db in fleet.databases.items()}
     assert types == {name: "" if name == "mariadb-10.5" else "ANY" for name in MATRIX}
+
+
+# Rolling out
+
+
+def failing(fleet: Fleet, name: str) -> None:
+    """This server is up, and its change fails: its application is connected without TLS, or cannot be told apart."""
+    inventory = json.loads(fleet.inventory.read_text())
+    # An account that is not there: found out by mysql_require_ssl, after the first look.
+    inventory["all"]["hosts"][name]["mysql_tls_accounts"] = ["nobody-here@*"]
+    fleet.inventory.write_text(json.dumps(inventory))
+
+
+def outcomes(run: Run) -> dict[str, str]:
+    """What the last summary says of each host."""
+    said = run.output.rpartition("Say what was changed")[2]
+    found = dict(re.findall(r'^ +"(\S+)": "(.*?)",?$', said, re.MULTILINE))
+    assert set(found) == set(MATRIX), run.output
+    return found
+
+
+def types(fleet: Fleet) -> dict[str, str]:
+    return {name: db.ssl_type(fleet.apps[name]) for name, db in fleet.databases.items()}
+
+
+def test_the_canary_fails(fleet: Fleet, ansible: Ansible) -> None:
+    """Nothing else is touched, or even looked at."""
+    canary, *others = MATRIX
+    failing(fleet, canary)
+    before = fleet.snapshots()
+    run = ansible.run(*fleet.command("enforce"))
+    assert run.status != 0
+    assert fleet.snapshots() == before
+    assert set(run.recap()) == {canary}
+    said = outcomes(run)
+    assert said[canary].startswith("nothing changed: No account of")
+    assert {said[name] for name in others} == {"not reached"}
+
+
+def test_the_third_fails_in_the_second_batch(fleet: Fleet, ansible: Ansible) -> None:
+    """The canary and the batch are done, and the rest is not."""
+    first, second, third, *others = MATRIX
+    failing(fleet, third)
+    run = ansible.run(*fleet.command("enforce"), "-e", "mysql_tls_serial=2")
+    assert run.status != 0
+    print(run.output)
+    assert types(fleet) == {first: "ANY", second: "ANY", third: "", **dict.fromkeys(others, "")}
+    said = outcomes(run)
+    for name in (first, second):
+        assert said[name].startswith("changed: ")
+        assert f"; what was there is in {ansible.directory}/mysql-tls-report/rollback/{name}.json" in said[name]
+    assert said[third].startswith("nothing changed: No account of")
+    assert {said[name] for name in others} == {"not reached"}
+    assert set(run.recap()) == {first, second, third}
+
+
+@pytest.mark.parametrize(
+    ("variables", "done"),
+    [
+        ({"mysql_tls_max_fail_percentage": 100}, 4),
+        ({"mysql_tls_max_fail_percentage": 100, "mysql_tls_any_errors_fatal": True}, 2),
+        ({"mysql_tls_canary": 0, "mysql_tls_serial": "100%"}, 4),
+        ({"mysql_tls_canary": "60%", "mysql_tls_serial": "40%"}, 2),
+    ],
+)
+def test_how_far_a_failure_goes(fleet: Fleet, ansible: Ansible, variables: dict[str, Any], done: int) -> None:
+    """The third of five fails."""
+    failing(fleet, MATRIX[2])
+    run = ansible.run(*fleet.command("enforce"), "-e", json.dumps({"mysql_tls_serial": 2, **variables}))
+    assert run.status != 0
+    assert sorted(types(fleet).values()) == [""] * (5 - done) + ["ANY"] * done
+
+
+def test_enforce_and_rollback(fleet: Fleet, ansible: Ansible) -> None:
+    """From the files, and then, the files lost, from what AWX would hand on."""
+    before = {name: db.requirement(fleet.apps[name].user, "%") for name, db in fleet.databases.items()}
+    facts = ("-e", "mysql_tls_max_fail_percentage=0")
+    rollback = ansible.directory / "mysql-tls-report" / "rollback"
+    ansible.configuration = "[defaults]\nshow_custom_stats = true\n"
+
+    ansible.run(*fleet.command("enforce"), "--check").ok()
+    assert not rollback.exists()
+    # Nothing recorded is nothing to put back.
+    nothing = ansible.run(*fleet.command("rollback")).ok()
+    assert set(outcomes(nothing).values()) == {"nothing to change"}
+
+    enforced = ansible.run(*fleet.command("enforce"), *facts).ok()
+    assert set(types(fleet).values()) == {"ANY"}
+    assert sorted(path.name for path in rollback.iterdir()) == sorted(f"{name}.json" for name in MATRIX)
+    assert {path.stat().st_mode & 0o777 for path in rollback.iterdir()} == {0o600}
+    stats = published(enforced)
+    assert stats["mysql_tls_roll_out"] == dict.fromkeys(MATRIX, "changed")
+    assert set(stats["mysql_tls_rollback_records"]) == set(MATRIX)
+
+    promised = ansible.run(*fleet.command("rollback"), "--check", "--diff").ok()
+    assert {said.partition(":")[0] for said in outcomes(promised).values()} == {"would change"}
+    assert all(f"-{app.user}@%: ANY" in promised.output for app in fleet.apps.values())
+    assert set(types(fleet).values()) == {"ANY"}
+    done = ansible.run(*fleet.command("rollback")).ok()
+    assert {said.partition(":")[0] for said in outcomes(done).values()} == {"changed"}
+    assert {name: db.requirement(fleet.apps[name].user, "%") for name, db in fleet.databases.items()} == before
+    again = ansible.run(*fleet.command("rollback")).ok()
+    assert {counts["changed"] for counts in again.recap().values()} == {0}
+
+    # The next job runs in another container.
+    stats = published(ansible.run(*fleet.command("enforce")).ok())
+    shutil.rmtree(rollback)
+    extra = ansible.directory / "extra.json"
+    extra.write_text(json.dumps({"mysql_tls_rollback_records": stats["mysql_tls_rollback_records"]}))
+    ansible.run(*fleet.command("rollback"), "-e", f"@{extra}").ok()
+    assert {name: db.requirement(fleet.apps[name].user, "%") for name, db in fleet.databases.items()} == before
+    assert {path.stat().st_mode & 0o777 for path in rollback.iterdir()} == {0o600}
+
+    # Bounded, for those who keep artifacts in a database.
+    few = published(ansible.run(*fleet.command("enforce"), "-e", "mysql_tls_artifact_bytes=10").ok())
+    assert set(few) == {"mysql_tls_roll_out"}
+
+
+def published(run: Run) -> dict[str, Any]:
+    """What set_stats has, as the callback plugin shows it."""
+    found = re.search(r"^\tRUN: (.*)$", run.output, re.MULTILINE)
+    assert found, run.output
+    stats: dict[str, Any] = json.loads(found[1])
+    return stats
+
+
+def test_a_bundle_that_cannot_be_fetched(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> None:
+    """Fails the hosts that need it, although an old one is there, and no others; nothing is sent to their servers."""
+    ansible.run(*fleet.command("audit")).ok()
+    gone = "eu-west-1"
+    shutil.rmtree(mirror.directory / gone)
+    run = ansible.run(*fleet.command("enforce"), *ALL_AT_ONCE, "-e", "mysql_tls_max_fail_percentage=100")
+    assert run.status != 0
+    failed = {name for name, counts in run.recap().items() if counts["failed"]}
+    assert failed == {name for name in MATRIX if name.startswith("mysql")}
+    assert {name for name, ssl_type in types(fleet).items() if ssl_type == "ANY"} == set(MATRIX) - failed
+    for name in failed:
+        assert "The CA bundle could not be fetched: " in outcomes(run)[name]
+
+
+def test_audit_report_and_exit_code(fleet: Fleet, ansible: Ansible) -> None:
+    """The report is there after a failure, in check mode too, and holds every host."""
+    directory = ansible.directory / "report"
+    hosts = {}
+    for mode in ([], ["--check"]):
+        shutil.rmtree(directory, ignore_errors=True)
+        run = ansible.run(
+            *fleet.command("audit"),
+            *mode,
+            *("-e", "mysql_tls_fail_on=high", "-e", f"mysql_tls_report_dir={directory}"),
+            *(
+                "-e",
+                "mysql_tls_report_title='Of a test'",
+                "-e",
+                "mysql_tls_report_junit=true",
+            ),
+        )
+        assert run.status != 0
+        assert {path.name for path in directory.iterdir()} >= {"report.html", "report.json", "report.csv", "junit.xml"}
+        report = json.loads((directory / "report.json").read_text())
+        assert "Of a test" in (directory / "report.html").read_text()
+        hosts[bool(mode)] = sorted((server["name"], server["state"]) for server in report["servers"])
+        assert {name for name, counts in run.recap().items() if counts["failed"]} == set(MATRIX)
+    assert hosts[False] == hosts[True]
+    assert len(hosts[False]) == len(MATRIX)
+
+
+def test_tags(fleet: Fleet, ansible: Ansible) -> None:
+    """Each runs its part of enforce alone."""
+    for tags, tasks in (
+        ("bundle", ["Say which CA bundle is needed", "Have a directory for the CA bundles", "Fetch the CA bundle"]),
+        ("status", ["Look at the server"] * 2),
+        ("require", ["Require TLS"]),
+        (
+            "report",
+            [
+                "Say what was changed, what was put back, and what was not reached",
+                "Publish what was changed, and what puts it back",
+                "Stop where too many have failed",
+            ],
+        ),
+    ):
+        run = ansible.run(*fleet.command("enforce"), *ALL_AT_ONCE, "--check", "--tags", tags).ok()
+        assert re.findall(r"^TASK \[\S+ : (.*?)\]", run.output, re.MULTILINE) == tasks, run.output
+
+
+def test_client_certificate(servers: Servers, ansible: Ansible, mirror: Mirror, pki: Pki) -> None:
+    """The login needs one, and gets in with mysql_tls_client_cert and mysql_tls_client_key."""
+    db = servers.get("mariadb-11.8")
+    me = db.administrator(require="X509")
+    ansible.secrets = [me.password]
+    files = pki.client()
+    variables = {
+        "ansible_host": db.server.host,
+        "mysql_tls_login_port": db.server.port,
+        "mysql_tls_login_user": me.user,
+        "mysql_tls_login_password": me.password,
+        "mysql_tls_ca_cert": str(pki.bundle),
+        "mysql_tls_exclude": ["root@*"],
+        "mysql_tls_ssl_type": "x509",
+    }
+    inventory = ansible.directory / "inventory.yml"
+    inventory.write_text(json.dumps({"all": {"hosts": {"one": variables}}}))
+    command = ("ansible-playbook", "-i", str(inventory), "dbtls.rds_mysql.enforce")
+    assert ansible.run(*command).status != 0
+    certificate = ("-e", f"mysql_tls_client_cert={files.cert}", "-e", f"mysql_tls_client_key={files.key}")
+    ansible.run(*command, *certificate).ok()
+    # A file of one's own: nothing is fetched.
+    assert mirror.requests == []

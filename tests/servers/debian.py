@@ -63,7 +63,7 @@ def mirrors() -> list[str]:
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
         raise ServerUnavailable("apt-get and dpkg-deb are not here")
     plan = subprocess.run(["apt-get", "--print-uris", "update"], capture_output=True, text=True, check=False).stdout
-    suites = _ROLLING_SUITES | {_release_codename()}
+    suites = _ROLLING_SUITES | {release_codename()}
     found: list[str] = []
     for uri, suite in re.findall(r"^'(\S+?)/dists/(\S+)/(?:In)?Release'", plan, re.MULTILINE):
         if suite in suites and uri not in found and "ubuntu" not in uri:
@@ -75,7 +75,8 @@ def mirrors() -> list[str]:
     return sorted(found, key=lambda uri: not uri.rstrip("/").endswith("/debian"))
 
 
-def _release_codename() -> str:
+def release_codename() -> str:
+    """Such as ``bookworm``; empty where this machine does not say."""
     try:
         text = Path("/etc/os-release").read_text(encoding="utf-8")
     except OSError:

@@ -13,16 +13,14 @@ import signal
 import sys
 from collections.abc import Callable
 
-from .environments import EnvironmentFailed, environment
+from .environments import FORCED, EnvironmentFailed, environment
 from .gates import GATES, format_checkout, run_gates
 from .matrix import matrix
 from .places import ROOT, say
 from .running import CommandFailed, variables
 from .staging import stage
 
-_ENVIRONMENTS = ("runtime", "test", "tools", "docs", "sanity")
-# The collections of this release, ansible.mysql among them, run on every ansible-core; its requirement is for another.
-_FORCED = {"bench": ("ansible==14.5.0",)}
+_ENVIRONMENTS = ("runtime", "test", "browser", "awx", "tools", "docs", "sanity")
 
 
 def main() -> int:
@@ -59,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("gates", nargs="+", choices=list(GATES), metavar="GATE", help=", ".join(GATES))
         command.set_defaults(action=action)
     runner = commands.add_parser("run", help=_run.__doc__, epilog="The command comes after --.")
-    runner.add_argument("environment", choices=(*_ENVIRONMENTS, *_FORCED))
+    runner.add_argument("environment", choices=sorted({*_ENVIRONMENTS, *FORCED}))
     runner.set_defaults(action=_run)
     commands.add_parser("stage", help=_stage.__doc__).set_defaults(action=_stage)
     commands.add_parser("environments", help=_make_environments.__doc__).set_defaults(action=_make_environments)
@@ -83,7 +81,7 @@ def _test_all(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     """Run a program of an environment from the root of the checkout, in place of this one."""
-    python = environment(options.environment, forced=_FORCED.get(options.environment, ()))
+    python = environment(options.environment, forced=FORCED.get(options.environment, ()))
     stage()
     os.chdir(ROOT)
     sys.stdout.flush()
@@ -100,7 +98,7 @@ def _stage(options: argparse.Namespace) -> None:
 def _make_environments(options: argparse.Namespace) -> None:
     """Make the virtual environments that the gates need."""
     for name in _ENVIRONMENTS:
-        say(str(environment(name).directory))
+        say(str(environment(name, forced=FORCED.get(name, ())).directory))
 
 
 def _format(options: argparse.Namespace) -> None:

@@ -22,6 +22,14 @@ from pathlib import Path
 from .interpreters import Interpreter, this_interpreter
 from .places import REQUIREMENTS, cache_root, locked, say
 
+FORCED = {
+    # The collections of this release, ansible.mysql among them, run on every ansible-core; what it requires is another.
+    "bench": ("ansible==14.5.0",),
+    # The last release that brings awx.awx; amazon.aws is in it as well.
+    "awx": ("ansible==11.13.0",),
+}
+"""Requirements of some environments that are installed alone."""
+
 _ATTEMPTS = 3
 _INCLUDE = re.compile(r"-r\s+(\S+)$")
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .docsite import build_site, lint_docs
-from .environments import Environment, EnvironmentFailed, environment
+from .environments import FORCED, Environment, EnvironmentFailed, environment
 from .packaging import build, check_installed
 from .places import BUILD, COLLECTIONS, ROOT, STAGE, say
 from .running import CommandFailed, run
@@ -140,6 +140,14 @@ def _integration(arguments: Sequence[str]) -> None:
     pytest(environment("test"), ["tests/integration"], arguments, label="-integration")
 
 
+def _browser(arguments: Sequence[str]) -> None:
+    pytest(environment("browser"), ["tests/browser"], arguments, label="-browser")
+
+
+def _awx(arguments: Sequence[str]) -> None:
+    pytest(environment("awx", forced=FORCED["awx"]), ["tests/awx"], arguments, label="-awx")
+
+
 def _sanity(arguments: Sequence[str]) -> None:
     sanity(environment("sanity"))
 
@@ -200,6 +208,8 @@ GATES = {
     "lint": Gate("ruff (rules and format) and mypy", _lint),
     "unit": Gate("unit tests", _unit),
     "integration": Gate("modules, role and playbooks against real database servers", _integration),
+    "browser": Gate("the report in a browser, and against the schemas of its files", _browser),
+    "awx": Gate("jobs as AWX runs them, its setup, the inventory from AWS", _awx),
     "sanity": Gate("ansible-test sanity, every test of it", _sanity),
     "ansible-lint": Gate("ansible-lint, profile production", _ansible_lint),
     "docs": Gate("documentation of plugins and guides, and the site of them", _docs),

@@ -1,0 +1,336 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The data of a report: what is known of each server, and when and by what it was made. Plain, frozen, typed.
+
+The fields are those of ``report.json`` (see ``docs/report.schema.json``). Times are ISO 8601 in UTC, to the second.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, field
+
+FORMAT = "dbtls.rds_mysql/report"
+FORMAT_VERSION = 1
+
+# The most severe first, as people read them.
+SEVERITIES = ("high", "medium", "low", "info")
+
+LOOKED_AT = "looked_at"
+UNREACHABLE = "unreachable"
+NOT_LOOKED_AT = "not_looked_at"
+STATES = (LOOKED_AT, UNREACHABLE, NOT_LOOKED_AT)
+
+COMPLIANT = "compliant"
+NOT_COMPLIANT = "not_compliant"
+UNDECIDED = "undecided"
+VERDICTS = (COMPLIANT, NOT_COMPLIANT, UNDECIDED)
+
+_TIME = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z\Z")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a server was looked at: host and port, or a Unix socket."""
+
+    host: str | None = None
+    port: int | None = None
+    socket: str | None = None
+
+    def __str__(self) -> str:
+        if self.socket is not None:
+            return self.socket
+        return "" if self.host is None else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class ServerSoftware:
+    """Version, family (``mysql`` or ``mariadb``), and who manages it (``rds``, ``aurora`` or None)."""
+
+    version: str
+    family: str
+    managed_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Tls:
+    """What the server offers; ``require_secure_transport`` is None where it is not known."""
+
+    available: bool
+    versions: tuple[str, ...] = ()
+    require_secure_transport: bool | None = None
+
+
+@dataclass(frozen=True)
+class Session:
+    """The session that looked."""
+
+    user: str
+    encrypted: bool
+    via: str
+    protocol: str | None = None
+    cipher: str | None = None
+    verified: bool = False
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The server's certificate. ``days_left`` counts from the look."""
+
+    subject: str
+    issuer: str
+    not_before: str
+    not_after: str
+    days_left: int
+    expired: bool
+    common_name: str | None = None
+    key: str | None = None
+    fingerprint_sha256: str | None = None
+    self_signed: bool = False
+    san: tuple[str, ...] = ()
+    trusted: bool | None = None
+    trust_error: str | None = None
+    hostname_matches: bool | None = None
+    rds_ca: str | None = None
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account or a role, and what is required of it: ``NONE``, ``ANY``, ``X509`` or ``SPECIFIED``."""
+
+    user: str
+    host: str
+    ssl_type: str
+    locked: bool = False
+    is_role: bool = False
+    system: bool = False
+    local: bool = False
+    plugin: str | None = None
+
+    @property
+    def name(self) -> str:
+        """``user@host``."""
+        return f"{self.user}@{self.host}"
+
+    @property
+    def admits_plaintext(self) -> bool:
+        """Whether somebody can log in with it, and may do so without TLS."""
+        return self.ssl_type == "NONE" and not self.locked and not self.is_role
+
+
+@dataclass(frozen=True)
+class AccountSessions:
+    """How many sessions an account has from a client host."""
+
+    user: str
+    host: str
+    encrypted: int
+    plaintext: int
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """The other clients' sessions."""
+
+    total: int
+    encrypted: int
+    plaintext: int
+    by_account: tuple[AccountSessions, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong with a server, and what a person can do about it."""
+
+    id: str
+    severity: str
+    subject: str
+    message: str
+    remediation: str = ""
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server, looked at or not.
+
+    ``name`` is its inventory name, or ``host:port`` of an endpoint of a sweep; ``inventory_hostname`` the inventory
+    host that looked. ``message`` says why the look failed, None when it did not. Everything below ``state`` is None
+    where it was not seen.
+    """
+
+    name: str
+    inventory_hostname: str
+    state: str
+    verdict: str | None = None
+    seen_at: str | None = None
+    message: str | None = None
+    warnings: tuple[str, ...] = ()
+    endpoint: Endpoint = field(default_factory=Endpoint)
+    server: ServerSoftware | None = None
+    tls: Tls | None = None
+    session: Session | None = None
+    certificate: Certificate | None = None
+    accounts: tuple[Account, ...] | None = None
+    sessions: Sessions | None = None
+    findings: tuple[Finding, ...] = ()
+
+    def count(self, severity: str) -> int:
+        """How many findings of that severity it has."""
+        return sum(finding.severity == severity for finding in self.findings)
+
+    @property
+    def severity_rank(self) -> int:
+        """That of its worst finding: 4 for high, 1 for info, 0 for none."""
+        return max((len(SEVERITIES) - SEVERITIES.index(finding.severity) for finding in self.findings), default=0)
+
+
+@dataclass(frozen=True)
+class Run:
+    """When a report was made, by which run of Ansible, and by which versions; ``merged`` counts the reports in it."""
+
+    id: str
+    made_at: str
+    collection_version: str
+    ansible_core_version: str
+    merged: int = 0
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that got better or worse. ``id`` is a finding's, or ``server`` for whether it could be looked at."""
+
+    server: str
+    id: str
+    severity: str
+    subject: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Drift:
+    """An account that required TLS then, and does not now."""
+
+    server: str
+    user: str
+    host: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is different from an earlier report.
+
+    ``first_seen`` are findings that the earlier look could not have shown, because it did not see that far.
+    """
+
+    since: str
+    since_run: str
+    better: tuple[Change, ...] = ()
+    worse: tuple[Change, ...] = ()
+    first_seen: tuple[Change, ...] = ()
+    drift: tuple[Drift, ...] = ()
+    servers_added: tuple[str, ...] = ()
+    servers_gone: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FindingCounts:
+    """Findings of all servers, by severity."""
+
+    high: int = 0
+    medium: int = 0
+    low: int = 0
+    info: int = 0
+
+
+@dataclass(frozen=True)
+class Worst:
+    """One kind of finding: on how many servers it was found, how often, and the message of one of them."""
+
+    id: str
+    severity: str
+    findings: int
+    servers: int
+    example: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The report in numbers. ``servers`` is the sum of the three states, ``looked_at`` that of the three verdicts."""
+
+    servers: int
+    looked_at: int
+    compliant: int
+    not_compliant: int
+    undecided: int
+    unreachable: int
+    not_looked_at: int
+    findings: FindingCounts
+    worst: tuple[Worst, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything, servers by name."""
+
+    title: str
+    run: Run
+    summary: Summary
+    servers: tuple[Server, ...]
+    changes: Changes | None = None
+    format: str = FORMAT
+    format_version: int = FORMAT_VERSION
+
+
+def is_time(text: str) -> bool:
+    """Whether it is a time as reports have it."""
+    return bool(_TIME.match(text))
+
+
+def problem_of(server: Server) -> str | None:
+    """Which word or time of it no report can have, continuing its name; None when all is well."""
+    for finding in server.findings:
+        if finding.severity not in SEVERITIES:
+            return f"has a finding of severity {finding.severity!r}"
+    times = [server.seen_at]
+    if server.certificate is not None:
+        times += [server.certificate.not_before, server.certificate.not_after]
+    return next((f"has the time {text!r}" for text in times if text is not None and not is_time(text)), None)
+
+
+def summarize(servers: t.Sequence[Server]) -> Summary:
+    """The numbers of these servers, and up to five kinds of findings of severity medium or high, worst first."""
+
+    def having(attribute: str, value: str) -> int:
+        return sum(getattr(server, attribute) == value for server in servers)
+
+    return Summary(
+        servers=len(servers),
+        looked_at=having("state", LOOKED_AT),
+        compliant=having("verdict", COMPLIANT),
+        not_compliant=having("verdict", NOT_COMPLIANT),
+        undecided=having("verdict", UNDECIDED),
+        unreachable=having("state", UNREACHABLE),
+        not_looked_at=having("state", NOT_LOOKED_AT),
+        findings=FindingCounts(
+            **{severity: sum(server.count(severity) for server in servers) for severity in SEVERITIES}
+        ),
+        worst=tuple(kind for kind in kinds_of_findings(servers) if kind.severity in ("high", "medium"))[:5],
+    )
+
+
+def kinds_of_findings(servers: t.Sequence[Server]) -> list[Worst]:
+    """Findings by id and severity: the most severe first, then those on most servers."""
+    groups: dict[tuple[str, str], list[tuple[str, Finding]]] = {}
+    for server in servers:
+        for finding in server.findings:
+            groups.setdefault((finding.severity, finding.id), []).append((server.name, finding))
+    kinds = [
+        Worst(name, severity, len(group), len({server for server, _finding in group}), group[0][1].message)
+        for (severity, name), group in groups.items()
+    ]
+    return sorted(kinds, key=lambda kind: (SEVERITIES.index(kind.severity), -kind.servers, kind.id))

@@ -1,0 +1,38 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fixtures: the servers of the integration tests, Ansible, and an AWX on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import all_servers, new_db, pki, servers
+from tests.integration.test_playbooks import Ansible
+
+from .api import Awx
+
+__all__ = ["all_servers", "new_db", "pki", "servers"]
+
+COLLECTION = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def ansible(tmp_path: Path) -> Ansible:
+    """Ansible, in a directory of its own."""
+    return Ansible(tmp_path)
+
+
+@pytest.fixture
+def awx() -> Iterator[Awx]:
+    """An AWX that has an organization and an inventory, and the playbooks of this collection."""
+    # rollback.yml is found below, in the tests of the data, once it is there.
+    playbooks = {f"playbooks/{name}.yml" for name in ("audit", "enforce", "rollback", "bundle")}
+    with Awx(frozenset(playbooks)) as running:
+        running.store.add("organizations", {"name": "Default"})
+        running.store.add("inventories", {"name": "Databases"})
+        yield running

@@ -1,0 +1,162 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The inventories from AWS: amazon.aws and boto3 against moto's server; IAM tokens from the AWS command line."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tests.integration.helpers import Database
+from tests.integration.test_playbooks import Ansible
+from tests.servers import Pki, ServerUnavailable, provide
+from tests.servers.aws_iam import compile_plugin
+
+from .conftest import COLLECTION
+
+REGION = "eu-central-1"
+SECRET = "a5ecretKeyOfNobody"
+VERSIONS = {"mysql": "8.0.36", "mariadb": "10.11.6", "postgres": "16"}
+
+
+@pytest.fixture
+def rds(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Databases of several engines, in an AWS on loopback."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    _host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    # moto keeps its databases in the process, from one server to the next.
+    reset = urllib.request.Request(f"http://127.0.0.1:{port}/moto-api/reset", method="POST")
+    urllib.request.urlopen(reset, timeout=10).close()  # noqa: S310  http
+    client = boto3.client("rds", region_name=REGION)
+    try:
+        _instance(client, "orders", "mysql", CACertificateIdentifier="rds-ca-rsa2048-g1", Port=3307)
+        _instance(client, "old", "mariadb", CACertificateIdentifier="rds-ca-2019", EnableIAMDatabaseAuthentication=True)
+        _instance(client, "ledger", "postgres")
+        client.create_db_instance_read_replica(DBInstanceIdentifier="orders-copy", SourceDBInstanceIdentifier="orders")
+        for name, engine in (("shop", "aurora-mysql"), ("docs", "aurora-postgresql")):
+            client.create_db_cluster(
+                DBClusterIdentifier=name, Engine=engine, MasterUsername="admin", MasterUserPassword="password1"
+            )
+            client.create_db_instance(
+                DBInstanceIdentifier=f"{name}-1", Engine=engine, DBInstanceClass="db.r5.large", DBClusterIdentifier=name
+            )
+        yield client
+    finally:
+        server.stop()
+
+
+def _instance(client: Any, name: str, engine: str, **more: Any) -> None:
+    client.create_db_instance(
+        DBInstanceIdentifier=name,
+        Engine=engine,
+        EngineVersion=VERSIONS[engine],
+        DBInstanceClass="db.t3.micro",
+        AllocatedStorage=20,
+        MasterUsername="admin",
+        MasterUserPassword="password1",
+        **more,
+    )
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Path:
+    """A copy of the examples, as users make one."""
+    return Path(shutil.copytree(COLLECTION / "inventory", tmp_path / "inventory"))
+
+
+def listed(ansible: Ansible, source: Path) -> tuple[dict[str, dict[str, Any]], dict[str, list[str]]]:
+    """The variables of each host, and the hosts of each group; without templates."""
+    ansible.secrets = [SECRET]
+    run = ansible.run("ansible-inventory", "-i", str(source), "--list").ok()
+    # amazon.aws 9.5 uses something that ansible-core will take away.
+    warnings = re.findall(r"^\[WARNING\]: (?!Deprecation warnings).*", run.output, re.MULTILINE)
+    assert warnings == []
+    # Text from outside is marked, so that nobody takes it for a template.
+    found = json.loads(run.output[run.output.index("{") :], object_hook=lambda o: o.get("__ansible_unsafe", o))
+    hosts = found.pop("_meta")["hostvars"]
+    return hosts, {name: group["hosts"] for name, group in found.items() if "hosts" in group}
+
+
+def test_every_instance(rds: Any, ansible: Ansible, inventory: Path) -> None:
+    hosts, groups = listed(ansible, inventory / "databases.aws_rds.yml")
+    assert sorted(hosts) == ["old", "orders", "orders-copy", "shop-1"]
+    described = {item["DBInstanceIdentifier"]: item for item in rds.describe_db_instances()["DBInstances"]}
+    for name, variables in hosts.items():
+        assert variables["mysql_tls_login_host"] == described[name]["Endpoint"]["Address"]
+        assert variables["mysql_tls_login_port"] == described[name]["Endpoint"]["Port"]
+        assert variables["mysql_tls_region"] == REGION
+        assert variables["mysql_tls_ca_set"] == ("rds-ca-2019" if name == "old" else "current")
+        assert variables["aws_engine"] == described[name]["Engine"]
+    assert hosts["orders"]["mysql_tls_login_port"] == 3307
+    assert groups["rds_iam"] == ["old"]
+    assert "mysql_tls_login_password" in hosts["old"]
+    assert "mysql_tls_login_password" not in hosts["orders"]
+    assert groups["rds_ca_2019"] == ["old"]
+    assert groups["rds_aurora_mysql"] == ["shop-1"]
+
+
+def test_where_accounts_can_be_changed(rds: Any, ansible: Ansible, inventory: Path) -> None:
+    hosts, groups = listed(ansible, inventory / "writers.aws_rds.yml")
+    assert sorted(groups["rds_writers"]) == ["old", "orders", "shop"]
+    (cluster,) = rds.describe_db_clusters(DBClusterIdentifier="shop")["DBClusters"]
+    assert hosts["shop"]["mysql_tls_login_host"] == cluster["Endpoint"]
+    assert hosts["shop"]["mysql_tls_login_port"] == cluster["Port"]
+    assert hosts["shop"]["mysql_tls_region"] == REGION
+    assert hosts["shop"]["mysql_tls_ca_set"] == "current"
+
+
+def test_a_token_from_the_command_line(rds: Any, ansible: Ansible, inventory: Path, pki: Pki, tmp_path: Path) -> None:
+    """Audit and enforce on a server that asks for tokens, with the variables as they are documented."""
+    try:
+        plugin = compile_plugin("mysql-9.7", tmp_path / "plugin")
+        with provide("mysql-9.7", tls=pki.server(), options=plugin.options, environment=plugin.environment) as server:
+            database = Database(server, pki)
+            database.query(
+                "CREATE USER db_iam@'127.0.0.1' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL"
+            )
+            database.query("GRANT ALL PRIVILEGES ON *.* TO db_iam@'127.0.0.1' WITH GRANT OPTION")
+            app = database.create("app", "%")
+            # What AWS names cannot be reached from here: this server stands where "old" is.
+            here = inventory / "here.yml"
+            place = {"mysql_tls_login_host": server.host, "mysql_tls_login_port": server.port}
+            here.write_text(json.dumps({"all": {"hosts": {"old": place}}}))
+            arguments = ["-i", str(inventory / "databases.aws_rds.yml"), "-i", str(here), "-vvv"]
+            arguments += ["-e", "mysql_tls_hosts=old", "-e", f"mysql_tls_ca_cert={pki.bundle}"]
+            arguments += ["-e", f"mysql_tls_report_dir={tmp_path / 'report'}"]
+            ansible.secrets = [SECRET, "X-Amz-Signature"]
+            ansible.run("ansible-playbook", *arguments, "dbtls.rds_mysql.audit").ok()
+            (first, *_more) = plugin.received()
+            assert re.match(
+                rf"127\.0\.0\.1:{server.port}/\?Action=connect&DBUser=db_iam&X-Amz-Algorithm=AWS4-HMAC-SHA256&", first
+            )
+            assert f"%2F{REGION}%2Frds-db%2Faws4_request" in first
+            assert "X-Amz-Expires=900" in first
+            accounts = [*arguments, "-e", '{"mysql_tls_accounts": ["app@*"]}']
+            in_process = ansible.run("ansible-playbook", *accounts, "dbtls.rds_mysql.enforce", "--check").ok()
+            assert "mysql_ssl_status runs as a module" not in in_process.output
+            by_modules = [*accounts, "-e", "dbtls_in_process=never"]
+            modules = ansible.run("ansible-playbook", *by_modules, "dbtls.rds_mysql.enforce").ok()
+            assert "mysql_require_ssl runs as a module" in modules.output
+            assert database.ssl_type(app) == "ANY"
+            database.disconnect()
+    except ServerUnavailable as e:
+        pytest.skip(str(e))

@@ -1,0 +1,144 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The job templates, run by ansible-runner with what AWX injects, against real servers."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import Servers
+from tests.integration.helpers import Database
+from tests.servers import Pki
+
+from .conftest import COLLECTION
+from .jobs import Jobs
+
+# All that a shell, YAML, Jinja and an option file could trip over.
+PASSWORD = "pw!{{ 7*7 }} '\"#\\ $(id) %s ü"
+NAMES = ("mariadb-10.11", "mariadb-11.8", "mysql-9.7")
+
+
+@pytest.fixture
+def fleet(servers: Servers) -> dict[str, Database]:
+    """Three servers with the same login."""
+    found = {name: servers.get(name) for name in NAMES}
+    for database in found.values():
+        database.create("awx_login", "127.0.0.1", grants="ALL PRIVILEGES ON *.*")
+        database.query("ALTER USER awx_login@'127.0.0.1' IDENTIFIED BY %s", PASSWORD)
+    return found
+
+
+@pytest.fixture
+def jobs(fleet: dict[str, Database], pki: Pki, tmp_path: Path) -> Jobs:
+    """Jobs on those servers."""
+    hosts = {
+        name: {"ansible_host": database.server.host, "mysql_tls_login_port": database.server.port}
+        for name, database in fleet.items()
+    }
+    return Jobs(
+        tmp_path,
+        hosts,
+        {"mysql_tls_ca_cert": str(pki.bundle)},
+        {"login_user": "awx_login", "login_password": PASSWORD},
+    )
+
+
+def test_an_audit_with_the_credential(jobs: Jobs, fleet: dict[str, Database]) -> None:
+    """Job type check; the injected login works, and is nowhere in what AWX keeps."""
+    before = {name: database.snapshot() for name, database in fleet.items()}
+    job = jobs.run("playbooks/audit.yml", extra={"mysql_tls_report_dir": str(jobs.directory / "report")})
+    assert job.status == "successful", job.output
+    looks = job.results("Look at the server")
+    assert {name: look["mysql_ssl"]["session"]["verified"] for name, look in looks.items()} == dict.fromkeys(
+        NAMES, True
+    )
+    assert {name: database.snapshot() for name, database in fleet.items()} == before
+
+
+def test_an_audit_that_is_to_fail(jobs: Jobs, fleet: dict[str, Database]) -> None:
+    for database in fleet.values():
+        database.create("awx_app", "%")
+    job = jobs.run(
+        "playbooks/audit.yml",
+        {"mysql_tls_fail_on": "high"},
+        extra={"mysql_tls_report_dir": str(jobs.directory / "report")},
+    )
+    assert job.status == "failed"
+    assert "awx_app@% may log in without TLS" in job.output
+
+
+def test_a_rehearsal_the_change_and_the_way_back(jobs: Jobs, fleet: dict[str, Database]) -> None:
+    """The survey's answers in their own form: accounts as one text, nothing to leave out."""
+    apps = {name: database.create("awx_app", "%") for name, database in fleet.items()}
+    others = {name: database.create("awx_other", "%") for name, database in fleet.items()}
+    extra = {"mysql_tls_report_dir": str(jobs.directory / "report")}
+    asked = {"mysql_tls_accounts": "awx_app@*,awx_oth*@*", "mysql_tls_plaintext_sessions": "warn"}
+    rehearsal = jobs.run("playbooks/enforce.yml", asked, job_type="check", extra=extra)
+    assert rehearsal.status == "successful", rehearsal.output
+    for name, database in fleet.items():
+        assert rehearsal.results("Require TLS")[name]["changed"]
+        assert database.ssl_type(apps[name]) == ""
+    done = jobs.run("playbooks/enforce.yml", {**asked, "mysql_tls_exclude": "awx_other@%"}, extra=extra)
+    assert done.status == "successful", done.output
+    for name, database in fleet.items():
+        assert done.results("Require TLS")[name]["verified"]
+        assert database.ssl_type(apps[name]) == "ANY"
+        assert database.ssl_type(others[name]) == ""
+    assert done.artifacts["mysql_tls_roll_out"] == dict.fromkeys(NAMES, "changed")
+    assert set(done.artifacts["mysql_tls_rollback_records"]) == set(NAMES)
+    back = jobs.run(
+        "playbooks/rollback.yml", {"mysql_tls_rollback_dir": f"{jobs.directory}/report/rollback"}, extra=extra
+    )
+    assert back.status == "successful", back.output
+    for name, database in fleet.items():
+        assert database.ssl_type(apps[name]) == ""
+
+
+def test_a_login_with_a_client_certificate(jobs: Jobs, fleet: dict[str, Database], pki: Pki) -> None:
+    """Its key comes from the credential, as a file that only the job can read."""
+    files = pki.client()
+    for database in fleet.values():
+        database.require("awx_login", "127.0.0.1", "X509")
+    extra = {"mysql_tls_report_dir": str(jobs.directory / "report")}
+    assert jobs.run("playbooks/audit.yml", extra=extra).status == "failed"
+    jobs.login |= {"client_cert": Path(files.cert).read_text(), "client_key": Path(files.key).read_text()}
+    job = jobs.run("playbooks/audit.yml", extra=extra)
+    assert job.status == "successful", job.output
+    injected = list((jobs.directory / "awx_2" / "env").glob("tmp*injected"))
+    assert [path.stat().st_mode & 0o777 for path in injected] == [0o600, 0o600]
+
+
+def test_slices_merged_into_one_report(jobs: Jobs, fleet: dict[str, Database]) -> None:
+    """As the guide says, down to the template of the directory's name and the play that merges."""
+    jobs.directory.joinpath("slices").mkdir()
+    template_vars = {"mysql_tls_report_dir": f"{jobs.directory}/slices/{{{{ awx_job_id }}}}"}
+    found = []
+    for hosts in (slice(0, None, 2), slice(1, None, 2)):
+        job = jobs.run("playbooks/audit.yml", hosts=hosts, template_vars=template_vars)
+        assert job.status == "successful", job.output
+        found.append(job.artifacts["mysql_tls"]["servers"])
+    assert found == [2, 1]
+
+    merged = jobs.run(
+        "merge.yml", project={"merge.yml": guide_block("merge")}, extra={"directory": str(jobs.directory)}
+    )
+    assert merged.status == "successful", merged.output
+    summary = merged.artifacts["mysql_tls"]
+    assert summary["servers"] == summary["looked_at"] == len(NAMES)
+    report = json.loads((jobs.directory / "report.json").read_text("utf-8"))
+    assert report["summary"]["servers"] == len(NAMES)
+    assert all(f'"{name}"' in json.dumps(report) for name in NAMES)
+
+
+def guide_block(name: str) -> str:
+    """The code of this name in the guide."""
+    text = (COLLECTION / "docs/docsite/rst/awx.rst").read_text("utf-8")
+    block = text.partition(f"   :name: {name}\n\n")[2]
+    lines = [line for line in block.splitlines() if not line or line.startswith("   ")]
+    return textwrap.dedent("\n".join(lines))

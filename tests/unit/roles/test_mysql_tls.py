@@ -1,0 +1,62 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The role's files say the same: argument_specs, defaults, README, and what the tasks use."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+
+from tests.tools.role_readme import entry_points, readme
+
+ROLE = Path(__file__).parents[3] / "roles" / "mysql_tls"
+# What the role itself makes, and what it hands to its own task files.
+_OWN = {"mysql_tls_bundle", "mysql_tls_look", "mysql_tls_change", "mysql_tls_last_look", "mysql_tls_roll_out"}
+# Differs between entry points, or is worked out.
+_WORKED_OUT = {
+    "mysql_tls_bundle_dir",
+    "mysql_tls_ca_cert",
+    "mysql_tls_login_host",
+    "mysql_tls_rollback_dir",
+    "mysql_tls_rollback_file",
+}
+_IN_TASKS = {"mysql_tls_max_fail_percentage", "mysql_tls_any_errors_fatal"}
+
+
+def test_readme_is_what_the_specs_say() -> None:
+    assert (ROLE / "README.md").read_text("utf-8") == readme(ROLE)
+
+
+def test_every_variable_is_in_the_specs() -> None:
+    specified = {name for entry in entry_points(ROLE).values() for name in entry["options"]}
+    used = set()
+    for path in ROLE.glob("*/*.yml"):
+        if path.parent.name != "meta":
+            used |= set(re.findall(r"(?<!\w)mysql_tls_\w+", path.read_text("utf-8")))
+    # Names of the collection's module and of the role itself are none of variables.
+    assert used - _OWN - {"mysql_tls_report"} == specified
+
+
+def test_defaults_are_what_the_specs_say() -> None:
+    defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text("utf-8"))
+    specified = {}
+    for entry in entry_points(ROLE).values():
+        for name, option in entry["options"].items():
+            if "default" in option and name not in _IN_TASKS:
+                specified[name] = option["default"]
+    assert {name: value for name, value in defaults.items() if name not in _WORKED_OUT} == specified
+
+
+def test_secrets_are_not_logged() -> None:
+    for entry in entry_points(ROLE).values():
+        for name, option in entry["options"].items():
+            assert bool(option.get("no_log")) == name.endswith(("_password", "_passphrase")), name
+
+
+def test_each_entry_point_has_its_tasks() -> None:
+    for entry in entry_points(ROLE):
+        assert (ROLE / "tasks" / f"{entry}.yml").is_file()
