@@ -89,6 +89,7 @@ class Ansible:
                 # Off by default from ansible-core 2.21 on; on, it is one more place where a password could show.
                 "ANSIBLE_INJECT_INVOCATION": "1",
                 "ANSIBLE_NOCOLOR": "1",
+                "ANSIBLE_SHOW_CUSTOM_STATS": "1",
                 "HOME": str(home),
                 "LC_ALL": "C.UTF-8",
                 "XDG_CACHE_HOME": str(self.cache),

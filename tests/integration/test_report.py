@@ -7,7 +7,10 @@
 from __future__ import annotations
 
 import json
+import re
+import stat
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -84,19 +87,28 @@ class Estate:
 @pytest.fixture
 def estate(servers: Servers, ansible: Ansible, tmp_path: Path) -> Estate:
     """Three servers and the two others."""
-    hosts: dict[str, dict[str, Any]] = {UNREACHABLE: {"db_port": 1}, NEVER: {"db_port": 1}}
+    hosts: dict[str, dict[str, Any]] = {}
     for name in NAMES:
         db = servers.get(name)
         me = db.administrator()
         ansible.secrets.append(me.password)
         hosts[name] = {"db_port": db.server.port, "user": me.user, "password": me.password}
+    hosts.update({UNREACHABLE: {"db_port": 1}, NEVER: {"db_port": 1}})
     bundle = str(servers.pki.bundle)
     return Estate(ansible, {name: {**host, "bundle": bundle} for name, host in hosts.items()}, tmp_path / "out" / "x")
 
 
+def statistics(run: Run) -> dict[str, Any]:
+    """What set_stats would have published."""
+    found = re.search(r"^\tRUN: (\{.*\})$", run.output, re.MULTILINE)
+    assert found, run.output
+    published: dict[str, Any] = json.loads(found[1])["mysql_tls"]
+    return published
+
+
 def test_states_and_summary(estate: Estate) -> None:
-    """Looked at, not reached, and never looked at."""
-    run = estate.report("-vvvv")
+    """Looked at, not reached, and never looked at; in the files, the result and the statistics."""
+    run = estate.report("-vvvv", junit=True)
     data = estate.data()
     assert {server["name"]: server["state"] for server in data["servers"]} == {
         **dict.fromkeys(NAMES, "looked_at"),
@@ -105,3 +117,148 @@ def test_states_and_summary(estate: Estate) -> None:
     }, run.output
     assert "127.0.0.1:1" in estate.server(UNREACHABLE)["message"]
     assert data["summary"]["servers"] == 5
+    assert data["run"]["ansible_core_version"] == version("ansible-core")
+    assert data["changes"] is None
+    published = statistics(run)
+    assert {name: published[name] for name in data["summary"]} == data["summary"]
+    assert {Path(path).name for path in published["report"].values()} == {path.name for path in estate.dest.iterdir()}
+    assert "of 5 servers are compliant" in run.output
+    text = "".join(path.read_text("utf-8") for path in estate.dest.iterdir())
+    assert not [secret for secret in estate.ansible.secrets if secret in text]
+    assert stat.S_IMODE(estate.dest.stat().st_mode) == 0o755
+
+
+def test_check_mode_writes_the_same(estate: Estate) -> None:
+    """There is nothing on a target that it could change."""
+    estate.report("--check")
+    first = estate.data()
+    estate.report()
+    assert [s["findings"] for s in estate.data()["servers"]] == [s["findings"] for s in first["servers"]]
+    assert estate.data("previous.json") == first
+
+
+def test_batches_are_one_report(estate: Estate) -> None:
+    """Under serial the report is written after each batch, and is compared with the last run, not the last batch."""
+    estate.report(serial=2)
+    first = estate.data()
+    assert [server["state"] for server in first["servers"]].count("looked_at") == 3
+    assert not (estate.dest / "previous.json").exists()
+    run = estate.report(serial=1)
+    assert run.output.count("TASK [dbtls.rds_mysql.mysql_tls_report") >= len(NAMES)
+    assert estate.data("previous.json") == first
+    assert estate.data()["changes"]["since_run"] == first["run"]["id"] != estate.data()["run"]["id"]
+
+
+def test_drift_on_a_real_server(estate: Estate, servers: Servers) -> None:
+    """An account that required TLS and does not any more, and what got better meanwhile."""
+    db = servers.get("mysql-9.7")
+    slipping, mended = db.create(db.name_of("slipping"), require="SSL"), db.create(db.name_of("mended"))
+    estate.report()
+    db.require(slipping.user, slipping.host, "NONE")
+    db.require(mended.user, mended.host, "SSL")
+    estate.report()
+    found = estate.data()["changes"]
+    assert found["drift"] == [
+        {"server": "mysql-9.7", "user": slipping.user, "host": "%", "before": "ANY", "after": "NONE"}
+    ]
+    assert [(change["id"], change["subject"]) for change in found["worse"]] == [
+        ("account-without-tls", f"{slipping.user}@%")
+    ]
+    assert [(change["id"], change["subject"]) for change in found["better"]] == [
+        ("account-without-tls", f"{mended.user}@%")
+    ]
+    page = (estate.dest / "report.html").read_text("utf-8")
+    assert f"<bdi>{slipping.user}@%</bdi>" in page
+
+
+def test_slices_are_merged(estate: Estate, tmp_path: Path) -> None:
+    """Each slice of the inventory makes its own report, and one is made of them."""
+    whole = estate.dest
+    slices = [tmp_path / "slice1", tmp_path / "slice2"]
+    for dest, limit in zip(
+        slices, (f"mysql-5.6,{NEVER},mysql-9.7", f"mysql-9.7,mariadb-11.8,{UNREACHABLE}"), strict=True
+    ):
+        estate.dest = dest
+        estate.report("--limit", limit)
+        assert len(estate.data()["servers"]) == 3
+    newest = estate.server("mysql-9.7")
+    estate.dest = whole
+    task = {"dest": str(whole), "hosts": [], "merge": [str(dest / "report.json") for dest in slices]}
+    estate.ansible.play([{"dbtls.rds_mysql.mysql_tls_report": task}], {}).ok()
+    assert {server["name"] for server in estate.data()["servers"]} == {*NAMES, NEVER, UNREACHABLE}
+    assert estate.server("mysql-9.7") == newest
+    assert estate.data()["run"]["merged"] == 2
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "message"),
+    [
+        ("medium", "There are 1 finding of severity medium or more and 2 servers that could not be looked at."),
+        ("high", "There are 2 servers that could not be looked at."),
+    ],
+)
+def test_failing_after_everything_is_written(estate: Estate, fail_on: str, message: str) -> None:
+    """The files are there, and so is the result."""
+    run = estate.report(fail_on=fail_on, junit=True)
+    assert message in run.output
+    assert estate.data()["summary"]["servers"] == 5
+    assert (estate.dest / "junit.xml").exists()
+    assert run.status != 0
+
+
+def test_a_sweep(estate: Estate, servers: Servers) -> None:
+    """Endpoints of one host, each a server of its own."""
+    endpoints: list[dict[str, Any]] = [
+        {"host": "127.0.0.1", "port": servers.get(name).server.port, "tls_min_version": "TLSv1"} for name in NAMES
+    ]
+    endpoints.append({"host": "127.0.0.1", "port": 1})
+    look = {"endpoints": endpoints, "ca_cert": str(servers.pki.bundle)}
+    report = {"dest": str(estate.dest), "hosts": ["localhost"], "variable": "looked"}
+    estate.ansible.play(
+        [
+            {"dbtls.rds_mysql.mysql_ssl_status": look, "register": "looked"},
+            {"dbtls.rds_mysql.mysql_tls_report": report, "register": "made"},
+            {"ansible.builtin.assert": {"that": ["made is changed", "made.summary.unreachable == 1"]}},
+            {"dbtls.rds_mysql.mysql_tls_report": report, "register": "again"},
+            {"ansible.builtin.assert": {"that": "again is not changed"}},
+        ],
+        {},
+    ).ok()
+    data = estate.data()
+    assert {server["name"] for server in data["servers"]} == {f"127.0.0.1:{each['port']}" for each in endpoints}
+    assert {server["verdict"] for server in data["servers"]} <= {"undecided", "not_compliant", None}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"hosts": ["nobody"]}, "hosts: nobody is not in the inventory."),
+        ({"merge": ["no.json"]}, "no.json cannot be read: No such file or directory."),
+        ({"previous": "inventory.yml"}, "inventory.yml is not a report of mysql_tls_report"),
+        ({"fail_on": "never"}, "value of fail_on must be one of"),
+        ({"sort": True}, "Unsupported parameters"),
+        ({"dest": "/proc/nowhere"}, "dest: the directory /proc/nowhere cannot be made"),
+    ],
+)
+def test_bad_options(estate: Estate, options: dict[str, Any], message: str) -> None:
+    """One sentence each, and no traceback."""
+    run = estate.report(**options)
+    assert run.status != 0
+    assert message in run.output
+    assert not estate.dest.exists() or not list(estate.dest.iterdir())
+
+
+def test_hostile_accounts_are_no_templates(estate: Estate, servers: Servers) -> None:
+    """What a server says is never evaluated on its way into the report."""
+    db = servers.get("mariadb-11.8")
+    for user in ("{{ 7 * 191 }}", "{% raw %}", "<script>alert(1)</script>"):
+        db.create(user)
+    estate.report(title="Report of {{ '{{' }} 3 {{ '}}' }}")
+    assert {"{{ 7 * 191 }}", "{% raw %}", "<script>alert(1)</script>"} <= {
+        account["user"] for account in estate.server("mariadb-11.8")["accounts"]
+    }
+    page = (estate.dest / "report.html").read_text("utf-8")
+    assert "{{ 7 * 191 }}@%" in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;@%" in page
+    assert "1337" not in page
+    assert page.count("<script>") == 1

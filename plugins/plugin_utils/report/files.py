@@ -18,10 +18,11 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.coding impo
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
     FORMAT,
     FORMAT_VERSION,
-    SEVERITIES,
     STATES,
     VERDICTS,
     Report,
+    is_time,
+    problem_of,
 )
 
 JSON = "report.json"
@@ -60,15 +61,17 @@ def read_report(path: Path, option: str) -> Report:
 
 
 def _check_words(report: Report) -> None:
+    if not is_time(report.run.made_at):
+        raise WrongShape(f"run.made_at is {report.run.made_at!r}")
     for number, server in enumerate(report.servers):
         place = f"servers[{number}]"
         if server.state not in STATES:
             raise WrongShape(f"{place}.state is {server.state!r}")
         if server.verdict not in (None, *VERDICTS):
             raise WrongShape(f"{place}.verdict is {server.verdict!r}")
-        for finding in server.findings:
-            if finding.severity not in SEVERITIES:
-                raise WrongShape(f"{place} has a finding of severity {finding.severity!r}")
+        problem = problem_of(server)
+        if problem:
+            raise WrongShape(f"{place} {problem}")
 
 
 def to_json(report: Report) -> str:

@@ -15,14 +15,15 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model impor
     LOOKED_AT,
     NOT_COMPLIANT,
     NOT_LOOKED_AT,
-    SEVERITIES,
     UNDECIDED,
     UNREACHABLE,
     Endpoint,
     Server,
+    problem_of,
 )
 
 _NEVER = "It was not looked at: the play ended for it before that."
+_NO_RESULT = "What is registered for it is no result of mysql_ssl_status"
 _BREAKS_COMPLIANCE = ("high", "medium")
 
 
@@ -35,7 +36,7 @@ def servers_of(host: str, look: t.Any, seen_at: str) -> list[Server]:
     if look is None:
         return [_not_looked_at(host, _NEVER)]
     if not isinstance(look, t.Mapping):
-        return [_not_looked_at(host, "What is registered for it is no result of mysql_ssl_status.")]
+        return [_not_looked_at(host, _NO_RESULT + ".")]
     if look.get("endpoints") is not None:
         return _servers_of_sweep(host, look["endpoints"], seen_at)
     if look.get("skipped"):
@@ -45,7 +46,7 @@ def servers_of(host: str, look: t.Any, seen_at: str) -> list[Server]:
 
 def _servers_of_sweep(host: str, entries: t.Any, seen_at: str) -> list[Server]:
     if not isinstance(entries, list):
-        return [_not_looked_at(host, "What is registered for it is no result of mysql_ssl_status.")]
+        return [_not_looked_at(host, _NO_RESULT + ".")]
     servers = []
     for entry in entries:
         if not isinstance(entry, t.Mapping) or not isinstance(entry.get("host"), str):
@@ -64,10 +65,10 @@ def server_of(name: str, host: str, look: t.Mapping[str, t.Any], seen_at: str) -
     status = look.get("mysql_ssl")
     if status is None:
         if message is None:
-            return _not_looked_at(name, "What is registered for it is no result of mysql_ssl_status.", host)
+            return _not_looked_at(name, _NO_RESULT + ".", host)
         return Server(clean(name), clean(host), UNREACHABLE, seen_at=seen_at, message=message)
     if not isinstance(status, t.Mapping):
-        return _not_looked_at(name, "What is registered for it is no result of mysql_ssl_status.", host)
+        return _not_looked_at(name, _NO_RESULT + ".", host)
     try:
         known = decode(
             Server,
@@ -82,9 +83,10 @@ def server_of(name: str, host: str, look: t.Mapping[str, t.Any], seen_at: str) -
             },
         )
     except WrongShape as e:
-        return _not_looked_at(name, f"What is registered for it is no result of mysql_ssl_status: {e}.", host)
-    if any(finding.severity not in SEVERITIES for finding in known.findings):
-        return _not_looked_at(name, "What is registered for it has findings of unknown severity.", host)
+        return _not_looked_at(name, f"{_NO_RESULT}: {e}.", host)
+    problem = problem_of(known)
+    if problem:
+        return _not_looked_at(name, f"What is registered for it {problem}.", host)
     return replace(known, verdict=verdict(known))
 
 

@@ -9,6 +9,7 @@ The fields are those of ``report.json`` (see ``docs/report.schema.json``). Times
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass, field
 
@@ -27,6 +28,8 @@ COMPLIANT = "compliant"
 NOT_COMPLIANT = "not_compliant"
 UNDECIDED = "undecided"
 VERDICTS = (COMPLIANT, NOT_COMPLIANT, UNDECIDED)
+
+_TIME = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z\Z")
 
 
 @dataclass(frozen=True)
@@ -281,6 +284,22 @@ class Report:
     changes: Changes | None = None
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
+
+
+def is_time(text: str) -> bool:
+    """Whether it is a time as reports have it."""
+    return bool(_TIME.match(text))
+
+
+def problem_of(server: Server) -> str | None:
+    """Which word or time of it no report can have, continuing its name; None when all is well."""
+    for finding in server.findings:
+        if finding.severity not in SEVERITIES:
+            return f"has a finding of severity {finding.severity!r}"
+    times = [server.seen_at]
+    if server.certificate is not None:
+        times += [server.certificate.not_before, server.certificate.not_after]
+    return next((f"has the time {text!r}" for text in times if text is not None and not is_time(text)), None)
 
 
 def summarize(servers: t.Sequence[Server]) -> Summary:

@@ -13,9 +13,12 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates impor
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import timeline, words
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.markup import Child, Markup, clip, element
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
+    COMPLIANT,
     LOOKED_AT,
     NOT_COMPLIANT,
+    NOT_LOOKED_AT,
     SEVERITIES,
+    UNDECIDED,
     UNREACHABLE,
     Change,
     Changes,
@@ -64,7 +67,7 @@ def _table(caption: str, columns: t.Sequence[str], rows: _Rows, total: int | Non
 
 
 def _scrolling(label: str, table: Markup) -> Markup:
-    return element("div", table, class_="scroll", role="region", aria_label=label, tabindex=0)
+    return element("div", table, class_="scroll", role="region", aria_label=f"{label} (table)", tabindex=0)
 
 
 def _name(text: str) -> Markup:
@@ -124,14 +127,15 @@ def overview(report: Report) -> Section:
 
 
 def _outcome_counts(summary: Summary) -> list[tuple[str, int]]:
-    return [(name, int(getattr(summary, name))) for name in words.OUTCOMES]
+    names = (COMPLIANT, NOT_COMPLIANT, UNDECIDED, UNREACHABLE, NOT_LOOKED_AT)
+    return [(name, int(getattr(summary, name))) for name in names]
 
 
 def _proportions(summary: Summary) -> Child:
     """The outcomes as one bar, and in numbers."""
     left = 0.0
     bars = []
-    for name, count in reversed(_outcome_counts(summary)):
+    for name, count in _outcome_counts(summary):
         width = 1000 * count / summary.servers
         if count:
             bars.append(element("rect", x=f"{left:.1f}", y=0, width=f"{width:.1f}", height=14, class_=name))
@@ -141,7 +145,7 @@ def _proportions(summary: Summary) -> Child:
     )
     tiles = [
         element("div", element("dt", words.OUTCOMES[name]), element("dd", count), class_=f"tile {name}")
-        for name, count in reversed(_outcome_counts(summary))
+        for name, count in _outcome_counts(summary)
     ]
     return [bar, element("dl", tiles, class_="tiles")]
 
@@ -234,20 +238,25 @@ def _server_list(title: str, names: tuple[str, ...]) -> Child:
 
 def unseen(servers: t.Sequence[Server]) -> Section | None:
     """Those that could not be reached or were not looked at; None where there are none."""
-    found = sorted(
-        (server for server in servers if server.state != LOOKED_AT), key=lambda server: server.state != UNREACHABLE
-    )
+    found: dict[tuple[bool, str, str], list[str]] = {}
+    for server in servers:
+        if server.state != LOOKED_AT:
+            key = server.state != UNREACHABLE, server.state, server.message or ""
+            found.setdefault(key, []).append(server.name)
     if not found:
         return None
+    ordered = sorted(found.items(), key=lambda item: (item[0][0], -len(item[1]), item[0]))
     rows = [
-        (_name(server.name), _badge(words.OUTCOMES[server.state], server.state), _name(server.message or ""))
-        for server in found[:_MOST_ROWS]
+        (_name(message), _badge(words.OUTCOMES[state], state), len(names), _names(names))
+        for (_last, state, message), names in ordered[:_MOST_ROWS]
     ]
     return _section(
         "unseen",
         "Not seen",
         element("p", "Nothing is known about these servers, which is not to say that they are in order."),
-        _table("Servers that could not be looked at", ("Server", "State", "Why"), rows, len(found)),
+        _table(
+            "Servers that could not be looked at", ("Why", "State", "How many servers", "Servers"), rows, len(ordered)
+        ),
     )
 
 
@@ -315,20 +324,27 @@ def _server_row(server: Server) -> Markup:
     without = None if server.accounts is None else sum(account.admits_plaintext for account in server.accounts)
     plaintext = None if server.sessions is None else server.sessions.plaintext
     order = list(words.OUTCOMES).index(result)
-    endpoint = str(server.endpoint)
     return element(
         "tr",
-        element("th", _name(server.name), element("small", _name(endpoint)) if endpoint else None, scope="row"),
+        element("th", _name(server.name), _elsewhere(server), scope="row"),
         element("td", _badge(words.OUTCOMES[result], result), data_v=order),
         _findings_cell(server),
         element("td", _software(server)),
         element("td", _session(server)),
         _tls_required(server),
-        _number(without),
-        _number(plaintext),
+        _number(without, bad=_has_open_account(server)),
+        _number(plaintext, bad=bool(plaintext)),
         _expiry(server) if certificate else _unknown(),
         data_s=result,
     )
+
+
+def _elsewhere(server: Server) -> Markup | None:
+    """Where the server is, unless its name says that."""
+    endpoint = str(server.endpoint)
+    if not endpoint or server.name in (endpoint, server.endpoint.host):
+        return None
+    return element("small", _name(endpoint))
 
 
 def _unknown() -> Markup:
@@ -336,10 +352,15 @@ def _unknown() -> Markup:
     return element("td", "\N{EN DASH}", data_v="")
 
 
-def _number(count: int | None) -> Markup:
+def _has_open_account(server: Server) -> bool:
+    """Whether an account can be used without TLS from elsewhere, and not on the server's own machine only."""
+    return any(finding.id == "account-without-tls" and finding.severity == "high" for finding in server.findings)
+
+
+def _number(count: int | None, *, bad: bool) -> Markup:
     if count is None:
         return _unknown()
-    return element("td", count, data_v=count, class_="number bad" if count else "number")
+    return element("td", count, data_v=count, class_="number bad" if bad else "number")
 
 
 def _findings_cell(server: Server) -> Markup:
@@ -433,13 +454,11 @@ def _findings_of(name: str, servers: t.Sequence[Server]) -> Child:
 def accounts(servers: t.Sequence[Server]) -> Section:
     """Accounts that may log in without TLS, by name."""
     found: dict[tuple[str, str], list[str]] = {}
-    local: dict[tuple[str, str], bool] = {}
     for server in servers:
         for account in server.accounts or ():
             if account.admits_plaintext and not account.system:
                 key = account.name, _why_not_high(server, account.local)
                 found.setdefault(key, []).append(server.name)
-                local[key] = account.local
     known = sum(server.accounts is not None for server in servers)
     scope = element("p", f"The accounts of {words.counted(known, 'server')} could be read.")
     if not found:
@@ -470,26 +489,26 @@ def _why_not_high(server: Server, local: bool) -> str:
 
 def sessions(servers: t.Sequence[Server]) -> Section:
     """Who is connected without TLS."""
-    found = [
-        (group.plaintext, group.user, group.host, server.name)
-        for server in servers
-        if server.sessions is not None
-        for group in server.sessions.by_account
-        if group.plaintext
-    ]
+    found: dict[tuple[str, str], list[str]] = {}
+    counts: dict[tuple[str, str], int] = {}
+    for server in servers:
+        for group in server.sessions.by_account if server.sessions else ():
+            if group.plaintext:
+                key = group.user, group.host
+                found.setdefault(key, []).append(server.name)
+                counts[key] = counts.get(key, 0) + group.plaintext
     known = sum(server.sessions is not None for server in servers)
     scope = element("p", f"{words.counted(known, 'server')} told about the sessions.")
     if not found:
         text = "None of them had a session without TLS." if known else "So nothing can be said about sessions."
         return _section("sessions", "Sessions without TLS", scope, element("p", text))
-    found.sort(key=lambda entry: (-entry[0], entry[1:]))
-    rows = [(_name(user), _name(host), _name(name), count) for count, user, host, name in found[:_MOST_ROWS]]
-    return _section(
-        "sessions",
-        "Sessions without TLS",
-        scope,
-        _table("Clients connected without TLS", ("User", "From", "Server", "Sessions"), rows, len(found)),
-    )
+    ordered = sorted(found.items(), key=lambda item: (-counts[item[0]], item[0]))
+    rows = [
+        (_name(key[0]), _name(key[1]), counts[key], len(names), _names(names)) for key, names in ordered[:_MOST_ROWS]
+    ]
+    columns = ("User", "From", "Sessions", "How many servers", "Servers")
+    table = _table("Sessions without TLS, by client", columns, rows, len(ordered))
+    return _section("sessions", "Sessions without TLS", scope, table)
 
 
 # Certificates

@@ -1,0 +1,245 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Looks at real servers, reports made of them, and a browser to read those in."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import sweep
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import STATUS
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates import iso8601
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import outcome
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import looks as report_looks
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import making, model
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
+from tests.servers import Pki, Server, ServerUnavailable, provide
+
+from .chromium import axe, chromium
+
+Look = dict[str, Any]
+MakeReport = Callable[..., making.Made]
+
+# What would run, or fetch something, if it became markup.
+SCRIPT = "<script>document.pwned=1</script>"
+IMAGE = "<img src=x onerror=document.pwned=1>"
+BREAKOUT = "\"'></td></script></title><svg/onload=document.pwned=1>"
+TEMPLATE = "{{ 7 * 191 }}"
+
+
+def look_at(**options: Any) -> Look:
+    """What mysql_ssl_status returns."""
+    defaults = {name: option.get("default") for name, option in STATUS.argument_spec.items()}
+    return outcome(lambda: sweep.run({**defaults, "connect_timeout": 10, "config_file": os.devnull, **options}))
+
+
+def _connect(server: Server, **more: Any) -> pymysql.connections.Connection[Any]:
+    return pymysql.connect(
+        **{"unix_socket": server.socket, "user": server.admin_user, "password": server.admin_password, **more},
+        ssl_disabled=True,
+    )
+
+
+def _create(server: Server, user: str, host: str, *, require: str = "NONE", grants: str = "USAGE ON *.*") -> None:
+    with closing(_connect(server)) as connection, connection.cursor() as cursor:
+        plugin = " WITH mysql_native_password" if "mariadb" in server.name else ""
+        how = f"IDENTIFIED{' BY' if not plugin else ' VIA mysql_native_password USING PASSWORD(%s)'}"
+        cursor.execute(
+            f"CREATE USER %s@%s {how}{' %s' if not plugin else ''} REQUIRE {require}", (user, host, "pw-of-report")
+        )
+        cursor.execute(f"GRANT {grants} TO %s@%s", (user, host))
+
+
+def _look_inside(server: Server, pki: Pki) -> Look:
+    return look_at(
+        login_host="127.0.0.1",
+        login_port=server.port,
+        login_user="auditor",
+        login_password="pw-of-report",
+        ca_cert=str(pki.bundle),
+    )
+
+
+def _populate(server: Server) -> None:
+    _create(server, "auditor", "%", require="SSL", grants="ALL PRIVILEGES ON *.*")
+    for user in ("orders", "stock", "billing"):
+        _create(server, user, "%", require="SSL")
+    _create(server, "legacy_app", "%")
+    _create(server, "reporting", "10.%")
+    _create(server, "backup", "localhost")
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    """The authority of the servers."""
+    return Pki(tmp_path_factory.mktemp("pki"), root_name="Amazon RDS Root 2019 CA")
+
+
+@pytest.fixture(scope="session")
+def hostile_pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    """An authority with a name like no other."""
+    return Pki(
+        tmp_path_factory.mktemp("hostile"), root_name=f"Root {SCRIPT}"[:64], intermediate_name=f"CA {IMAGE}"[:64]
+    )
+
+
+@pytest.fixture(scope="session")
+def started(pki: Pki, hostile_pki: Pki) -> Iterator[dict[str, Server]]:
+    """Three real servers: in order but for some accounts, with a certificate that expires, and hostile."""
+    with ExitStack() as stack:
+        try:
+            yield {
+                "good": stack.enter_context(provide("mysql-9.7", tls=pki.server())),
+                "expiring": stack.enter_context(provide("mariadb-10.11", tls=pki.server("expiring"))),
+                "hostile": stack.enter_context(
+                    provide("mariadb-11.8", tls=hostile_pki.server(), options=(f"--version=11.8.0-MariaDB-{SCRIPT}",))
+                ),
+            }
+        except ServerUnavailable as e:
+            pytest.skip(f"the servers cannot be had here: {e}")
+
+
+@contextmanager
+def _refusing(message: bytes) -> Iterator[int]:
+    """A server that answers every connection with an error packet; its port."""
+    payload = b"\xff" + (1040).to_bytes(2, "little") + b"#08004" + message
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _address = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.sendall(len(payload).to_bytes(3, "little") + b"\0" + payload)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture(scope="session")
+def looks(started: dict[str, Server], pki: Pki) -> dict[str, Look | None]:
+    """What was found of three servers, and of two hosts that were not seen."""
+    for name in ("good", "expiring"):
+        _populate(started[name])
+    plain = _connect(started["good"], unix_socket=None, host="127.0.0.1", port=started["good"].port)
+    with closing(plain):
+        return {
+            "orders-1": _look_inside(started["good"], pki),
+            "stock-1": _look_inside(started["expiring"], pki),
+            "billing-1": look_at(login_host="127.0.0.1", login_port=started["good"].port, ca_cert=str(pki.bundle)),
+            "archive-1": look_at(login_host="127.0.0.1", login_port=1),
+            "spare-1": None,
+        }
+
+
+@pytest.fixture(scope="session")
+def hostile_looks(started: dict[str, Server], hostile_pki: Pki) -> dict[str, Look | None]:
+    """A server whose version, accounts and certificate are markup, and one whose refusal is."""
+    server = started["hostile"]
+    _create(server, "auditor", "%", require="SSL", grants="ALL PRIVILEGES ON *.*")
+    for user in (SCRIPT, IMAGE, BREAKOUT, TEMPLATE, "=cmd|' /C calc'!A0", "evil\u202e\u2066txt", "bell\a\x1b[31m"):
+        _create(server, user, "%")
+    with _refusing(f"Too many {SCRIPT} {IMAGE}".encode()) as port:
+        return {
+            "hostile-1": _look_inside(server, hostile_pki),
+            f"named {IMAGE}": look_at(login_host="127.0.0.1", login_port=port),
+        }
+
+
+def multiplied(looks: dict[str, Look | None], count: int) -> dict[str, Look | None]:
+    """So many servers made of those few: each with a name, a place and a certificate of its own."""
+    originals = list(looks.values())
+    made: dict[str, Look | None] = {}
+    for number in range(count):
+        look = copy.deepcopy(originals[0 if number % 10 < 5 else number % len(originals)])
+        if look is not None and look.get("mysql_ssl"):
+            _vary(look["mysql_ssl"], number)
+        made[f"db{number:05}.example.com"] = look
+    return made
+
+
+def _vary(status: dict[str, Any], number: int) -> None:
+    status["endpoint"] = {"host": f"db{number:05}.example.com", "port": 3306, "socket": None}
+    certificate = status["certificate"]
+    days = certificate["days_left"] + number * 37 % 700
+    end = dt.datetime.now(dt.timezone.utc) + dt.timedelta(days=days)
+    certificate.update(days_left=days, not_after=iso8601(end), rds_ca=f"rds-ca-rsa2048-g{number % 3}")
+    for account in status["accounts"] or ():
+        if account["user"] == "legacy_app":
+            account["user"] = f"app{number % 60}"
+    for finding in status["findings"]:
+        for name in ("subject", "message", "remediation"):
+            finding[name] = finding[name].replace("legacy_app", f"app{number % 60}")
+
+
+@pytest.fixture
+def make_report(tmp_path: Path) -> MakeReport:
+    """Makes a report of looks."""
+
+    def make(looks: dict[str, Look | None], run: str = "1", now: str | None = None, **more: Any) -> making.Made:
+        moment = now or iso8601(dt.datetime.now(dt.timezone.utc))
+        servers = [server for host, look in looks.items() for server in report_looks.servers_of(host, look, moment)]
+        wanted = making.Wanted(
+            **{
+                "dest": tmp_path / "report",
+                "title": "Databases of the shop",
+                "run": model.Run(run, moment, "0.1.0", "2.21.5"),
+                "junit": True,
+                **more,
+            }
+        )
+        return making.make(wanted, servers)
+
+    return make
+
+
+# The browser
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """Drives the browser."""
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """Chromium; skips where it cannot be had."""
+    try:
+        found = chromium()
+    except ServerUnavailable as e:
+        pytest.skip(f"Chromium cannot be had here: {e}")
+    running = playwright.chromium.launch(
+        executable_path=found.executable,
+        env={**os.environ, **found.environment},
+        # Its sandbox needs privileges of its own; the pages are ours, and the network is not there for them.
+        args=["--no-sandbox"],
+    )
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def axe_source() -> str:
+    """axe-core; skips where it cannot be had."""
+    try:
+        return axe()
+    except ServerUnavailable as e:
+        pytest.skip(f"axe-core cannot be had here: {e}")
