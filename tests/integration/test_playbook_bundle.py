@@ -1,0 +1,134 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbook that brings the CA bundle to application hosts, over a real SSH connection."""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from tests.servers import Mirror, Pki, ServerUnavailable
+
+from .sshd import sshd
+from .test_playbooks import Ansible, Run
+
+PASSPHRASE = "pass!phrase-of-a-test"
+Bundle = Callable[..., Run]
+
+
+@pytest.fixture
+def ansible(tmp_path: Path) -> Ansible:
+    """Ansible, in a directory of its own."""
+    made = Ansible(tmp_path)
+    made.secrets = [PASSPHRASE]
+    return made
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """A host that is reached over SSH."""
+    directory = tmp_path / "ssh"
+    directory.mkdir()
+    try:
+        with sshd(directory) as variables:
+            yield {**variables, "ansible_python_interpreter": sys.executable}
+    except ServerUnavailable as e:
+        pytest.skip(str(e))
+
+
+@pytest.fixture
+def bundle(host: dict[str, Any], ansible: Ansible, mirror: Mirror, pki: Pki, tmp_path: Path) -> Bundle:
+    """Runs the playbook on two names of that host."""
+    dest = tmp_path / "application"
+    dest.mkdir()
+    variables = {
+        **host,
+        "mysql_tls_region": "eu-central-1",
+        "mysql_tls_base_url": mirror.url,
+        "mysql_tls_ca_path": str(pki.bundle),
+        "mysql_tls_bundle_dest": f"{dest}/{{{{ inventory_hostname }}}}.pem",
+    }
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(json.dumps({"all": {"hosts": {"app1": {}, "app2": {}}, "vars": variables}}))
+
+    def run(*arguments: str, **extra: Any) -> Run:
+        command = ("ansible-playbook", "-i", str(inventory), "dbtls.rds_mysql.bundle", "-vvv")
+        return ansible.run(*command, "-e", json.dumps(extra), *arguments)
+
+    return run
+
+
+def changed(run: Run) -> list[int]:
+    return [run.recap()[name]["changed"] for name in ("app1", "app2")]
+
+
+def test_install_and_reload(bundle: Bundle, mirror: Mirror, pki: Pki, tmp_path: Path) -> None:
+    """Fetched once, copied to each, reloaded where it has changed and nowhere else."""
+    dest, marks = tmp_path / "application", tmp_path / "marks"
+    tasks = tmp_path / "reload.yml"
+    mark = {"ansible.builtin.lineinfile": {"path": str(marks), "line": "{{ inventory_hostname }}", "create": True}}
+    tasks.write_text(json.dumps([{**mark, "name": "Mark", "throttle": 1}]))
+    options = {"mysql_tls_reload_tasks": str(tasks), "mysql_tls_bundle_mode": "0640"}
+    promised = bundle("--check", "--diff", **options).ok()
+    assert not list(dest.iterdir())
+    assert not marks.exists()
+    assert min(changed(promised)) >= 1
+    done = bundle(**options).ok()
+    assert "ESTABLISH SSH CONNECTION" in done.output
+    paths = [dest / "app1.pem", dest / "app2.pem"]
+    for path in paths:
+        assert path.read_bytes() == pki.bundle.read_bytes()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert sorted(marks.read_text().split()) == ["app1", "app2"]
+    assert {request.path for request in mirror.requests} == {"/eu-central-1/eu-central-1-bundle.pem"}
+    assert len(mirror.requests) == 2  # one each run
+    marks.unlink()
+    assert changed(bundle(**options).ok()) == [0, 0]
+    assert not marks.exists()
+
+    paths[0].write_text("old\n")
+    bundle(**options, mysql_tls_bundle_backup=True).ok()
+    assert marks.read_text().split() == ["app1"]
+    (backup,) = dest.glob("app1.pem.*")
+    assert backup.read_text() == "old\n"
+
+
+def test_services_are_reloaded_only_after_a_change(bundle: Bundle) -> None:
+    """There is no service of that name, which shows that somebody asks for it."""
+    options = {"mysql_tls_reload_services": ["dbtls-no-such-service"]}
+    first = bundle(**options)
+    assert first.status != 0
+    assert "Reload services" in first.output
+    assert "dbtls-no-such-service" in first.output
+    assert "Reload services" not in bundle(**options).ok().output
+
+
+def test_pkcs12(bundle: Bundle, tmp_path: Path) -> None:
+    """A trust store for Java, made on the controller; the passphrase is nowhere to be seen."""
+    options = {"mysql_tls_bundle_format": "pkcs12", "mysql_tls_bundle_passphrase": PASSPHRASE}
+    done = bundle(**options).ok()
+    assert min(changed(done)) == 1
+    store = pkcs12.load_pkcs12((tmp_path / "application" / "app1.pem").read_bytes(), PASSPHRASE.encode())
+    assert len(store.additional_certs) == 2
+    assert changed(bundle(**options).ok()) == [0, 0]
+
+
+def test_a_bundle_that_cannot_be_had(bundle: Bundle, mirror: Mirror, tmp_path: Path) -> None:
+    """Nothing is copied, and an old file stays."""
+    old = tmp_path / "application" / "app1.pem"
+    old.write_text("old\n")
+    (mirror.directory / "eu-central-1" / "eu-central-1-bundle.pem").unlink()
+    run = bundle()
+    assert run.status != 0
+    assert "The CA bundle could not be fetched: " in run.output
+    assert old.read_text() == "old\n"
+    assert not (tmp_path / "application" / "app2.pem").exists()
