@@ -143,6 +143,20 @@ def test_text_that_utf8_cannot_say() -> None:
     assert made.accounts[0].user == "a\ufffdb"
 
 
+def test_text_of_classes_of_its_own() -> None:
+    """Such as ansible-core had for what must not be evaluated, which comes out of ``str()`` as it went in."""
+
+    class Unsafe(str):
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            return self
+
+    made = server(status(accounts=[{**OPEN, "user": Unsafe("{{ x }}")}]), Unsafe("db1"))
+    assert made.accounts is not None
+    assert type(made.accounts[0].user) is type(made.name) is str
+
+
 # Merging
 
 
