@@ -78,6 +78,7 @@ def sshd(directory: Path) -> Iterator[dict[str, Any]]:
             "ansible_host": "127.0.0.1",
             "ansible_port": port,
             "ansible_user": getpass.getuser(),
+            "ansible_pipelining": True,
             "ansible_ssh_private_key_file": str(directory / "user"),
             # No connection is kept open: it would outlast the test.
             "ansible_ssh_args": shlex.join(
