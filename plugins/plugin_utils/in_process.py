@@ -197,9 +197,12 @@ def plain(value: t.Any) -> t.Any:
     """The value as JSON would bring it to a module: without tags, laziness, and what else Ansible's own types carry."""
     if value is None or isinstance(value, bool):
         return value
-    for kind in (int, float, str):
+    for kind in (int, float):
         if isinstance(value, kind):
             return kind(value)
+    if isinstance(value, str):
+        # str(value) of a text that must not be evaluated is one still, before ansible-core 2.19.
+        return str.__str__(value)
     if isinstance(value, t.Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
