@@ -14,7 +14,7 @@ description:
     which accounts may log in without TLS, which sessions are in plain text right now, and what to do about it.
   - Works with Amazon RDS for MySQL and MariaDB, Aurora MySQL, and MySQL and MariaDB servers of one's own.
   - Without a user it looks from outside only, up to the TLS handshake, and sends no credentials.
-  - With a user it looks from outside first all the same, and logs in only if that can succeed as O(ssl_mode) demands.
+  - With a user it looks from outside all the same, and logs in only if that can succeed as O(ssl_mode) demands.
   - Changes nothing, ever.
 author:
   - dbtls contributors (@dbtls)
@@ -106,7 +106,7 @@ options:
     choices: [none, low, medium, high]
     default: none
 notes:
-  - A look leaves the server with an empty login, without a user and without a password, which the server refuses. It
+  - A look without a login leaves the server with an empty one, without a user and without a password, which the server refuses. It
     adds one to C(Aborted_connects) and may be logged as a refused login of V(''), but does not count towards
     C(max_connect_errors). To just close the connection would, and after 100 looks without a login in between the server
     would block the host.
