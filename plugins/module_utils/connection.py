@@ -607,9 +607,9 @@ def _connection_class() -> t.Any:
             if self.unix_socket:
                 self._secure = True
             else:  # as PyMySQL does for the sockets that it makes itself
-                greeted.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                greeted.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            self.connect(greeted.socket)
+                greeted.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                greeted.connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            self.connect(greeted.connection)
 
         def _request_authentication(self) -> None:
             if self.ssl and not self.server_capabilities & handshake.CLIENT_SSL:

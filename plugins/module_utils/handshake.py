@@ -205,7 +205,7 @@ class Greeted:
     """
 
     endpoint: str
-    socket: socket.socket
+    connection: socket.socket
     greeting: Greeting
     packet: bytes
     deadline: float
@@ -216,17 +216,17 @@ class Greeted:
         :raises HandshakeError: when the connection breaks off.
         :raises TlsHandshakeFailed: when TLS does not come up.
         """
-        with self.socket:
+        with self.connection:
             if context is None or not self.greeting.offers_tls:
-                leave(self.socket, self.greeting, self.deadline)
+                leave(self.connection, self.greeting, self.deadline)
                 return Handshake(greeting=self.greeting)
             try:
-                self.socket.sendall(ssl_request(self.greeting))
+                self.connection.sendall(ssl_request(self.greeting))
             except OSError as e:
                 raise HandshakeError(f"{self.endpoint} broke the connection off: {e.strerror or e}.") from e
             try:
-                self.socket.settimeout(remaining(self.deadline))
-                with context.wrap_socket(self.socket) as tls:
+                self.connection.settimeout(remaining(self.deadline))
+                with context.wrap_socket(self.connection) as tls:
                     seen = after_tls(self.greeting, tls)
                     leave(tls, self.greeting, self.deadline)
                     return seen

@@ -89,8 +89,9 @@ def sweep(
 
 
 def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)  # which macOS does not have
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):  # which macOS does not have
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _in_threads(

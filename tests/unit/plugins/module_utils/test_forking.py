@@ -54,8 +54,9 @@ def test_work_that_raises_ends_its_process_only() -> None:
 
 def test_closing_it_ends_the_processes_at_once_and_leaves_no_descriptor() -> None:
     def work(numbers: t.Iterator[int]) -> forking.Results:
-        yield next(numbers), os.getpid()
-        time.sleep(60)
+        for number in numbers:
+            yield number, os.getpid()
+            time.sleep(60)
 
     before = set(os.listdir("/dev/fd"))
     started = time.monotonic()
