@@ -216,7 +216,7 @@ class Greeted:
         :raises HandshakeError: when the connection breaks off.
         :raises TlsHandshakeFailed: when TLS does not come up.
         """
-        with self.connection:
+        with contextlib.closing(self.connection):
             if context is None or not self.greeting.offers_tls:
                 leave(self.connection, self.greeting, self.deadline)
                 return Handshake(greeting=self.greeting)
