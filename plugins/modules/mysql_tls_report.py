@@ -91,25 +91,20 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at every server, and report it
-  hosts: databases
-  connection: local
-  gather_facts: false
-  tasks:
-    - name: Look, and report whatever comes of it
-      block:
-        - name: Look
-          dbtls.rds_mysql.mysql_ssl_status:
-            login_host: "{{ ansible_host }}"
-            config_file: ~/.my.cnf
-            ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
-          register: mysql_tls_look
-      always:
-        - name: Report
-          dbtls.rds_mysql.mysql_tls_report:
-            dest: /srv/reports/mysql-tls
-            title: Databases of the shop
-          run_once: true
+- name: Look at every host of the play, and report whatever comes of it
+  block:
+    - name: Look
+      dbtls.rds_mysql.mysql_ssl_status:
+        login_host: "{{ ansible_host }}"
+        config_file: ~/.my.cnf
+        ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
+      register: mysql_tls_look
+  always:
+    - name: Report
+      dbtls.rds_mysql.mysql_tls_report:
+        dest: /srv/reports/mysql-tls
+        title: Databases of the shop
+      run_once: true
 
 - name: Report a sweep of many endpoints from one host, compare with last month, and fail the job for what is grave
   dbtls.rds_mysql.mysql_tls_report:

@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator
 from .conftest import SCRIPT, Look, MakeReport, multiplied
 
 ROOT = Path(__file__).resolve().parents[2]
-Looks = dict[str, "Look | None"]
+Looks = dict[str, Look | None]
 
 # What the readers of CI systems agree on: a strict part of what the schema of Jenkins' xUnit plugin allows.
 JUNIT = """\

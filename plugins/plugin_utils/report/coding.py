@@ -51,7 +51,11 @@ def decode(kind: type[T], value: t.Any, place: str = "") -> T:
 
 
 def clean(text: str) -> str:
-    """The text as it can be written in UTF-8."""
+    """The text as it can be written in UTF-8, and nothing but text.
+
+    The text of ansible-core before 2.19 that must not be evaluated stays of its own class through ``str()``.
+    """
+    text = str.__str__(text)
     return text if text.isascii() else text.translate(_SURROGATES)
 
 
@@ -79,6 +83,6 @@ def _decode(hint: t.Any, value: t.Any, place: str) -> t.Any:
         return tuple(_decode(arguments[0], item, f"{place}[{number}]") for number, item in enumerate(value))
     if dataclasses.is_dataclass(hint):
         return decode(t.cast("type[t.Any]", hint), value, place)
-    if type(value) is not hint:
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is int):
         raise WrongShape(f"{place} is not {_KINDS[hint]}")
     return clean(value) if hint is str else value

@@ -44,13 +44,13 @@ def clip(text: str, limit: int = 300) -> str:
     return text if len(text) <= limit else text[:limit] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def element(name: str, /, *children: Child, **attributes: str | int | bool | None) -> Markup:
+def element(tag: str, /, *children: Child, **attributes: str | int | bool | None) -> Markup:
     """An element with these children, text among them, and attributes.
 
     Attribute names are written without a trailing underscore, and with hyphens for other ones. True stands for an
     attribute without a value, and None and False for none at all.
     """
-    parts = ["<", name]
+    parts = ["<", tag]
     for key, value in attributes.items():
         if value is None or value is False:
             continue
@@ -58,9 +58,9 @@ def element(name: str, /, *children: Child, **attributes: str | int | bool | Non
         if value is not True:
             parts += ('="', html.escape(visible(str(value))), '"')
     parts.append(">")
-    if name not in _VOID:
+    if tag not in _VOID:
         _append(parts, children)
-        parts += ("</", name, ">")
+        parts += ("</", tag, ">")
     return Markup("".join(parts))
 
 

@@ -140,14 +140,14 @@ def _proportions(summary: Summary) -> Child:
         if count:
             bars.append(element("rect", x=f"{left:.1f}", y=0, width=f"{width:.1f}", height=14, class_=name))
         left += width
-    bar = element(
+    drawing = element(
         "svg", bars, viewBox="0 0 1000 14", preserveAspectRatio="none", class_="proportions", aria_hidden="true"
     )
     tiles = [
         element("div", element("dt", words.OUTCOMES[name]), element("dd", count), class_=f"tile {name}")
         for name, count in _outcome_counts(summary)
     ]
-    return [bar, element("dl", tiles, class_="tiles")]
+    return [drawing, element("dl", tiles, class_="tiles")]
 
 
 def _worst(summary: Summary) -> Child:

@@ -143,6 +143,14 @@ def test_text_that_utf8_cannot_say() -> None:
     assert made.accounts[0].user == "a\ufffdb"
 
 
+def test_text_of_classes_of_its_own() -> None:
+    """Such as ansible-core had for what must not be evaluated, which comes out of ``str()`` as it went in."""
+    unsafe: t.Any = type("Unsafe", (str,), {"__str__": lambda self: self})
+    made = server(status(accounts=[{**OPEN, "user": unsafe("{{ x }}")}]), unsafe("db1"))
+    assert made.accounts is not None
+    assert type(made.accounts[0].user) is type(made.name) is str
+
+
 # Merging
 
 
