@@ -108,8 +108,8 @@ options:
 notes:
   - A look without a login leaves the server with an empty one, without a user and without a password, which the server
     refuses. It adds one to C(Aborted_connects) and may be logged as a refused login of V(''), but does not count
-    towards C(max_connect_errors). To just close the connection would, and after 100 looks without a login in between the server
-    would block the host.
+    towards C(max_connect_errors). To just close the connection would, and after 100 looks without a login in between
+    the server would block the host.
   - With O(probe_protocols=true) each version that the server refuses is a failed connection that does count, which
     makes two on most servers. With a user, the login that follows sets the count to zero again. Without, 50 such looks
     without a login in between from the same host make a server with the default settings block it; the module warns.

@@ -122,12 +122,13 @@ def test_pkcs12(bundle: Bundle, tmp_path: Path) -> None:
     assert changed(bundle(**options).ok()) == [0, 0]
 
 
-def test_a_bundle_that_cannot_be_had(bundle: Bundle, mirror: Mirror, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["pem", "pkcs12"])
+def test_a_bundle_that_cannot_be_had(bundle: Bundle, mirror: Mirror, tmp_path: Path, kind: str) -> None:
     """Nothing is copied, and an old file stays."""
     old = tmp_path / "application" / "app1.pem"
     old.write_text("old\n")
     (mirror.directory / "eu-central-1" / "eu-central-1-bundle.pem").unlink()
-    run = bundle()
+    run = bundle(mysql_tls_bundle_format=kind, mysql_tls_bundle_passphrase=PASSPHRASE)
     assert run.status != 0
     assert "The CA bundle could not be fetched: " in run.output
     assert old.read_text() == "old\n"
