@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -269,14 +270,25 @@ def test_file_that_cannot_be_used(
     assert db.snapshot() == before
 
 
-def test_file_that_fails_at_the_last_moment(db: Database, modules: Modules, file: Path) -> None:
-    """The disk is full when the change is to be recorded: no statement is sent."""
-    me, app = db.administrator(), db.create(db.name_of("app"))
-    before = db.snapshot()
-    result = modules.require(**db.options(me, user=app.user, rollback_file="/dev/full/x/../y.json"))
+def test_file_that_fails_at_the_last_moment(maria_db: Database, modules: Modules, file: Path) -> None:
+    """All was well when it was looked at, but it cannot be written when the change begins: no statement is sent."""
+    me, app = maria_db.administrator(), maria_db.create(maria_db.name_of("app"))
+    before = maria_db.snapshot()
+    file.parent.mkdir()
+    descriptor = os.open(file.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with maria_db.watch() as seen:
+            result = modules.require(**maria_db.options(me, user=app.user, rollback_file=str(file)))
+    finally:
+        os.close(descriptor)
     assert result.failed
-    assert "rollback_file" in result.msg
-    assert db.snapshot() == before
+    assert f"rollback_file: {file} cannot be written" in result.msg
+    assert "Nothing was changed" in result.msg
+    assert result["rolled_back"] is result["changed"] is False
+    assert not writing(seen)
+    assert maria_db.snapshot() == before
+    assert not list(file.parent.iterdir())
 
 
 def test_nothing_to_restore_from(db: Database, modules: Modules, file: Path) -> None:
