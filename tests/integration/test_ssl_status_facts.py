@@ -51,11 +51,7 @@ def only_plain(value: Any, where: str = "mysql_ssl") -> None:
 def ansible(tmp_path: Path) -> Ansible:
     """Ansible with a cache of facts."""
     made = Ansible(tmp_path)
-    home = tmp_path / "home"
-    home.mkdir(exist_ok=True)
-    (home / "ansible.cfg").write_text(
-        f"[defaults]\nfact_caching = jsonfile\nfact_caching_connection = {tmp_path / 'facts'}\n"
-    )
+    made.configuration = f"[defaults]\nfact_caching = jsonfile\nfact_caching_connection = {tmp_path / 'facts'}\n"
     return made
 
 
