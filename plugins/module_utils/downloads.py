@@ -81,8 +81,11 @@ class Access:
     no_cache: bool = False
 
 
-@dataclass(frozen=True)
-class Validators:
+# Named tuples, here and in what builds on this: to define one takes a seventh of the time of a dataclass, and defining
+# them is most of what importing these modules costs.
+
+
+class Validators(t.NamedTuple):
     """What tells one version of a source from another: the values of ``ETag`` and ``Last-Modified``, verbatim."""
 
     etag: str | None = None
@@ -110,8 +113,7 @@ class Validators:
         )
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(t.NamedTuple):
     """A source as it was read; ``body`` is None when it is still the version that ``validators`` describe."""
 
     body: bytes | None

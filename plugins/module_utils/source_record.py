@@ -21,7 +21,7 @@ import json
 import os
 import stat
 import typing as t
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.downloads import Validators, without_credentials
@@ -39,8 +39,7 @@ _ABOUT = (
 _NONSENSE = (AttributeError, KeyError, OSError, OverflowError, TypeError, ValueError)
 
 
-@dataclass(frozen=True)
-class KnownSource:
+class KnownSource(t.NamedTuple):
     """A source as it was when it was last read; ``bytes`` is the size of its body."""
 
     validators: Validators
@@ -51,8 +50,7 @@ class KnownSource:
 Known = t.Mapping[str, KnownSource]
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(t.NamedTuple):
     """A record that belongs to the bundle's file as it is. ``content`` is what the JSON holds."""
 
     content: t.Mapping[str, t.Any]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 import typing as t
-from dataclasses import dataclass, field
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import downloads
@@ -39,8 +38,7 @@ _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-[1-9][0-9]?\Z")
 _CHECKSUM = re.compile(r"sha256:(?P<hex>[0-9a-f]{64})\Z", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class FetchedSource:
+class FetchedSource(t.NamedTuple):
     """One source: its URL, ``fetched`` or ``not_modified``, and the size of its body in bytes."""
 
     url: str
@@ -52,8 +50,7 @@ class FetchedSource:
         return {"url": self.url, "status": self.status, "bytes": self.bytes}
 
 
-@dataclass(frozen=True)
-class Earlier:
+class Earlier(t.NamedTuple):
     """What an earlier run has left.
 
     ``known`` is called while the sources are asked whether they have changed: what is known of each, and the
@@ -64,15 +61,14 @@ class Earlier:
     known: t.Callable[[], tuple[Known, tuple[x509.Certificate, ...]]]
 
 
-@dataclass(frozen=True)
-class Bundle:
+class Bundle(t.NamedTuple):
     """A checked CA bundle, ready to be written. ``content`` is PEM; ``known`` is for the record of the sources."""
 
     content: bytes
     certificates: tuple[x509.Certificate, ...]
     sources: tuple[FetchedSource, ...]
     dropped: tuple[x509.Certificate, ...] = ()
-    known: Known = field(default_factory=dict)
+    known: Known = {}  # noqa: RUF012  never changed
 
     @property
     def checksum(self) -> str:

@@ -310,7 +310,6 @@ import ssl
 import tempfile
 import typing as t
 from contextlib import suppress
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
@@ -328,8 +327,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner impo
 MAX_OLD_BYTES = 32 * 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(t.NamedTuple):
     """How certificates become a file's content, and the other way round."""
 
     read: t.Callable[[bytes], tuple[x509.Certificate, ...]]
