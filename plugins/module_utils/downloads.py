@@ -317,6 +317,8 @@ def _reasons(url: str, access: Access) -> t.Iterator[None]:
 def _explained(error: Exception, url: str, access: Access) -> SourceError:
     shown = without_credentials(url)
     reason = error.reason if isinstance(error, URLError) else error
+    if access.ca_path and isinstance(reason, ssl.SSLError) and reason.library != "SSL":  # while reading the file
+        return SourceError(f"ca_path: {access.ca_path} holds no CA certificates in PEM form.")
     if isinstance(reason, ssl.SSLCertVerificationError):
         return SourceError(
             f"{shown} cannot be read: its certificate does not verify ({reason.verify_message}). ca_path names the CA "

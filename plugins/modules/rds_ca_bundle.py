@@ -306,7 +306,6 @@ backup_file:
 import glob
 import hashlib
 import os
-import ssl
 import tempfile
 import typing as t
 from contextlib import suppress
@@ -375,13 +374,8 @@ def access_from_params(params: t.Mapping[str, t.Any]) -> downloads.Access:
         raise OptionError(f"timeout: {timeout} is not a positive number of seconds.")
     if retries < 0:
         raise OptionError(f"retries: {retries} is a negative number.")
-    if ca_path is not None:
-        if not os.path.isfile(ca_path):
-            raise OptionError(f"ca_path: {ca_path} is not a file.")
-        try:
-            ssl.create_default_context(cafile=ca_path)
-        except OSError as e:
-            raise OptionError(f"ca_path: {ca_path} holds no CA certificates in PEM form.") from e
+    if ca_path is not None and not os.path.isfile(ca_path):
+        raise OptionError(f"ca_path: {ca_path} is not a file.")
     return downloads.Access(
         timeout=timeout,
         retries=retries,
