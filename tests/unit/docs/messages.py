@@ -119,7 +119,7 @@ def raised() -> set[str]:
 
 @functools.lru_cache(maxsize=None)
 def texts() -> frozenset[str]:
-    """Every text in the code, however it is made."""
+    """Every text of one line, however a message is made of it; documentation has more lines."""
     code = {text for tree in _trees() for node in ast.walk(tree) for text in [_template(node)] if text}
     about_files = {text for text in raised() if text.startswith(f"{HOLE}: {HOLE} ")}
-    return frozenset(code | about_files | in_tasks())
+    return frozenset(text for text in code | about_files | in_tasks() if "\n" not in text)
