@@ -20,13 +20,24 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import argument_specs, enforcement_options
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import roll_out
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted((ROOT / "docs" / "docsite" / "rst").glob("*.rst")), ROOT / "README.md"]
-RST = re.compile(r"^(?P<indent> *)\.\. code-block:: yaml\n\n(?P<text>(?:(?P=indent) +.*\n|\n)+)", re.MULTILINE)
+RST = re.compile(
+    r"^(?P<indent> *)\.\. code-block:: yaml(?:\+jinja)?\n(?: +:\w+:.*\n)*\n(?P<text>(?:(?P=indent) +.*\n|\n)+)",
+    re.MULTILINE,
+)
 MARKDOWN = re.compile(r"^```yaml\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
 OURS = "dbtls.rds_mysql."
 INVENTORY = ("all", "plugin")
+
+
+class Loader(yaml.SafeLoader):
+    """Takes Ansible's tag for texts that are no templates."""
+
+
+Loader.add_constructor("!unsafe", lambda loader, node: node.value)
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,10 @@ class Example:
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
+
+    @property
+    def content(self) -> t.Any:
+        return yaml.load(self.text, Loader)  # noqa: S506  # a safe one, with one tag more
 
 
 def examples() -> t.Iterator[Example]:
@@ -74,9 +89,11 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 def test_ansible_takes_it(example: Example, tmp_path: Path) -> None:
-    content = yaml.safe_load(example.text)
+    content = example.content
     if isinstance(content, dict):
-        assert set(content) & set(INVENTORY), f"{example} is neither plays nor tasks nor an inventory"
+        if not set(content) & set(INVENTORY):
+            unknown = set(content) - variables() - awx_settings()
+            assert not unknown, f"{example} is neither plays nor tasks nor an inventory, and has {unknown}"
         return
     plays = example.text
     if is_list_of(content, plays=False):
@@ -111,7 +128,7 @@ def module_options() -> list[tuple[str, str, dict[str, t.Any]]]:
     return [
         (str(example), key[len(OURS) :], value or {})
         for example in EXAMPLES
-        for task in tasks_in(yaml.safe_load(example.text))
+        for task in tasks_in(example.content)
         for key, value in task.items()
         if str(key).startswith(OURS)
     ]
@@ -152,13 +169,30 @@ def role_variables() -> list[tuple[str, str]]:
     )
 
 
-@pytest.mark.parametrize(("page", "name"), role_variables())
-def test_the_role_has_the_variable(page: str, name: str) -> None:
+def variables() -> set[str]:
+    """What one sets for the role and for the playbooks."""
     specs = yaml.safe_load((ROOT / "roles" / "mysql_tls" / "meta" / "argument_specs.yml").read_text("utf-8"))
     known = {option for spec in specs["argument_specs"].values() for option in spec["options"]}
-    playbooks = {
-        found
-        for path in (ROOT / "playbooks").glob("*.yml")
-        for found in re.findall(r"\bmysql_tls_[a-z_]+\b", path.read_text("utf-8"))
+    return known | names_in("playbooks", r"\b(mysql_tls_[a-z_]+)\b")
+
+
+def awx_settings() -> set[str]:
+    return set(yaml.safe_load((ROOT / "awx" / "settings.yml").read_text("utf-8")))
+
+
+def names_in(directory: str, pattern: str) -> set[str]:
+    return {
+        found for path in (ROOT / directory).glob("*.yml") for found in re.findall(pattern, path.read_text("utf-8"))
     }
-    assert name in known | playbooks, page
+
+
+@functools.lru_cache
+def other_names() -> set[str]:
+    """What is called mysql_tls_... too: a module, results that the role registers, and what it publishes."""
+    modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
+    return modules | names_in("roles/mysql_tls/tasks", r"register: (mysql_tls_\w+)") | set(roll_out.stats({}, {}, 1000))
+
+
+@pytest.mark.parametrize(("page", "name"), role_variables())
+def test_the_role_has_the_variable(page: str, name: str) -> None:
+    assert name in variables() | other_names(), page

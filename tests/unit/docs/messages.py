@@ -2,21 +2,26 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The messages in the source code: what errors are raised with, and every other text."""
+"""The messages in code, role and playbooks: what errors are raised with, and every other text."""
 
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import typing as t
 from pathlib import Path
+
+import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 HOLE = "{}"
 """Stands in a message for what is filled in."""
 
-_CODE = ("plugins/module_utils", "plugins/plugin_utils", "plugins/action")
+_CODE = ("plugins/module_utils", "plugins/modules", "plugins/plugin_utils", "plugins/action")
+_TASKS = ("roles/*/tasks", "playbooks", "awx/tasks")
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
+_EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
 def _trees() -> t.Iterator[ast.AST]:
@@ -62,19 +67,59 @@ def _error_classes() -> set[str]:
         known |= more
 
 
+def _message(call: ast.Call, classes: set[str]) -> str | None:
+    """What an error is made with; None for another call.
+
+    A method of the name ``error`` makes one about a file, and puts the option and the file in front.
+    """
+    if not call.args:
+        return None
+    if _name(call.func) in classes:
+        return _template(call.args[0])
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "error":
+        return f"{HOLE}: {HOLE} {_template(call.args[0])}"
+    return None
+
+
+def _failures(part: t.Any) -> t.Iterator[str]:
+    """What tasks fail with, with holes for expressions."""
+    if isinstance(part, list):
+        for item in part:
+            yield from _failures(item)
+    elif isinstance(part, dict):
+        for module, name in (("ansible.builtin.fail", "msg"), ("ansible.builtin.assert", "fail_msg")):
+            if module in part:
+                yield _EXPRESSION.sub(HOLE, part[module][name])
+        for value in part.values():
+            yield from _failures(value)
+
+
+def in_tasks() -> set[str]:
+    """The messages that tasks of the role and the playbooks fail with by themselves."""
+    return {
+        text
+        for directory in _TASKS
+        for path in sorted(ROOT.glob(f"{directory}/*.yml"))
+        for text in _failures(yaml.safe_load(path.read_text("utf-8")))
+    }
+
+
 def raised() -> set[str]:
     """The messages that errors are made with, as far as they are written where the error is."""
     classes = _error_classes()
-    found = set()
+    found = in_tasks()
     for tree in _trees():
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and _name(node.func) in classes and node.args:
-                text = _template(node.args[0])
+            if isinstance(node, ast.Call):
+                text = _message(node, classes)
                 if text and len(text.replace(HOLE, "").strip()) > 3:
                     found.add(text)
     return found
 
 
-def texts() -> set[str]:
-    """Every text in the code, however it is made."""
-    return {text for tree in _trees() for node in ast.walk(tree) for text in [_template(node)] if text}
+@functools.lru_cache(maxsize=None)
+def texts() -> frozenset[str]:
+    """Every text of one line, however a message is made of it; documentation has more lines."""
+    code = {text for tree in _trees() for node in ast.walk(tree) for text in [_template(node)] if text}
+    about_files = {text for text in raised() if text.startswith(f"{HOLE}: {HOLE} ")}
+    return frozenset(text for text in code | about_files | in_tasks() if "\n" not in text)
