@@ -159,7 +159,11 @@ def _verdict(
             to_client.write(flight)
             with contextlib.suppress(ssl.SSLWantReadError):
                 client.do_handshake()
-        to_client.write(_records(_key_exchange(suite.signature_algorithm)))
+    except ssl.SSLError as e:
+        return e
+    # From here on OpenSSL has either accepted the chain or is still waiting for more of it.
+    to_client.write(_records(_key_exchange(suite.signature_algorithm)))
+    try:
         client.do_handshake()
     except ssl.SSLError as e:
         return None if e.reason == _BAD_SIGNATURE else e
