@@ -201,7 +201,7 @@ class Greeted:
     """A connection whose server has greeted, and waits for an answer.
 
     ``packet`` is the greeting as it came, header included; ``deadline`` is of ``time.monotonic()``. Whoever takes over
-    the socket closes it.
+    the socket closes it. As a context manager it leaves where that has not happened.
     """
 
     endpoint: str
@@ -209,6 +209,14 @@ class Greeted:
     greeting: Greeting
     packet: bytes
     deadline: float
+
+    def __enter__(self) -> Greeted:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        # On a socket that is closed, or has become one for TLS, this does nothing.
+        with contextlib.closing(self.connection):
+            leave(self.connection, self.greeting, self.deadline)
 
     def look(self, context: ssl.SSLContext | None) -> Handshake:
         """Start TLS if it is on offer and a context is given, and leave without being counted.
@@ -287,10 +295,10 @@ def after_tls(greeting: Greeting, tls: ssl.SSLSocket) -> Handshake:
 def leave(connection: socket.socket, greeting: Greeting, deadline: float, request: bytes | None = None) -> None:
     """Go in the way that counts least: with an empty login, which the server refuses. Never fails.
 
-    :arg request: The payload of the SSLRequest, if this module's ``ssl_request`` has not made it.
-
     A server that asks for another authentication plugin gets an empty answer, because one that waits in vain counts
     that too. One that has an account for everybody lets us in, and gets COM_QUIT.
+
+    :arg request: The payload of the SSLRequest, if this module's ``ssl_request`` has not made it.
     """
     until = min(deadline, time.monotonic() + _GOODBYE_SECONDS)
     in_tls = isinstance(connection, ssl.SSLSocket)

@@ -258,18 +258,26 @@ def look(options: ConnectionOptions, probe_protocols: bool, meet: t.Callable[[Se
     :raises HandshakeError: when there is no server to see.
     :raises RdsMysqlError: or one of its kinds, when the login does not succeed.
     """
-    greeted = handshake.greet(options.endpoint, options.address, options.timeout)
-    if options.user is not None and not probe_protocols and not _to_be_seen_first(options, greeted.greeting):
-        try:
-            return _look_while_logging_in(greeted, options, meet)
-        except _LookFirst:
-            seconds_left = max(greeted.deadline - time.monotonic(), _LEAST_LOGIN_SECONDS)
-            greeted = handshake.greet(options.endpoint, options.address, seconds_left)
-    outside = _look_from_outside(greeted, options, probe_protocols)
+    # With nothing to protect, every TLS version is welcome: the point is to see what the server has. Made before
+    # anybody is asked, as a file may not be what it should.
+    context = ssl_context(None, False, "TLSv1", options.client_cert, options.client_key)
+    deadline = time.monotonic() + options.timeout
+    with handshake.greet(options.endpoint, options.address, options.timeout) as greeted:
+        if options.user is None or probe_protocols or _to_be_seen_first(options, greeted.greeting):
+            outside = _look_from_outside(greeted, options, context, probe_protocols)
+        else:
+            try:
+                return _look_while_logging_in(greeted, options, meet)
+            except _LookFirst:
+                outside = None
+    if outside is None:
+        seconds_left = max(deadline - time.monotonic(), _LEAST_LOGIN_SECONDS)
+        with handshake.greet(options.endpoint, options.address, seconds_left) as greeted:
+            outside = _look_from_outside(greeted, options, context, probe_protocols)
     if options.user is None:
         return outside
     meet(outside)
-    return _look_from_inside(outside, greeted.deadline)
+    return _look_from_inside(outside, deadline)
 
 
 class _LookFirst(Exception):
@@ -303,18 +311,17 @@ def _look_while_logging_in(
     except NoVerdict as e:
         raise _LookFirst from e
     except RdsMysqlError as e:
-        if isinstance(e, ConnectionFailed) and not met:
+        if not met:
             raise _LookFirst from e
-        if met:
-            certificate = _certificate(options, met[0].certificate, met[0].chain, verified=False)
-            meet(ServerStatus(options=options, seen=met[0], certificate=certificate))
+        certificate = _certificate(options, met[0].certificate, met[0].chain, verified=False)
+        meet(ServerStatus(options=options, seen=met[0], certificate=certificate))
         raise
 
 
-def _look_from_outside(greeted: handshake.Greeted, options: ConnectionOptions, probe_protocols: bool) -> ServerStatus:
+def _look_from_outside(
+    greeted: handshake.Greeted, options: ConnectionOptions, context: ssl.SSLContext, probe_protocols: bool
+) -> ServerStatus:
     """Greeting, TLS handshake and certificate; sends no credentials."""
-    # With nothing to protect, every TLS version is welcome: the point is to see what the server has.
-    context = ssl_context(None, False, "TLSv1", options.client_cert, options.client_key)
     tls_error = None
     try:
         seen = greeted.look(context)
