@@ -42,11 +42,19 @@ def spread(total: int, processes: int, work: Work) -> Results:
     """
     numbers_out, numbers_in = os.pipe()
     results: dict[int, bytearray] = {}
-    children = []
+    children: list[int] = []
     try:
         for _index in range(processes):
             read_end, write_end = os.pipe()
-            child = os.fork()
+            try:
+                child = os.fork()
+            except OSError:  # as many as the machine lets us have
+                os.close(read_end)
+                os.close(write_end)
+                if children:
+                    break
+                os.close(numbers_in)
+                raise
             if child == 0:
                 _be_a_worker(work, numbers_out, write_end, [numbers_in, read_end, *results])
             os.close(write_end)

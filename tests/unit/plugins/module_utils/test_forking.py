@@ -9,6 +9,7 @@ import signal
 import time
 import typing as t
 
+import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import forking
 
 
@@ -69,3 +70,24 @@ def test_closing_it_ends_the_processes_at_once_and_leaves_no_descriptor() -> Non
         assert not os.path.exists(f"/proc/{child}/stat")
     time.sleep(0.1)  # the thread that hands out
     assert len(os.listdir("/dev/fd")) == len(before)
+
+
+@pytest.mark.parametrize("possible", [0, 2])
+def test_a_machine_that_has_no_more_processes(possible: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer do it, and without any the error is the system's own."""
+    real, left = os.fork, iter(range(possible))
+
+    def fork() -> int:
+        if next(left, None) is None:
+            raise BlockingIOError("no more")
+        return real()
+
+    monkeypatch.setattr(os, "fork", fork)
+    before = len(os.listdir("/dev/fd"))
+    if possible:
+        found = [one for one in forking.spread(10, 5, squares) if one is not None]
+        assert sorted(number for number, _result in found) == list(range(10))
+    else:
+        with pytest.raises(BlockingIOError):
+            list(forking.spread(10, 5, squares))
+    assert len(os.listdir("/dev/fd")) == before
