@@ -10,7 +10,6 @@ It holds requirements as data. The statements in it are for people; none of them
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import fcntl
 import json
 import os
@@ -22,6 +21,7 @@ import uuid
 from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import LEVELS, Account, Requirement
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
@@ -98,7 +98,7 @@ class ChangeRecord:
         return cls(
             number=uuid.uuid4().hex,
             state=BEGUN,
-            begun_at=_now(),
+            begun_at=iso8601(utc_now()),
             ended_at=None,
             endpoint=Endpoint.of(options),
             family=dialect.family,
@@ -160,10 +160,6 @@ class ChangeRecord:
             switch=(_switch_state(switch, "before"), _switch_state(switch, "after")) if switch else None,
             rollback_statements=tuple(statements),
         )
-
-
-def _now() -> str:
-    return dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 # Reading: each value is of the type and the length that it has to be.
@@ -328,7 +324,7 @@ class RecordFile:
 
         :raises RecordError: when that is impossible; the file is what it was.
         """
-        ended = _now()
+        ended = iso8601(utc_now())
         self._edit(
             endpoint,
             family,
@@ -353,6 +349,10 @@ class RecordFile:
                     raise self.error(f"would be larger than {_MAX_BYTES} bytes. Move it away.")
                 _replace(directory, self.path, content)
                 os.fsync(descriptor)
+        except BlockingIOError as e:
+            raise self.error(
+                f"cannot be written: another process has held the lock of its directory for {_LOCK_SECONDS:g} seconds."
+            ) from e
         except OSError as e:
             raise self.error(f"cannot be written: {e.strerror or e}.") from e
 

@@ -10,6 +10,7 @@ import datetime as dt
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates import iso8601
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.markup import Markup, element
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import Server
 
@@ -40,7 +41,7 @@ def periods(servers: t.Sequence[Server], made_at: str) -> list[Period]:
     """
     now = _month(made_at)
     today = made_at
-    soon = (_parsed(made_at) + dt.timedelta(days=_SOON_DAYS)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    soon = iso8601(_parsed(made_at) + dt.timedelta(days=_SOON_DAYS))
     expired: list[Server] = []
     ahead: list[tuple[int, Server]] = []
     for server in servers:
