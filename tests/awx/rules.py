@@ -138,7 +138,7 @@ def check_injectors(injectors: dict[str, Any], inputs: dict[str, Any]) -> None:
         for template in kind.values():
             try:
                 environment.from_string(template).render(namespace)
-            except Exception as e:
+            except Exception as e:  # whatever a filter or a test of Jinja may raise
                 raise Rejected(f"{template!r}: {e}") from e
 
 

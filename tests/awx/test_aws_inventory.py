@@ -11,6 +11,7 @@ import re
 import shutil
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from moto.server import ThreadedMotoServer
 
 from tests.integration.helpers import Database
 from tests.integration.test_playbooks import Ansible
-from tests.servers import Pki, ServerUnavailable, provide
-from tests.servers.aws_iam import compile_plugin
+from tests.servers import Pki, ServerUnavailable
+from tests.servers.aws_iam import IamPlugin, asking_for_tokens
 
 from .conftest import COLLECTION
 
@@ -45,7 +46,7 @@ def rds(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv(name, value)
     # moto keeps its databases in the process, from one server to the next.
     reset = urllib.request.Request(f"http://127.0.0.1:{port}/moto-api/reset", method="POST")
-    urllib.request.urlopen(reset, timeout=10).close()  # noqa: S310  http
+    urllib.request.urlopen(reset, timeout=10).close()  # noqa: S310  moto's, on loopback
     client = boto3.client("rds", region_name=REGION)
     try:
         _instance(client, "orders", "mysql", CACertificateIdentifier="rds-ca-rsa2048-g1", Port=3307)
@@ -124,39 +125,46 @@ def test_where_accounts_can_be_changed(rds: Any, ansible: Ansible, inventory: Pa
     assert hosts["shop"]["mysql_tls_ca_set"] == "current"
 
 
-def test_a_token_from_the_command_line(rds: Any, ansible: Ansible, inventory: Path, pki: Pki, tmp_path: Path) -> None:
+@pytest.fixture
+def asking(pki: Pki, tmp_path: Path) -> Iterator[tuple[Database, IamPlugin]]:
+    """A server that asks for tokens, and what it is asked by."""
+    with ExitStack() as stack:
+        try:
+            server, plugin = stack.enter_context(asking_for_tokens("mysql-9.7", pki.server(), tmp_path / "plugin"))
+        except ServerUnavailable as e:
+            pytest.skip(str(e))  # which says what cannot be had on this machine
+        database = Database(server, pki)
+        stack.callback(database.disconnect)
+        yield database, plugin
+
+
+def test_a_token_from_the_command_line(
+    rds: Any, ansible: Ansible, inventory: Path, asking: tuple[Database, IamPlugin], tmp_path: Path
+) -> None:
     """Audit and enforce on a server that asks for tokens, with the variables as they are documented."""
-    try:
-        plugin = compile_plugin("mysql-9.7", tmp_path / "plugin")
-        with provide("mysql-9.7", tls=pki.server(), options=plugin.options, environment=plugin.environment) as server:
-            database = Database(server, pki)
-            database.query(
-                "CREATE USER db_iam@'127.0.0.1' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL"
-            )
-            database.query("GRANT ALL PRIVILEGES ON *.* TO db_iam@'127.0.0.1' WITH GRANT OPTION")
-            app = database.create("app", "%")
-            # What AWS names cannot be reached from here: this server stands where "old" is.
-            here = inventory / "here.yml"
-            place = {"mysql_tls_login_host": server.host, "mysql_tls_login_port": server.port}
-            here.write_text(json.dumps({"all": {"hosts": {"old": place}}}))
-            arguments = ["-i", str(inventory / "databases.aws_rds.yml"), "-i", str(here), "-vvv"]
-            arguments += ["-e", "mysql_tls_hosts=old", "-e", f"mysql_tls_ca_cert={pki.bundle}"]
-            arguments += ["-e", f"mysql_tls_report_dir={tmp_path / 'report'}"]
-            ansible.secrets = [SECRET, "X-Amz-Signature"]
-            ansible.run("ansible-playbook", *arguments, "dbtls.rds_mysql.audit").ok()
-            (first, *_more) = plugin.received()
-            assert re.match(
-                rf"127\.0\.0\.1:{server.port}/\?Action=connect&DBUser=db_iam&X-Amz-Algorithm=AWS4-HMAC-SHA256&", first
-            )
-            assert f"%2F{REGION}%2Frds-db%2Faws4_request" in first
-            assert "X-Amz-Expires=900" in first
-            accounts = [*arguments, "-e", '{"mysql_tls_accounts": ["app@*"]}']
-            in_process = ansible.run("ansible-playbook", *accounts, "dbtls.rds_mysql.enforce", "--check").ok()
-            assert "mysql_ssl_status runs as a module" not in in_process.output
-            by_modules = [*accounts, "-e", "dbtls_in_process=never"]
-            modules = ansible.run("ansible-playbook", *by_modules, "dbtls.rds_mysql.enforce").ok()
-            assert "mysql_require_ssl runs as a module" in modules.output
-            assert database.ssl_type(app) == "ANY"
-            database.disconnect()
-    except ServerUnavailable as e:
-        pytest.skip(str(e))
+    database, plugin = asking
+    database.query("CREATE USER db_iam@'127.0.0.1' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL")
+    database.query("GRANT ALL PRIVILEGES ON *.* TO db_iam@'127.0.0.1' WITH GRANT OPTION")
+    app = database.create("app", "%")
+    # What AWS names cannot be reached from here: this server stands where "old" is.
+    here = inventory / "here.yml"
+    place = {"mysql_tls_login_host": database.server.host, "mysql_tls_login_port": database.server.port}
+    here.write_text(json.dumps({"all": {"hosts": {"old": place}}}))
+    arguments = ["-i", str(inventory / "databases.aws_rds.yml"), "-i", str(here), "-vvv"]
+    arguments += ["-e", "mysql_tls_hosts=old", "-e", f"mysql_tls_ca_cert={database.pki.bundle}"]
+    arguments += ["-e", f"mysql_tls_report_dir={tmp_path / 'report'}"]
+    ansible.secrets = [SECRET, "X-Amz-Signature"]
+    ansible.run("ansible-playbook", *arguments, "dbtls.rds_mysql.audit").ok()
+    (first, *_more) = plugin.received()
+    assert re.match(
+        rf"127\.0\.0\.1:{database.server.port}/\?Action=connect&DBUser=db_iam&X-Amz-Algorithm=AWS4-HMAC-SHA256&", first
+    )
+    assert f"%2F{REGION}%2Frds-db%2Faws4_request" in first
+    assert "X-Amz-Expires=900" in first
+    accounts = [*arguments, "-e", '{"mysql_tls_accounts": ["app@*"]}']
+    in_process = ansible.run("ansible-playbook", *accounts, "dbtls.rds_mysql.enforce", "--check").ok()
+    assert "mysql_ssl_status runs as a module" not in in_process.output
+    by_modules = [*accounts, "-e", "dbtls_in_process=never"]
+    modules = ansible.run("ansible-playbook", *by_modules, "dbtls.rds_mysql.enforce").ok()
+    assert "mysql_require_ssl runs as a module" in modules.output
+    assert database.ssl_type(app) == "ANY"

@@ -14,20 +14,15 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import ansible_yaml
+
 from .conftest import COLLECTION
 from .rules import PLAYBOOK, Rejected, check_injectors, check_inputs, check_survey
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML with Ansible's own tag."""
-
-
-_Loader.add_constructor("!unsafe", lambda loader, node: str(node.value))
-
-
 def load(name: str) -> dict[str, Any]:
     """A file of the directory awx/."""
-    found = yaml.load((COLLECTION / "awx" / name).read_text("utf-8"), _Loader)  # noqa: S506  a safe loader
+    found = ansible_yaml.load((COLLECTION / "awx" / name).read_text("utf-8"))
     assert isinstance(found, dict)
     return found
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import os
-import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import maki
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.servers import Pki, Server, ServerUnavailable, provide
+from tests.servers.answering import answering
 
 from .chromium import axe, chromium
 
@@ -112,24 +111,9 @@ def started(pki: Pki, hostile_pki: Pki) -> Iterator[dict[str, Server]]:
             pytest.skip(f"the servers cannot be had here: {e}")
 
 
-@contextmanager
-def _refusing(message: bytes) -> Iterator[int]:
-    """A server that answers every connection with an error packet; its port."""
-    payload = b"\xff" + (1040).to_bytes(2, "little") + b"#08004" + message
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _address = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.sendall(len(payload).to_bytes(3, "little") + b"\0" + payload)
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
+def _refusal(message: bytes) -> bytes:
+    """An error packet."""
+    return b"\xff" + (1040).to_bytes(2, "little") + b"#08004" + message
 
 
 @pytest.fixture(scope="session")
@@ -155,7 +139,7 @@ def hostile_looks(started: dict[str, Server], hostile_pki: Pki) -> dict[str, Loo
     _create(server, "auditor", "%", require="SSL", grants="ALL PRIVILEGES ON *.*")
     for user in (SCRIPT, IMAGE, BREAKOUT, TEMPLATE, "=cmd|' /C calc'!A0", "evil\u202e\u2066txt", "bell\a\x1b[31m"):
         _create(server, user, "%")
-    with _refusing(f"Too many {SCRIPT} {IMAGE}".encode()) as port:
+    with answering(_refusal(f"Too many {SCRIPT} {IMAGE}".encode())) as port:
         return {
             "hostile-1": _look_inside(server, hostile_pki),
             f"named {IMAGE}": look_at(login_host="127.0.0.1", login_port=port),

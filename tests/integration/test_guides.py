@@ -22,6 +22,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import argument_specs, enforcement_options
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import roll_out
 
+from tests import ansible_yaml
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted((ROOT / "docs" / "docsite" / "rst").glob("*.rst")), ROOT / "README.md"]
 RST = re.compile(
@@ -31,13 +33,6 @@ RST = re.compile(
 MARKDOWN = re.compile(r"^```yaml\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
 OURS = "dbtls.rds_mysql."
 INVENTORY = ("all", "plugin")
-
-
-class Loader(yaml.SafeLoader):
-    """Takes Ansible's tag for texts that are no templates."""
-
-
-Loader.add_constructor("!unsafe", lambda loader, node: node.value)
 
 
 @dataclass(frozen=True)
@@ -53,7 +48,7 @@ class Example:
 
     @property
     def content(self) -> t.Any:
-        return yaml.load(self.text, Loader)  # noqa: S506  # a safe one, with one tag more
+        return ansible_yaml.load(self.text)
 
 
 def examples() -> t.Iterator[Example]:

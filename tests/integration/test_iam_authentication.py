@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from tests.servers import Pki, ServerUnavailable, provide
-from tests.servers.aws_iam import IamPlugin, a_token, compile_plugin
+from tests.servers import Pki, ServerUnavailable
+from tests.servers.aws_iam import IamPlugin, a_token, asking_for_tokens
 
 from .helpers import Database, Modules
 
@@ -52,14 +53,16 @@ class Iam:
 @pytest.fixture(scope="module", params=["mysql-9.7", "mariadb-10.11", "mariadb-11.8"])
 def running(request: pytest.FixtureRequest, pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iam]:
     """A server with the plugin."""
-    try:
-        plugin = compile_plugin(request.param, tmp_path_factory.mktemp("plugin"))
-        with provide(request.param, tls=pki.server(), options=plugin.options, environment=plugin.environment) as server:
-            database = Database(server, pki)
-            yield Iam(database, plugin)
-            database.disconnect()
-    except ServerUnavailable as e:
-        pytest.skip(str(e))
+    with ExitStack() as stack:
+        try:
+            server, plugin = stack.enter_context(
+                asking_for_tokens(request.param, pki.server(), tmp_path_factory.mktemp("plugin"))
+            )
+        except ServerUnavailable as e:
+            pytest.skip(str(e))  # which says what cannot be had on this machine
+        database = Database(server, pki)
+        stack.callback(database.disconnect)
+        yield Iam(database, plugin)
 
 
 @pytest.fixture

@@ -13,16 +13,16 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.servers import Pki
+from tests.servers.answering import answering
 
 from .conftest import Servers
 from .helpers import Account, Database
@@ -202,24 +202,8 @@ def greeting_server(version: str) -> Iterator[int]:
     payload = (
         b"\x0a" + version.encode() + b"\0" + b"\1\0\0\0" + b"12345678\0" + b"\0\0" + b"\x21\2\0" + b"\0\0" + b"\0" * 11
     )
-    packet = len(payload).to_bytes(3, "little") + b"\0" + payload
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _address = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.sendall(packet)
-                    connection.settimeout(2)
-                    with suppress(OSError):
-                        connection.recv(1024)
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
+    with answering(payload) as port:
+        yield port
 
 
 @pytest.mark.parametrize(

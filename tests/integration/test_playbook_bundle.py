@@ -42,7 +42,7 @@ def host(tmp_path: Path) -> Iterator[dict[str, Any]]:
         with sshd(directory) as variables:
             yield {**variables, "ansible_python_interpreter": sys.executable}
     except ServerUnavailable as e:
-        pytest.skip(str(e))
+        pytest.skip(str(e))  # which says what cannot be had on this machine
 
 
 @pytest.fixture

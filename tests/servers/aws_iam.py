@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from .catalogue import ServerUnavailable, entry_for
+from .pki import TlsFiles
+from .server import Server, provide
 
 _SOURCE = Path(__file__).with_name("aws_iam_plugin.c")
 _LIBRARY = "aws_iam.so"
@@ -52,6 +56,14 @@ def compile_plugin(name: str, directory: Path) -> IamPlugin:
     command = [compiler, "-D_GNU_SOURCE", f"-D{family}", "-O1", "-Wall", "-Werror", "-shared", "-fPIC"]
     subprocess.run([*command, "-o", str(directory / _LIBRARY), str(_SOURCE)], check=True)
     return IamPlugin(directory)
+
+
+@contextmanager
+def asking_for_tokens(name: str, tls: TlsFiles, directory: Path) -> Iterator[tuple[Server, IamPlugin]]:
+    """The server called ``name`` with the plugin, compiled in ``directory``; ServerUnavailable where there is none."""
+    plugin = compile_plugin(name, directory)
+    with provide(name, tls=tls, options=plugin.options, environment=plugin.environment) as server:
+        yield server, plugin
 
 
 def a_token(host: str, port: int, user: str) -> str:
