@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -196,14 +196,11 @@ def test_a_hostile_version_stays_text(ansible: Ansible, tmp_path: Path) -> None:
     assert not witness.exists()
 
 
-@contextmanager
-def greeting_server(version: str) -> Iterator[int]:
+def greeting_server(version: str) -> AbstractContextManager[int]:
     """Greets, and offers no TLS."""
-    payload = (
+    return answering(
         b"\x0a" + version.encode() + b"\0" + b"\1\0\0\0" + b"12345678\0" + b"\0\0" + b"\x21\2\0" + b"\0\0" + b"\0" * 11
     )
-    with answering(payload) as port:
-        yield port
 
 
 @pytest.mark.parametrize(
