@@ -34,6 +34,7 @@ _VARIABLES = (
     "version",
 )
 _SWITCHED_ON = ("1", "ON", "YES")
+_LEADING_NUMBERS = re.compile(r"\d+(?:\.\d+)*")
 
 # "CREATE USER ... ACCOUNT LOCK" and the column account_locked came with MySQL 5.7.6, as did ALTER USER ... REQUIRE.
 _MYSQL_ALTER_USER_REQUIRE = (5, 7, 6)
@@ -69,7 +70,7 @@ class Dialect:
     @property
     def version_tuple(self) -> tuple[int, ...]:
         """``(10, 11, 14)``, for comparisons."""
-        match = re.match(r"\d+(?:\.\d+)*", self.version)
+        match = _LEADING_NUMBERS.match(self.version)
         return tuple(int(part) for part in match.group().split(".")) if match else ()
 
     @property

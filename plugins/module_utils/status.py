@@ -43,7 +43,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.probes import Prob
 _COMPLIANT_BELOW = SEVERITIES.index("medium")
 # What a login gets at least, when the look from outside has taken nearly all of connect_timeout.
 _LEAST_LOGIN_SECONDS = 1.0
-
+_NUMBER = re.compile(r"\d+")
 
 # What rows of another shape than a server's raise when they are taken apart.
 _NO_SUCH_ROWS = (LookupError, TypeError, ValueError)
@@ -258,13 +258,12 @@ def look(options: ConnectionOptions, probe_protocols: bool, meet: t.Callable[[Se
     :raises HandshakeError: when there is no server to see.
     :raises RdsMysqlError: or one of its kinds, when the login does not succeed.
     """
-    # With nothing to protect, every TLS version is welcome: the point is to see what the server has. Made before
-    # anybody is asked, as a file may not be what it should.
-    context = ssl_context(None, False, "TLSv1", options.client_cert, options.client_key)
+    if options.client_cert is not None:
+        _outside_context(options)  # before anybody is asked, as a file may not be what it should
     deadline = time.monotonic() + options.timeout
     with handshake.greet(options.endpoint, options.address, options.timeout) as greeted:
         if options.user is None or probe_protocols or _to_be_seen_first(options, greeted.greeting):
-            outside = _look_from_outside(greeted, options, context, probe_protocols)
+            outside = _look_from_outside(greeted, options, probe_protocols)
         else:
             try:
                 return _look_while_logging_in(greeted, options, meet)
@@ -273,7 +272,7 @@ def look(options: ConnectionOptions, probe_protocols: bool, meet: t.Callable[[Se
     if outside is None:
         seconds_left = max(deadline - time.monotonic(), _LEAST_LOGIN_SECONDS)
         with handshake.greet(options.endpoint, options.address, seconds_left) as greeted:
-            outside = _look_from_outside(greeted, options, context, probe_protocols)
+            outside = _look_from_outside(greeted, options, probe_protocols)
     if options.user is None:
         return outside
     meet(outside)
@@ -293,7 +292,7 @@ def _to_be_seen_first(options: ConnectionOptions, greeting: handshake.Greeting) 
     if options.ssl_mode == "disabled":
         return True
     first_with_tls_1_2 = (10, 4, 0) if greeting.family == "mariadb" else (5, 7, 28)
-    numbers = tuple(int(number) for number in re.findall(r"\d+", greeting.version)[:3])
+    numbers = tuple(int(number) for number in _NUMBER.findall(greeting.version)[:3])
     return options.tls_min_version not in OLD_TLS_VERSIONS and numbers < first_with_tls_1_2
 
 
@@ -318,13 +317,16 @@ def _look_while_logging_in(
         raise
 
 
-def _look_from_outside(
-    greeted: handshake.Greeted, options: ConnectionOptions, context: ssl.SSLContext, probe_protocols: bool
-) -> ServerStatus:
+def _outside_context(options: ConnectionOptions) -> ssl.SSLContext:
+    # With nothing to protect, every TLS version is welcome: the point is to see what the server has.
+    return ssl_context(None, False, "TLSv1", options.client_cert, options.client_key)
+
+
+def _look_from_outside(greeted: handshake.Greeted, options: ConnectionOptions, probe_protocols: bool) -> ServerStatus:
     """Greeting, TLS handshake and certificate; sends no credentials."""
     tls_error = None
     try:
-        seen = greeted.look(context)
+        seen = greeted.look(_outside_context(options))
     except handshake.TlsHandshakeFailed as e:
         seen, tls_error = handshake.Handshake(greeting=e.greeting), e.cause
     probes = probe_versions(options, seen.protocol) if probe_protocols and seen.greeting.offers_tls else ()

@@ -57,7 +57,7 @@ class RecordingContext(ssl.SSLContext):
         self.chain: tuple[bytes, ...] = ()
         # Python has a public way to the chain since 3.13. This one is there from 3.8 on, for debugging.
         if not hasattr(ssl.SSLSocket, "get_unverified_chain"):
-            self._msg_callback = self._note
+            self._msg_callback: t.Callable[..., None] | None = self._note
 
     def __new__(cls) -> RecordingContext:
         """ssl.SSLContext takes its protocol here."""
@@ -74,7 +74,11 @@ def presented_chain(connection: ssl.SSLSocket) -> tuple[bytes, ...]:
     if get_unverified_chain is not None:
         return tuple(get_unverified_chain() or ())
     context = connection.context
-    return context.chain if isinstance(context, RecordingContext) else ()
+    if not isinstance(context, RecordingContext):
+        return ()
+    # Python would go on telling it of every packet of the connection, at the price of the packet.
+    context._msg_callback = None
+    return context.chain
 
 
 def parse_certificate_message(message: bytes, *, in_tls_1_3: bool) -> tuple[bytes, ...]:
