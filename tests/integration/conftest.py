@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -201,3 +202,11 @@ def fetch(modules: Modules, bundle_options: dict[str, Any]) -> Callable[..., Res
         return modules.bundle(**{name: value for name, value in merged.items() if value is not None})
 
     return run
+
+
+@pytest.fixture
+def hang_up_counts() -> Iterator[None]:
+    """Under nohup SIGHUP is ignored, here and in every program that is started from here."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)

@@ -664,6 +664,7 @@ def test_server_killed(scene: SceneMaker, name: str, plot: Plot, restarts: bool,
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 @pytest.mark.parametrize("name", MATRIX)
+@pytest.mark.usefixtures("hang_up_counts")
 def test_module_killed(scene: SceneMaker, tmp_path: Path, name: str, number: signal.Signals, every_fault: bool) -> None:
     """What can be caught puts everything back; after what cannot, accounts are as they were or as they should be."""
     stage = scene(name, ALONE)

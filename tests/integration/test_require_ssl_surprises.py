@@ -87,6 +87,7 @@ def held_at_the_first_statement(db: Database, account: Account, modules: Modules
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.usefixtures("hang_up_counts")
 def test_signal_in_the_middle(db: Database, modules: Modules, number: signal.Signals) -> None:
     """What is under way comes to its end, is put back, and then the module stops."""
     me = db.administrator()
