@@ -529,7 +529,7 @@ def _log_in(
     if options.user is None:
         raise OptionError("login_user: no user is given, neither here nor in the config_file.")
     transport = authentication.Transport(endpoint=options.endpoint, verifies=options.verifies)
-    connection = _connection_class()(
+    connection = connection_class()(
         host=options.host,
         port=options.port,
         unix_socket=options.unix_socket,
@@ -574,7 +574,8 @@ def _log_in(
 
 
 @functools.lru_cache(maxsize=1)
-def _connection_class() -> t.Any:
+def connection_class() -> t.Any:
+    """PyMySQL's connection with the promises of this module; made when it is first asked for, as PyMySQL may lack."""
     from pymysql.connections import Connection
     from pymysql.err import OperationalError
 

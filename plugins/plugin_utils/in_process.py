@@ -12,8 +12,10 @@ run elsewhere, as somebody else, or with another Python, the module does run.
 from __future__ import annotations
 
 import abc
+import contextlib
 import datetime as dt
 import importlib
+import json
 import os
 import sys
 import typing as t
@@ -41,24 +43,10 @@ def _missing_library() -> ImportError | None:
 
 
 def _warm_up() -> None:
-    """Do once what OpenSSL, cryptography and Python do when they are used for the first time.
+    from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.warm_up import warm_up
 
-    They look up algorithms, fill caches and touch memory that a forked process then gets copies of, one page after the
-    other: a fifth of what a look at a server takes in a process of its own.
-    """
-    from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates, connection, verification
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.timezone.utc)
-    built = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + dt.timedelta(days=1))
-    constraints = built.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-    der = constraints.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
-    certificates.parse_certificate(der, "here")
-    verification.verify((der,), connection.ssl_context(None, False, "TLSv1.2"), "localhost")
+    with contextlib.suppress(Exception):  # it only saves time; what OpenSSL's own rules forbid is said of the server
+        warm_up()
 
 
 # Here, so that Ansible's main process imports them once, when it loads an action plugin, and not each forked one again.
@@ -68,6 +56,8 @@ if not MISSING:
 
 VARIABLE = "dbtls_in_process"
 MODES = ("auto", "never", "always")
+# The variable that names Ansible's own Python, as plays that run their modules with it do.
+_OWN_PYTHON = "ansible_playbook_python"
 # What interpreter discovery is asked for instead of naming an interpreter.
 _DISCOVERY = ("auto", "auto_legacy", "auto_silent", "auto_legacy_silent")
 
@@ -104,14 +94,19 @@ class InProcessAction(NormalAction):
         return result
 
     def _mode(self, variables: dict[str, t.Any]) -> str:
-        mode = self._resolved(variables.get(VARIABLE, "auto"))
+        mode = self._resolved(variables.get(VARIABLE, "auto"), variables)
         if mode not in MODES:
             raise AnsibleActionFail(f"{VARIABLE} is {mode!r}; it can be {', '.join(MODES)}.")
         return mode
 
-    def _resolved(self, value: t.Any) -> str:
-        """A variable's text; the templar, which takes its time, sees only what may be a template."""
-        return str(self._templar.template(value) if "{" in str(value) else value)
+    def _resolved(self, value: t.Any, variables: dict[str, t.Any]) -> str:
+        """A variable's text; the templar, which takes its time, sees only what is another template than the usual."""
+        text = str(value)
+        if "{" not in text:
+            return text
+        if text.strip("{} ") == _OWN_PYTHON and _OWN_PYTHON in variables:
+            return str(variables[_OWN_PYTHON])
+        return str(self._templar.template(value))
 
     # When not
 
@@ -140,7 +135,7 @@ class InProcessAction(NormalAction):
         if self._task.delegate_to:
             variables = variables.get("ansible_delegated_vars", {}).get(self._task.delegate_to, {})
         named = constants.config.get_config_value("INTERPRETER_PYTHON", variables=variables)
-        named = self._resolved(named) if named else ""
+        named = self._resolved(named, variables) if named else ""
         if named and named not in _DISCOVERY:
             return named
         discovered = variables.get("ansible_facts", {}).get("discovered_interpreter_python")
@@ -171,7 +166,22 @@ class InProcessAction(NormalAction):
             result["deprecations"] = list(validated._deprecations)
         if _invocation_is_wanted(variables):
             result["invocation"] = {"module_args": params}
-        return t.cast("dict[str, t.Any]", remove_values(result, secrets))
+        return _without(secrets, result)
+
+
+def _without(secrets: set[str], result: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The result with every secret masked, as AnsibleModule does it.
+
+    Going through a result value by value takes longer than describing a server. As JSON escapes a text character by
+    character, a secret that is in a value is in the result's JSON too, in its own JSON's form.
+    """
+    try:
+        told = json.dumps(result, ensure_ascii=False)
+        if not any(json.dumps(secret, ensure_ascii=False)[1:-1] in told for secret in secrets):
+            return result
+    except (TypeError, ValueError):  # of a type that JSON does not have, which remove_values may know
+        pass
+    return t.cast("dict[str, t.Any]", remove_values(result, secrets))
 
 
 def _invocation_is_wanted(variables: dict[str, t.Any]) -> bool:
