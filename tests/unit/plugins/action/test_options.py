@@ -2,19 +2,25 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""mysql_tls_report's options, and its version."""
+"""The options of actions without a module, and the version of the collection."""
 
 from __future__ import annotations
 
+import importlib
 import typing as t
 
+import pytest
 import yaml
-from ansible_collections.dbtls.rds_mysql.plugins.action import mysql_tls_report as action
-from ansible_collections.dbtls.rds_mysql.plugins.modules import mysql_tls_report as documented
+from ansible_collections.dbtls.rds_mysql.plugins.action import mysql_tls_report
+
+_PLUGINS = "ansible_collections.dbtls.rds_mysql.plugins"
 
 
-def test_documentation_and_options_say_the_same() -> None:
+@pytest.mark.parametrize("name", ["mysql_tls_bundles", "mysql_tls_report"])
+def test_documentation_and_options_say_the_same(name: str) -> None:
     """There is no module that a sanity test could compare them for."""
+    action = importlib.import_module(f"{_PLUGINS}.action.{name}")
+    documented = importlib.import_module(f"{_PLUGINS}.modules.{name}")
     options: dict[str, dict[str, t.Any]] = yaml.safe_load(documented.DOCUMENTATION)["options"]
     said = {
         name: {key: value for key, value in option.items() if key != "description"} for name, option in options.items()
@@ -26,4 +32,4 @@ def test_documentation_and_options_say_the_same() -> None:
 
 def test_version() -> None:
     """That of galaxy.yml, in a checkout."""
-    assert action.collection_version().count(".") == 2
+    assert mysql_tls_report.collection_version().count(".") == 2
