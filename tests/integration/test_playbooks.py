@@ -516,6 +516,20 @@ def test_a_bundle_that_cannot_be_fetched(fleet: Fleet, ansible: Ansible, mirror:
         assert "The CA bundle could not be fetched: " in outcomes(run)[name]
 
 
+def test_a_mirror_with_a_password(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> None:
+    """It is in the URL, and in nothing that Ansible prints; also where the mirror refuses it."""
+    secret = "pw-of-the-mirror"
+    mirror.require("reader", secret)
+    ansible.secrets += [secret, "pw-that-is-wrong"]
+    for password in (secret, "pw-that-is-wrong"):
+        url = mirror.url.replace("://", f"://reader:{password}@")
+        variables = ansible.directory / "mirror.yml"
+        variables.write_text(json.dumps({"mysql_tls_base_url": url}))
+        run = ansible.run(*fleet.command("audit"), "-vvv", "-e", f"@{variables}")
+        assert (run.status == 0) == (password == secret), run.output
+        assert all(name in run.output for name in ("current of eu-central-1", "current of eu-west-1"))
+
+
 def test_audit_report_and_exit_code(fleet: Fleet, ansible: Ansible) -> None:
     """The report is there after a failure, in check mode too, and holds every host."""
     directory = ansible.directory / "report"
