@@ -11,7 +11,6 @@ import typing as t
 import uuid
 from pathlib import Path
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_core_version
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates import iso8601, utc_now
@@ -60,10 +59,12 @@ class ActionModule(ActionBase):
             fail_on=None if options["fail_on"] == "none" else options["fail_on"],
         )
         try:
-            own = _own_servers(options, variables, now)
+            seen = _looks(options, variables)
+            result["found"] = {name: words for host, look in seen.items() for name, words in looks.words_of(host, look)}
+            own = [server for host, look in seen.items() for server in looks.servers_of(host, look, now)]
             made = making.make(wanted, own)
         except RdsMysqlError as e:
-            raise AnsibleActionFail(e.message) from None
+            return {**result, "failed": True, "msg": e.message}
         result.update(_outcome(made))
         failure = _failure(made.report, wanted.fail_on)
         if failure:
@@ -71,18 +72,18 @@ class ActionModule(ActionBase):
         return result
 
 
-def _own_servers(options: dict[str, t.Any], variables: dict[str, t.Any], now: str) -> list[model.Server]:
-    """What the hosts themselves have registered."""
+def _looks(options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What each host has registered, None where it has nothing."""
     hosts = options["hosts"]
     if hosts is None:
         hosts = plain(variables.get("ansible_play_hosts_all", ()))
     hostvars = variables["hostvars"]
-    servers = []
+    found = {}
     for host in dict.fromkeys(hosts):
         if host not in hostvars:
             raise RdsMysqlError(f"hosts: {host} is not in the inventory.")
-        servers += looks.servers_of(host, _look(hostvars, host, options["variable"]), now)
-    return servers
+        found[str(host)] = _look(hostvars, host, options["variable"])
+    return found
 
 
 def _look(hostvars: t.Any, host: str, variable: str) -> t.Any:

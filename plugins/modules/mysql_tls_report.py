@@ -218,6 +218,18 @@ summary:
           description: The message of one of them.
           type: str
           sample: app@% may log in without TLS.
+found:
+  description:
+    - What was found in words, by host, or by host and port of an endpoint. The lines of the summary that
+      M(dbtls.rds_mysql.mysql_ssl_status) returns, or its message where it could not look.
+    - It is there when the report could not be written, too.
+  returned: when the looks could be read
+  type: dict
+  sample:
+    billing:
+      - mysql 9.7.4-2, TLSv1.3 TLS_AES_128_GCM_SHA256, not compliant
+      - "high: account-without-tls: app@% may log in without TLS."
+    stock: "Cannot reach stock:3306: Connection refused."
 msg:
   description: The report in a sentence, and where it is.
   returned: always

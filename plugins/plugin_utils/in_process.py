@@ -164,9 +164,10 @@ class InProcessAction(NormalAction):
             result["warnings"] = warnings
         if validated._deprecations:
             result["deprecations"] = list(validated._deprecations)
+        result = _without(secrets, result)
         if _invocation_is_wanted(variables):
-            result["invocation"] = {"module_args": params}
-        return _without(secrets, result)
+            result["invocation"] = remove_values({"module_args": params}, secrets)
+        return result
 
 
 def _without(secrets: set[str], result: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -44,6 +44,23 @@ def servers_of(host: str, look: t.Any, seen_at: str) -> list[Server]:
     return [server_of(host, host, look, seen_at)]
 
 
+def words_of(host: str, look: t.Any) -> t.Iterator[tuple[str, t.Any]]:
+    """What was found in words: by name the lines of a summary, or why there is none. Nothing of what has no result.
+
+    :arg look: The registered result in plain types, None where there is none.
+    """
+    if not isinstance(look, t.Mapping):
+        return
+    entries = look.get("endpoints")
+    for entry in entries if isinstance(entries, list) else [look]:
+        if not isinstance(entry, t.Mapping):
+            continue
+        status = entry.get("mysql_ssl")
+        words = status.get("summary") if isinstance(status, t.Mapping) else entry.get("msg")
+        if words:
+            yield (host if entry is look else f"{entry.get('host')}:{entry.get('port')}"), words
+
+
 def _servers_of_sweep(host: str, entries: t.Any, seen_at: str) -> list[Server]:
     if not isinstance(entries, list):
         return [_not_looked_at(host, _NO_RESULT + ".")]
