@@ -516,6 +516,28 @@ def test_a_bundle_that_cannot_be_fetched(fleet: Fleet, ansible: Ansible, mirror:
         assert "The CA bundle could not be fetched: " in outcomes(run)[name]
 
 
+@pytest.mark.parametrize(
+    "text", ['it\'s "quoted" \\\\ ü', "{{ 7 * 191 }}", "{% raw %}#}", "0042", "None", "[1]", "a: b # c"]
+)
+def test_passwords_are_no_templates(servers: Servers, ansible: Ansible, pki: Pki, text: str) -> None:
+    """Whatever characters are in one, the server gets them as they are in the inventory."""
+    db = servers.get("mariadb-11.8")
+    me = db.administrator()
+    ansible.secrets = [password := f"{text}-pw!" if text.startswith(("it", "{", "a")) else text + "!" * 8]
+    db.query("ALTER USER %s@%s IDENTIFIED BY %s", me.user, me.host, password)
+    variables = {
+        "ansible_host": db.server.host,
+        "mysql_tls_login_port": db.server.port,
+        "mysql_tls_login_user": me.user,
+        "mysql_tls_ca_cert": str(pki.bundle),
+    }
+    inventory = ansible.directory / "inventory.yml"
+    host = {**variables, "mysql_tls_login_password": "PASSWORD"}
+    content = json.dumps({"all": {"hosts": {"one": host}}})
+    inventory.write_text(content.replace('"PASSWORD"', "!unsafe " + json.dumps(password)))
+    ansible.run("ansible-playbook", "-i", str(inventory), "dbtls.rds_mysql.audit", "-v").ok()
+
+
 def test_a_mirror_with_a_password(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> None:
     """It is in the URL, and in nothing that Ansible prints; also where the mirror refuses it."""
     secret = "pw-of-the-mirror"

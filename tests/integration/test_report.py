@@ -116,6 +116,10 @@ def test_states_and_summary(estate: Estate) -> None:
         NEVER: "not_looked_at",
     }, run.output
     assert "127.0.0.1:1" in estate.server(UNREACHABLE)["message"]
+    words = run.output.partition('"found": {')[2].partition("}")[0]
+    assert set(re.findall(r'^\s*"([a-z0-9.-]+)": ', words, re.MULTILINE)) == {*NAMES, UNREACHABLE}
+    assert f'"{UNREACHABLE}": "Cannot reach 127.0.0.1:1: ' in words
+    assert "low: transport-not-required: " in words
     assert data["summary"]["servers"] == 5
     assert data["run"]["ansible_core_version"] == version("ansible-core")
     assert data["changes"] is None
@@ -245,6 +249,8 @@ def test_bad_options(estate: Estate, options: dict[str, Any], message: str) -> N
     run = estate.report(**options)
     assert run.status != 0
     assert message in run.output
+    # What could be looked at is said all the same.
+    assert ('"found": {' in run.output) == (not {"hosts", "fail_on", "sort"} & set(options))
     assert not estate.dest.exists() or not list(estate.dest.iterdir())
 
 
