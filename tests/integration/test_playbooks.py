@@ -538,6 +538,15 @@ def test_passwords_are_no_templates(servers: Servers, ansible: Ansible, pki: Pki
     ansible.run("ansible-playbook", "-i", str(inventory), "dbtls.rds_mysql.audit", "-v").ok()
 
 
+def test_module_defaults(fleet: Fleet, ansible: Ansible) -> None:
+    """The play of the role's README: options without a variable, for every task of the group."""
+    readme = (Path(__file__).parents[2] / "roles" / "mysql_tls" / "README.md").read_text("utf-8")
+    (ansible.directory / "patient.yml").write_text(readme.partition("```yaml\n")[2].partition("```")[0])
+    run = ansible.run("ansible-playbook", "-i", str(fleet.inventory), "patient.yml", "-vvv").ok()
+    looks = run.output.partition("Look at the server")[2].partition("TASK [")[0]
+    assert re.findall(r'"connect_timeout": (\d+)', looks) == ["30"] * len(MATRIX)
+
+
 def test_a_mirror_with_a_password(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> None:
     """It is in the URL, and in nothing that Ansible prints; also where the mirror refuses it."""
     secret = "pw-of-the-mirror"
