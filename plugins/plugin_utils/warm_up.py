@@ -10,9 +10,6 @@ import datetime as dt
 
 from ansible import template
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates, connection, verification
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 
 def warm_up() -> None:
@@ -31,6 +28,10 @@ def warm_up() -> None:
 
 def _certificate() -> bytes:
     """One for nobody, in DER form."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = dt.datetime.now(dt.timezone.utc)
