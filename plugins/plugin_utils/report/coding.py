@@ -71,12 +71,15 @@ def _fields(kind: t.Any) -> dict[str, tuple[t.Any, bool]]:
     return _known[kind]
 
 
+_NONE = type(None)
+
+
 def _decode(hint: t.Any, value: t.Any, place: str) -> t.Any:
     origin, arguments = t.get_origin(hint), t.get_args(hint)
     if origin in (t.Union, types.UnionType):
         if value is None:
             return None
-        return _decode(next(argument for argument in arguments if argument is not type(None)), value, place)
+        return _decode(next(argument for argument in arguments if argument is not _NONE), value, place)
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             raise WrongShape(f"{place} is not a list")
