@@ -9,9 +9,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail, AnsibleError
-from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "variable": {"type": "str", "required": True},
@@ -20,30 +20,19 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
 }
 
 
-class ActionModule(ActionBase):
-    """``mysql_tls_bundles``: no target, no connection, no module."""
+class ActionModule(ControllerAction):
+    """``mysql_tls_bundles``."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
+    argument_spec = ARGUMENT_SPEC
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """Ansible's entry point."""
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        validate: t.Callable[..., tuple[t.Any, dict[str, t.Any]]] = self.validate_argument_spec
-        _validated, given = validate(ARGUMENT_SPEC)
-        options = plain(given)
-        variables = task_vars or {}
-        hosts = options["hosts"]
-        if hosts is None:
-            hosts = plain(variables.get("ansible_play_batch", ()))
+    def work(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Ask each host's variables."""
         bundles: list[t.Any] = []
-        for host in hosts:
+        for host in hosts_of(options, variables, "ansible_play_batch"):
             bundle = self._bundle(variables["hostvars"], host, options["variable"], options["unless"])
             if bundle and bundle not in bundles:
                 bundles.append(bundle)
-        result.update(changed=False, bundles=bundles)
-        return result
+        return {"changed": False, "bundles": bundles}
 
     def _bundle(self, hostvars: t.Any, name: str, variable: str, unless: str | None) -> t.Any:
         """The host's value of the variable; None where there is none.

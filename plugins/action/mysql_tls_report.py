@@ -11,11 +11,11 @@ import typing as t
 import uuid
 from pathlib import Path
 
-from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_core_version
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import looks, making, model
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.coding import clean, encode
 
@@ -34,20 +34,13 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
 }
 
 
-class ActionModule(ActionBase):
-    """``mysql_tls_report``: no target, no connection, no module."""
+class ActionModule(ControllerAction):
+    """``mysql_tls_report``."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
+    argument_spec = ARGUMENT_SPEC
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """Ansible's entry point."""
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        validate: t.Callable[..., tuple[t.Any, dict[str, t.Any]]] = self.validate_argument_spec
-        _validated, given = validate(ARGUMENT_SPEC)
-        options = plain(given)
-        variables = task_vars or {}
+    def work(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Read what the hosts have registered, and write the report of it."""
         now = iso8601(utc_now())
         wanted = making.Wanted(
             dest=Path(options["dest"]).absolute(),
@@ -58,6 +51,7 @@ class ActionModule(ActionBase):
             previous=Path(options["previous"]).absolute() if options["previous"] else None,
             fail_on=None if options["fail_on"] == "none" else options["fail_on"],
         )
+        result: dict[str, t.Any] = {}
         try:
             seen = _looks(options, variables)
             result["found"] = {name: words for host, look in seen.items() for name, words in looks.words_of(host, look)}
@@ -74,12 +68,9 @@ class ActionModule(ActionBase):
 
 def _looks(options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
     """What each host has registered, None where it has nothing."""
-    hosts = options["hosts"]
-    if hosts is None:
-        hosts = plain(variables.get("ansible_play_hosts_all", ()))
     hostvars = variables["hostvars"]
     found = {}
-    for host in dict.fromkeys(hosts):
+    for host in dict.fromkeys(hosts_of(options, variables, "ansible_play_hosts_all")):
         if host not in hostvars:
             raise RdsMysqlError(f"hosts: {host} is not in the inventory.")
         found[str(host)] = _look(hostvars, host, options["variable"])

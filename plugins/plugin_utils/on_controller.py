@@ -1,0 +1,41 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Actions that have no module, because all that they do is done on the controller."""
+
+from __future__ import annotations
+
+import abc
+import typing as t
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
+
+
+class ControllerAction(ActionBase):
+    """No target, no connection, no module."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    argument_spec: t.ClassVar[dict[str, dict[str, t.Any]]]
+
+    @abc.abstractmethod
+    def work(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        """From validated options in plain types, and the task's variables, to return values."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Ansible's entry point."""
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        validate: t.Callable[..., tuple[t.Any, dict[str, t.Any]]] = self.validate_argument_spec
+        _validated, given = validate(self.argument_spec)
+        result.update(self.work(plain(given), task_vars or {}))
+        return result
+
+
+def hosts_of(options: dict[str, t.Any], variables: dict[str, t.Any], default: str) -> list[str]:
+    """The option ``hosts``, or what this variable of Ansible's has."""
+    hosts = options["hosts"]
+    return list(plain(variables.get(default, ())) if hosts is None else hosts)
