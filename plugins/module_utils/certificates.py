@@ -96,13 +96,12 @@ def utc_now() -> dt.datetime:
 
 def iso8601(moment: dt.datetime) -> str:
     """``2026-11-24T15:40:00Z``."""
-    return moment.astimezone(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(dt.timezone.utc).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def fingerprint(der: bytes) -> str:
     """SHA-256 of a certificate in the form of ``Certificate.fingerprint_sha256``."""
-    digest = hashlib.sha256(der).hexdigest().upper()
-    return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
+    return hashlib.sha256(der).digest().hex(":").upper()
 
 
 def der_to_pem(der: bytes) -> bytes:

@@ -264,17 +264,20 @@ def ssl_context(
 
     :raises OptionError: when a file does not hold what it should.
     """
-    return _set_up(RecordingContext(), ca_cert, check_hostname, tls_min_version, client_cert, client_key)
+    return _context(ca_cert, check_hostname, tls_min_version, client_cert, client_key)
 
 
-def _set_up(
-    context: ssl.SSLContext,
+def _context(
     ca_cert: str | None,
     check_hostname: bool,
     tls_min_version: str,
     client_cert: str | None,
     client_key: str | None,
-) -> ssl.SSLContext:
+) -> _Context:
+    try:
+        context = _AHEAD.pop()
+    except IndexError:
+        context = _Context()
     # CPython 3.13 sets it by default; CA certificates whose basicConstraints is not critical are in use in the field.
     context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0x20)
     context.check_hostname = False
@@ -468,40 +471,51 @@ def log_in(
             handshake.leave(tls, greeted.greeting, greeted.deadline, context.request())
             raise
 
-    context = _IntroducingContext(introduce)
-    _set_up(
-        context,
+    context = _context(
         ca_cert=None,
         check_hostname=False,
         tls_min_version=options.tls_min_version,
         client_cert=options.client_cert,
         client_key=options.client_key,
     )
+    context.introduce = introduce
     return _log_in(options, context, greeted.deadline, greeted)
 
 
-class _IntroducingContext(RecordingContext):
-    """A context that shows its TLS session to somebody before anybody uses it, who may raise."""
+class _Context(RecordingContext):
+    """A context that can show its TLS session to somebody, who may raise, before anybody uses it."""
 
-    def __init__(self, introduce: t.Callable[[ssl.SSLSocket], None]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._introduce = introduce
+        self.introduce: t.Callable[[ssl.SSLSocket], None] | None = None
         # The SSLRequest of the connection that uses this context.
         self.request: t.Callable[[], bytes] = bytes
-
-    def __new__(cls, _introduce: object) -> _IntroducingContext:
-        """ssl.SSLContext takes arguments of its own here."""
-        return t.cast("_IntroducingContext", super().__new__(cls))
 
     def wrap_socket(self, *arguments: t.Any, **keywords: t.Any) -> ssl.SSLSocket:
         """As that of ssl.SSLContext."""
         tls = super().wrap_socket(*arguments, **keywords)
         try:
-            self._introduce(tls)
+            if self.introduce is not None:
+                self.introduce(tls)
         except BaseException:
             tls.close()
             raise
         return tls
+
+
+# Contexts that nobody has used yet, nor set up for anything.
+_AHEAD: list[_Context] = []
+# A login has one for its handshake, and one to verify with.
+_CONTEXTS_OF_A_LOGIN = 2
+
+
+def make_contexts_ahead() -> None:
+    """Make the contexts of this process's next login, or of the next of each process that it forks.
+
+    OpenSSL takes a twentieth of the time of such a login to make them.
+    """
+    while len(_AHEAD) < _CONTEXTS_OF_A_LOGIN:
+        _AHEAD.append(_Context())
 
 
 def _verify(options: ConnectionOptions, seen: handshake.Handshake) -> None:
@@ -598,7 +612,7 @@ def connection_class() -> t.Any:
         _sock: t.Any
         _rfile: t.Any
         _force_close: t.Callable[[], None]
-        ctx: _IntroducingContext
+        ctx: _Context
 
         def dbtls_connect(self, greeted: handshake.Greeted) -> None:
             """As ``connect``, on a connection whose greeting has been read."""

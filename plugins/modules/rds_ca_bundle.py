@@ -573,14 +573,15 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         "sources": [source.describe() for source in bundle.sources],
         "certificates": [certificate.describe(now) for certificate in bundle.certificates],
         "earliest_expiry": x509.iso8601(min(c.not_after for c in bundle.certificates)),
-        "diff": {
+        "warnings": trust_store.expiry_warnings(bundle, int(params["expiry_warn_days"])),
+    }
+    if module._diff:
+        result["diff"] = {
             "before_header": params["dest"],
             "after_header": params["dest"],
             "before": "" if old is None else list_certificates(old.certificates),
             "after": list_certificates(bundle.certificates),
-        },
-        "warnings": trust_store.expiry_warnings(bundle, int(params["expiry_warn_days"])),
-    }
+        }
     if not module.check_mode:
         backup = replace(module, dest, content, old) if changed else None
         if backup:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import datetime as dt
 
 from ansible import template
+from ansible.vars import clean
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates, connection, verification
 
 
 def warm_up() -> None:
-    """Use OpenSSL, cryptography, PyMySQL and Jinja for the first time.
+    """Use OpenSSL, cryptography, PyMySQL, Jinja and what Ansible does with facts for the first time.
 
     They look up algorithms, compile regular expressions, fill caches and touch memory that a forked process then gets
     copies of, one page after the other: a fifth of what a look at a server takes in a process of its own.
@@ -21,9 +22,11 @@ def warm_up() -> None:
     certificate = _certificate()
     certificates.parse_certificate(certificate, "here")
     verification.verify((certificate,), connection.ssl_context(None, False, "TLSv1.2"), "localhost")
+    connection.make_contexts_ahead()
     connection.connection_class()
     trusted = getattr(template, "trust_as_template", str)  # before ansible-core 2.19 every text is a template
     template.Templar(loader=None).template(trusted("{{ 0 | default(0) }}"))
+    clean.clean_facts({})  # looks for the connection plugins, whose variables no fact may have the names of
 
 
 def _certificate() -> bytes:

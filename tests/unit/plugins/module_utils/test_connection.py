@@ -9,7 +9,7 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import authentication
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import authentication, connection
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import (
     ConnectionFailed,
     ConnectionOptions,
@@ -380,3 +380,14 @@ def test_a_statement_that_takes_too_long() -> None:
             assert 0.5 < time.monotonic() - started < 2
             assert caught.value.connection_lost
         done.set()
+
+
+def test_a_context_made_ahead_is_used_once() -> None:
+    connection.make_contexts_ahead()
+    ahead = list(connection._AHEAD)
+    connection.make_contexts_ahead()
+    assert connection._AHEAD == ahead
+    made = [connection.ssl_context(None, False, "TLSv1.2") for _ in range(len(ahead) + 2)]
+    assert {id(context) for context in ahead} < {id(context) for context in made}
+    assert len({id(context) for context in made}) == len(made)
+    assert not connection._AHEAD
