@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import SSL_MODES, TLS_VERSIONS
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection_options import SSL_MODES, TLS_VERSIONS
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import LEVELS, Account, Requirement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates import iso8601, utc_now
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection_options import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.planning import Change, Plan

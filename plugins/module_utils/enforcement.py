@@ -26,11 +26,11 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import Pa
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import (
     ConnectionFailed,
-    ConnectionOptions,
     QueryFailed,
     Session,
     open_session,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection_options import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect, discover
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.ending_sessions import end_sessions, killing_statements
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError

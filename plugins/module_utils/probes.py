@@ -13,11 +13,8 @@ import warnings
 from dataclasses import dataclass
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import handshake
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import (
-    TLS_VERSIONS,
-    ConnectionOptions,
-    ssl_context,
-)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import ssl_context
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection_options import TLS_VERSIONS, ConnectionOptions
 
 # OpenSSL's reasons for an answer in another version than the one that was asked for.
 _OTHER_VERSION = ("UNSUPPORTED_PROTOCOL", "WRONG_SSL_VERSION", "WRONG_VERSION_NUMBER")

@@ -14,11 +14,11 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import Ac
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import (
     ConnectionFailed,
-    ConnectionOptions,
     LoginRefused,
     Session,
     open_session,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection_options import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.planning import EnforcementError, Login, Plan
 
 TLS_LOGIN = "tls_login"

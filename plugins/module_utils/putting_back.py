@@ -20,12 +20,12 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import Ac
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import (
     ConnectionFailed,
-    ConnectionOptions,
     LoginRefused,
     QueryFailed,
     Session,
     open_session,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection_options import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.planning import (

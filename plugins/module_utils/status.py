@@ -21,10 +21,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils import (
     rds_authorities,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import (
-    OLD_TLS_VERSIONS,
-    TLS_VERSIONS,
     ConnectionFailed,
-    ConnectionOptions,
     NoVerdict,
     QueryFailed,
     Session,
@@ -35,10 +32,17 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import 
     tls_failure,
     verifier,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection_options import (
+    OLD_TLS_VERSIONS,
+    TLS_VERSIONS,
+    ConnectionOptions,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect, discover
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.findings import SEVERITIES, Finding, findings
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.probes import Probe, probe_versions
+
+if t.TYPE_CHECKING:
+    from ansible_collections.dbtls.rds_mysql.plugins.module_utils.probes import Probe
 
 _COMPLIANT_BELOW = SEVERITIES.index("medium")
 # What a login gets at least, when the look from outside has taken nearly all of connect_timeout.
@@ -329,7 +333,7 @@ def _look_from_outside(greeted: handshake.Greeted, options: ConnectionOptions, p
         seen = greeted.look(_outside_context(options))
     except handshake.TlsHandshakeFailed as e:
         seen, tls_error = handshake.Handshake(greeting=e.greeting), e.cause
-    probes = probe_versions(options, seen.protocol) if probe_protocols and seen.greeting.offers_tls else ()
+    probes = _probes(options, seen) if probe_protocols and seen.greeting.offers_tls else ()
     return ServerStatus(
         options=options,
         seen=seen,
@@ -338,6 +342,13 @@ def _look_from_outside(greeted: handshake.Greeted, options: ConnectionOptions, p
         certificate=_certificate(options, seen.certificate, seen.chain, verified=False),
         warnings=tuple(_outside_warnings(options, tls_error, probes)),
     )
+
+
+def _probes(options: ConnectionOptions, seen: handshake.Handshake) -> tuple[Probe, ...]:
+    # Few ask for it, and a module that is copied to a host is compiled there in each run.
+    from ansible_collections.dbtls.rds_mysql.plugins.module_utils.probes import probe_versions
+
+    return probe_versions(options, seen.protocol)
 
 
 def _outside_warnings(

@@ -350,15 +350,26 @@ ansible_facts:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import sweep
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import STATUS
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import run_module
+
+
+def work(params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Look at one server, or at many."""
+    # Where a module runs, nothing of it has been compiled before: what is not needed is not imported.
+    if params["endpoints"] is None:
+        from ansible_collections.dbtls.rds_mysql.plugins.module_utils import status
+
+        return status.run(params)
+    from ansible_collections.dbtls.rds_mysql.plugins.module_utils import sweep
+
+    return sweep.run(params)
 
 
 def main() -> t.NoReturn:
     """Look, and leave."""
     module = AnsibleModule(**STATUS.for_module(), supports_check_mode=True)
-    run_module(module, lambda: sweep.run(module.params))
+    run_module(module, lambda: work(module.params))
 
 
 if __name__ == "__main__":

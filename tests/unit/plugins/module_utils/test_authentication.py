@@ -12,10 +12,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.authentication imp
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import (
     CertificateRejected,
     ConnectionFailed,
-    ConnectionOptions,
     TlsNotOffered,
     open_session,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection_options import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
 
 from tests.servers import Pki

@@ -12,11 +12,11 @@ import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import authentication, connection
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import (
     ConnectionFailed,
-    ConnectionOptions,
     LoginRefused,
     QueryFailed,
     open_session,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection_options import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -386,7 +386,7 @@ def test_a_context_made_ahead_is_used_once() -> None:
     connection.make_contexts_ahead()
     ahead = list(connection._AHEAD)
     connection.make_contexts_ahead()
-    assert connection._AHEAD == ahead
+    assert ahead == connection._AHEAD
     made = [connection.ssl_context(None, False, "TLSv1.2") for _ in range(len(ahead) + 2)]
     assert {id(context) for context in ahead} < {id(context) for context in made}
     assert len({id(context) for context in made}) == len(made)
