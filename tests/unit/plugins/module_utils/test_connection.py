@@ -387,7 +387,7 @@ def test_a_context_made_ahead_is_used_once() -> None:
     ahead = list(connection._AHEAD)
     connection.make_contexts_ahead()
     assert ahead == connection._AHEAD
-    made = [connection.ssl_context(None, False, "TLSv1.2") for _ in range(len(ahead) + 2)]
+    made = [connection.ssl_context(None, False, "TLSv1.2") for _number in range(len(ahead) + 2)]
     assert {id(context) for context in ahead} < {id(context) for context in made}
     assert len({id(context) for context in made}) == len(made)
     assert not connection._AHEAD
