@@ -22,8 +22,8 @@ _SETTINGS = ROOT / "docs" / "site"
 # What antsibull-docs writes and the site has in another form, or no use for.
 _SUPERFLUOUS = ("index.rst", "environment_variables.rst")
 
-# antsibull-docs writes the path of a directory of its own into what it checks; where that happens to end in an underscore,
-# it is a reference in reStructuredText.
+# antsibull-docs writes the path of a directory of its own into what it checks; where that happens to end in an
+# underscore, it is a reference in reStructuredText.
 _UNLUCKY_NAME = re.compile(r'Unknown target name: "antsibull-docs-\w*"')
 _ATTEMPTS = 3
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -136,8 +137,17 @@ def _unit(arguments: Sequence[str]) -> None:
     pytest(environment("test"), ["tests/unit"], arguments)
 
 
+def integration(python: Environment, arguments: Sequence[str], *, label: str = "") -> None:
+    """Run the integration tests, with servers of its own for each core: half of a test's time is waiting.
+
+    At most four, as each has a dozen servers in the end. ``-n 0`` among the arguments brings it back to one.
+    """
+    workers = ["-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile"]
+    pytest(python, ["tests/integration"], [*workers, *arguments], label=f"-integration{label}")
+
+
 def _integration(arguments: Sequence[str]) -> None:
-    pytest(environment("test"), ["tests/integration"], arguments, label="-integration")
+    integration(environment("test"), arguments)
 
 
 def _browser(arguments: Sequence[str]) -> None:

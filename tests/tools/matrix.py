@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .environments import environment
-from .gates import pytest
+from .gates import integration, pytest
 from .interpreters import Interpreter, interpreters
 from .places import REQUIREMENTS, STAGE, say
 from .running import CommandFailed
@@ -96,7 +96,7 @@ def _unit(interpreter: Interpreter, libraries: str) -> Callable[[], None]:
 def _integration(core: Core, interpreter: Interpreter) -> Callable[[], None]:
     def gate() -> None:
         python = environment(f"core{core.series}", interpreter=interpreter, requirements=_with_core("test", core))
-        pytest(python, ["tests/integration"], ["-W", "default"], label=f"-integration-{core.series}")
+        integration(python, ["-W", "default"], label=f"-{core.series}")
 
     return gate
 
