@@ -43,9 +43,10 @@ def _missing_library() -> ImportError | None:
 
 
 def _warm_up() -> None:
-    from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.warm_up import warm_up
+    # It only saves time; what OpenSSL's own rules forbid is said of the server.
+    with contextlib.suppress(Exception):
+        from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.warm_up import warm_up
 
-    with contextlib.suppress(Exception):  # it only saves time; what OpenSSL's own rules forbid is said of the server
         warm_up()
 
 
