@@ -21,7 +21,7 @@ import typing as t
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from urllib.error import HTTPError, URLError
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 from urllib.request import url2pathname
 
 from ansible.module_utils.urls import ConnectionError as UrlsConnectionError
@@ -45,6 +45,8 @@ _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
 
 _ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,256}"\Z')  # RFC 9110, 8.8.3
+# From the first colon after the scheme to the last @. With an @ in the path, that is more than the password.
+_PASSWORD = re.compile(r"^(?:[^:/?#@]*:(?=/))?/*[^:/?#@]*:(?!//)(.+)@", re.DOTALL)
 _HTTP_DATE = re.compile(r"[A-Za-z0-9 ,:+-]{16,40}\Z")
 
 
@@ -122,8 +124,27 @@ class Answer(t.NamedTuple):
 
 def without_credentials(url: str) -> str:
     """The URL as it may be shown: a user name and password in it are left out."""
-    parts = urlsplit(url)
+    parts = _parsed(url)
+    if parts is None or not (parts.netloc or parts.scheme == "file"):
+        # A password with characters that should be quoted makes such a URL, and so does a scheme that is missing.
+        return url.rpartition("@")[2]
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def passwords_in(url: str) -> set[str]:
+    """Everything in a URL that may be a password, as it is there and as it is sent; the URL need not be one."""
+    parts = _parsed(url)
+    found = [parts and parts.password, *_PASSWORD.findall(url)]
+    return {form for password in found if password for form in (password, unquote(password))}
+
+
+def _parsed(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        _port = parts.port  # parsed only now
+    except ValueError:
+        return None
+    return parts
 
 
 def check_url(url: str, option: str, access: Access) -> None:
@@ -132,7 +153,11 @@ def check_url(url: str, option: str, access: Access) -> None:
     :raises OptionError: naming the option.
     """
     shown = without_credentials(url)
-    parts = urlsplit(url)
+    parts = _parsed(url)
+    if parts is None:
+        raise OptionError(
+            f"{option}: {shown!r} is not a URL. In a user name or password, characters such as / need quoting, as %2F."
+        )
     if parts.scheme not in SCHEMES:
         raise OptionError(f"{option}: {shown!r} is not an http, https or file URL.")
     if parts.scheme == "file":
@@ -241,8 +266,11 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 
 
 def _redirected(url: str, location: str) -> str:
-    target = without_credentials(urljoin(url, location.replace(" ", "%20")))
-    scheme = urlsplit(target).scheme
+    joined = urljoin(url, location.replace(" ", "%20"))
+    target, parts = without_credentials(joined), _parsed(joined)
+    if parts is None:
+        raise SourceError(f"{without_credentials(url)} redirects to {target!r}, which is not a URL.")
+    scheme = parts.scheme
     if scheme != "https" and (scheme != "http" or urlsplit(url).scheme == "https"):
         raise SourceError(f"{without_credentials(url)} redirects to {target}, which is not https; refused.")
     if _origin(target) == _origin(url):  # The same server may need the user name and password that the URL had.

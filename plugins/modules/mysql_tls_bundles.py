@@ -30,13 +30,14 @@ options:
     description:
       - Name of the variable that says which bundle a host needs, such as a dictionary with the options of
         M(dbtls.rds_mysql.rds_ca_bundle).
-      - A host for which it is not defined, is empty, or cannot be evaluated needs none as far as this task can say. Let
-        a task of the host itself use the same variable, so that its error is said there.
+      - A host for which it is not defined or is empty needs none. One for which it cannot be evaluated is in
+        RV(errors), and does not fail this task, which is for all hosts.
     type: str
     required: true
   unless:
     description:
-      - Name of a variable that a host has if it needs no bundle, because it has a file of its own.
+      - Name of a variable that has a value for a host that needs no bundle, because it has a file of its own. Empty,
+        null and omitted are none.
     type: str
   hosts:
     description:
@@ -83,4 +84,10 @@ bundles:
   sample:
     - dest: /var/cache/rds/eu-central-1.pem
       region: eu-central-1
+errors:
+  description: Why the variables could not be evaluated, by the name of the host, for those where that is so.
+  returned: success
+  type: dict
+  sample:
+    orders-db: "'aws_region' is undefined"
 """

@@ -309,7 +309,6 @@ import os
 import tempfile
 import typing as t
 from contextlib import suppress
-from urllib.parse import unquote, urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
@@ -390,12 +389,21 @@ def access_from_params(params: t.Mapping[str, t.Any]) -> downloads.Access:
     )
 
 
-def mask_credentials(module: AnsibleModule, urls: t.Iterable[str]) -> None:
-    """Passwords in URLs are not to be seen in the task's result, where Ansible repeats the options."""
-    for url in urls:
-        password = urlsplit(url).password
-        if password:
-            module.no_log_values.update((password, unquote(password)))
+def mask_passwords_in_urls(module: AnsibleModule) -> None:
+    """In the task's result, where Ansible repeats the options; they need not be right."""
+    urls = module.params.get("urls") or ()
+    for url in (module.params.get("base_url"), *([urls] if isinstance(urls, str) else urls)):
+        module.no_log_values.update(downloads.passwords_in(str(url or "")))
+
+
+class BundleModule(AnsibleModule):
+    """A module whose passwords in URLs are masked also where Ansible refuses the options, before the work begins."""
+
+    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+        """Leave with a message."""
+        mask_passwords_in_urls(self)
+        super().fail_json(msg, **kwargs)
+        raise AssertionError("fail_json does not return")
 
 
 def check_destination(dest: str) -> None:
@@ -548,7 +556,7 @@ def update_record(module: AnsibleModule, dest: str, bundle: trust_store.Bundle, 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
     """Compose, compare, write if needed, and describe."""
     params = module.params
-    mask_credentials(module, [*(params["urls"] or ()), params["base_url"] or ""])
+    mask_passwords_in_urls(module)
     dest = os.path.realpath(params["dest"])
     urls, access, form = urls_from_params(params), access_from_params(params), format_from_params(params)
     for url in urls:
@@ -606,7 +614,8 @@ def compare(form: Format, bundle: trust_store.Bundle, old: OldFile | None) -> tu
 
 def main() -> t.NoReturn:
     """Fetch, check, write, and leave."""
-    module = AnsibleModule(
+    new: t.Callable[..., AnsibleModule] = BundleModule
+    module = new(
         argument_spec={
             "dest": {"type": "path", "required": True},
             "format": {"type": "str", "default": "pem", "choices": ["pem", "pkcs12"]},

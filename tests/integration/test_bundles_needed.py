@@ -23,11 +23,14 @@ HOSTS: dict[str, dict[str, Any]] = {
     "the-same": {"region": "eu-west-1", "directory": "/own"},
     "undefined": {"region": "{{ nothing }}"},
     "empty": {"bundle": {}},
+    "typo": {"ca_cert": "{{ missing }}"},
 }
 GROUPS = {"shop": {"hosts": {"of-its-group": None}, "vars": {"region": "cn-north-1"}}}
 
 
-def run(ansible: Ansible, needed: dict[str, Any], *arguments: str, **play: Any) -> Run:
+def run(
+    ansible: Ansible, needed: dict[str, Any], *arguments: str, task: dict[str, Any] | None = None, **play: Any
+) -> Run:
     """A play of the task on all hosts, whose role has a default, and what it returns."""
     role = ansible.directory / "roles" / "needs"
     (role / "tasks").mkdir(parents=True, exist_ok=True)
@@ -37,7 +40,14 @@ def run(ansible: Ansible, needed: dict[str, Any], *arguments: str, **play: Any) 
         {
             "dbtls.rds_mysql.mysql_tls_bundles": needed,
             "run_once": True,
-            "vars": {"bundle": {"dest": "{{ directory }}/{{ region }}.pem", "of": "{{ inventory_hostname[:0] }}"}},
+            "vars": {
+                "bundle": {
+                    "dest": "{{ directory }}/{{ region }}.pem",
+                    "of": "{{ inventory_hostname[:0] }}",
+                    "left_out": "{{ omit }}",
+                }
+            },
+            **(task or {}),
         }
     ]
     (role / "tasks" / "main.yml").write_text(json.dumps(tasks))
@@ -49,10 +59,17 @@ def run(ansible: Ansible, needed: dict[str, Any], *arguments: str, **play: Any) 
     return ansible.run("ansible-playbook", "-v", "-i", "inventory.yml", "play.yml", *arguments)
 
 
+def results(done: Run) -> list[dict[str, Any]]:
+    """What each batch's task returns."""
+    return [
+        json.loads(text)
+        for text in re.findall(r"^ok: \[[^]]+\](?: => \(item=\S+\))? => (\{.*\})$", done.ok().output, re.MULTILINE)
+    ]
+
+
 def bundles(done: Run) -> list[list[str]]:
     """The files that each batch needs."""
-    results = re.findall(r"^ok: \[\S+\] => (\{.*\})$", done.ok().output, re.MULTILINE)
-    return [[bundle["dest"] for bundle in json.loads(result)["bundles"]] for result in results]
+    return [[bundle["dest"] for bundle in result["bundles"]] for result in results(done)]
 
 
 def test_each_host_by_its_own_variables(ansible: Ansible) -> None:
@@ -60,6 +77,29 @@ def test_each_host_by_its_own_variables(ansible: Ansible) -> None:
     found = bundles(run(ansible, {"variable": "bundle", "unless": "ca_cert"}))
     assert found == [["/default/global.pem", "/default/cn-north-1.pem", "/own/eu-west-1.pem", "/own/global.pem"]]
     assert bundles(run(ansible, {"variable": "bundle", "unless": "ca_cert"}, "--check")) == found
+
+
+def test_what_cannot_be_evaluated(ansible: Ansible) -> None:
+    """Is said of that host, and the others get what they need; a file of its own makes what it needs irrelevant."""
+    (result,) = results(run(ansible, {"variable": "bundle", "unless": "ca_cert"}))
+    assert len(result["bundles"]) == 4
+    assert sorted(result["errors"]) == ["typo", "undefined"]
+    assert "'nothing' is undefined" in result["errors"]["undefined"]
+    assert "'missing' is undefined" in result["errors"]["typo"]
+
+
+def test_no_file_of_its_own(ansible: Ansible) -> None:
+    """Empty, null and omitted are none; what is omitted is left out of the bundle."""
+    for nothing in ("", None, "{{ omit }}", "{{ none }}"):
+        needed = {"variable": "bundle", "unless": "ca_cert", "hosts": ["with-a-file"]}
+        (result,) = results(run(ansible, needed, "-e", json.dumps({"ca_cert": nothing})))
+        assert result["bundles"] == [{"dest": "/default/global.pem", "of": ""}]
+
+
+def test_loop(ansible: Ansible) -> None:
+    """Each round with its own item."""
+    done = run(ansible, {"variable": "{{ item }}"}, task={"loop": ["region", "each"], "vars": {"each": "{{ item }}!"}})
+    assert [result["bundles"] for result in results(done)] == [["global", "cn-north-1", "eu-west-1"], ["each!"]]
 
 
 def test_what_overrules_a_host(ansible: Ansible) -> None:

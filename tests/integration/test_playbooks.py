@@ -523,7 +523,9 @@ def test_passwords_are_no_templates(servers: Servers, ansible: Ansible, pki: Pki
     """Whatever characters are in one, the server gets them as they are in the inventory."""
     db = servers.get("mariadb-11.8")
     me = db.administrator()
-    ansible.secrets = [password := f"{text}-pw!" if text.startswith(("it", "{", "a")) else text + "!" * 8]
+    # What is a number, a null or a list to others is the whole password, and too short to be looked for in the output.
+    password = f"{text}-pw!" if text.startswith(("it", "{", "a")) else text
+    ansible.secrets = [password if password != text else me.password]
     db.query("ALTER USER %s@%s IDENTIFIED BY %s", me.user, me.host, password)
     variables = {
         "ansible_host": db.server.host,
@@ -534,17 +536,92 @@ def test_passwords_are_no_templates(servers: Servers, ansible: Ansible, pki: Pki
     inventory = ansible.directory / "inventory.yml"
     host = {**variables, "mysql_tls_login_password": "PASSWORD"}
     content = json.dumps({"all": {"hosts": {"one": host}}})
-    inventory.write_text(content.replace('"PASSWORD"', "!unsafe " + json.dumps(password)))
-    ansible.run("ansible-playbook", "-i", str(inventory), "dbtls.rds_mysql.audit", "-v").ok()
+    # Ansible takes an unsafe 0042 for a number, with quotes around it too.
+    tag = "!unsafe " if "{" in password else ""
+    inventory.write_text(content.replace('"PASSWORD"', tag + json.dumps(password)))
+    command = ("ansible-playbook", "-i", str(inventory), "dbtls.rds_mysql.audit", "-v")
+    ansible.run(*command).ok()
+    db.query("ALTER USER %s@%s IDENTIFIED BY %s", me.user, me.host, "another-" + password)
+    assert ansible.run(*command).status != 0
+
+
+def given(run: Run, task: str, option: str) -> list[str]:
+    """The values of an option that a task's module had, one for each server, as JSON shows them at -vvv."""
+    part = run.output.partition(f": {task}]")[2].partition("TASK [")[0]
+    return re.findall(rf'"{option}": ("[^"]*"|\w+)', part)
 
 
 def test_module_defaults(fleet: Fleet, ansible: Ansible) -> None:
-    """The play of the role's README: options without a variable, for every task of the group."""
+    """The play of the role's README: options without a variable, of both modules and of one alone."""
     readme = (Path(__file__).parents[2] / "roles" / "mysql_tls" / "README.md").read_text("utf-8")
     (ansible.directory / "patient.yml").write_text(readme.partition("```yaml\n")[2].partition("```")[0])
-    run = ansible.run("ansible-playbook", "-i", str(fleet.inventory), "patient.yml", "-vvv").ok()
-    looks = run.output.partition("Look at the server")[2].partition("TASK [")[0]
-    assert re.findall(r'"connect_timeout": (\d+)', looks) == ["30"] * len(MATRIX)
+    passwords = {name: app.password for name, app in fleet.apps.items()}
+    passwords["mariadb-11.8"] = wrong = "not-the-password-of-the-app"
+    ansible.secrets += [*passwords.values()]
+    apps = ansible.directory / "apps.yml"
+    hosts = {name: {"app_user": fleet.apps[name].user, "app_password": passwords[name]} for name in MATRIX}
+    apps.write_text(json.dumps({"all": {"hosts": hosts}}))
+    command = ("ansible-playbook", "-i", str(fleet.inventory), "-i", str(apps), "patient.yml", "-vvv")
+    run = ansible.run(*command, "-e", "mysql_tls_max_fail_percentage=100")
+    for task in ("Look at the server", "Require TLS"):
+        assert given(run, task, "connect_timeout") == ["60"] * len(MATRIX)
+    # One more login is proven on each server; where it fails, everything is as it was.
+    assert {name for name, counts in run.recap().items() if counts["failed"]} == {"mariadb-11.8"}, run.output
+    assert types(fleet) == {**dict.fromkeys(MATRIX, "ANY"), "mariadb-11.8": ""}
+    apps.write_text(apps.read_text().replace(wrong, fleet.apps["mariadb-11.8"].password))
+    ansible.run(*command).ok()
+    assert types(fleet) == dict.fromkeys(MATRIX, "ANY")
+
+
+def test_what_module_defaults_overrule(fleet: Fleet, ansible: Ansible) -> None:
+    """A variable overrules those of the group, those of a module overrule a variable; the server is the role's."""
+    play = {
+        "hosts": "all",
+        "connection": "local",
+        "gather_facts": False,
+        "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"},
+        "module_defaults": {
+            "group/dbtls.rds_mysql.mysql": {"ssl_mode": "disabled", "login_user": "of-the-group"},
+            "dbtls.rds_mysql.mysql_ssl_status": {"login_host": "192.0.2.1", "login_port": 1, "ssl_mode": "required"},
+        },
+        "tasks": [{"ansible.builtin.import_role": {"name": "dbtls.rds_mysql.mysql_tls"}}],
+    }
+    (ansible.directory / "play.yml").write_text(json.dumps([play]))
+    command = ("ansible-playbook", "-i", str(fleet.inventory), "play.yml", "-vvv", "--check")
+    run = ansible.run(*command, "-e", "mysql_tls_ssl_mode=verify_ca").ok()
+    for task, mode in (("Look at the server", "required"), ("Require TLS", "verify_ca")):
+        assert given(run, task, "ssl_mode") == [f'"{mode}"'] * len(MATRIX)
+        ports = {str(db.server.port) for db in fleet.databases.values()}
+        assert set(given(run, task, "login_port")) == ports
+        assert '"of-the-group"' not in given(run, task, "login_user")
+
+
+@pytest.mark.parametrize("nothing", ["", None, "{{ omit }}", "{{ none }}"])
+def test_no_ca_certificates_of_ones_own(fleet: Fleet, ansible: Ansible, nothing: str | None) -> None:
+    """Empty, null and omitted are no file of one's own: the bundle is fetched, and servers are verified with it."""
+    names = ("mysql_tls_ca_cert", "mysql_tls_bundle_checksum")
+    variables = ansible.directory / "nothing.yml"
+    variables.write_text(json.dumps(dict.fromkeys(names, nothing)))
+    run = ansible.run(*fleet.command("audit"), "-vvv", "-e", f"@{variables}").ok()
+    used = given(run, "Look at the server", "ca_cert")
+    assert len(used) == len(MATRIX)
+    assert {re.sub(r"-[0-9a-f]{12}\.pem", ".pem", path).rpartition("/")[2] for path in used} == {
+        'current-eu-central-1.pem"',
+        'current-eu-west-1.pem"',
+    }
+
+
+@pytest.mark.parametrize("name", ["ca_cert", "bundle_checksum", "base_url", "ca_path"])
+def test_a_variable_of_the_bundle_that_is_undefined(fleet: Fleet, ansible: Ansible, name: str) -> None:
+    """Fails the host whose it is, and no others, although there is a bundle that would do; nothing is sent."""
+    ansible.run(*fleet.command("audit")).ok()
+    content = json.loads(fleet.inventory.read_text())
+    content["all"]["hosts"]["mariadb-11.8"][f"mysql_tls_{name}"] = "{{ no_such_variable }}"
+    fleet.inventory.write_text(json.dumps(content))
+    run = ansible.run(*fleet.command("audit"))
+    assert {host for host, counts in run.recap().items() if counts["failed"]} == {"mariadb-11.8"}
+    assert "'no_such_variable' is undefined" in run.output
+    assert run.recap()["mariadb-11.8"]["ok"] <= 1  # what is done once for all may be said of it
 
 
 def test_a_mirror_with_a_password(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> None:
@@ -552,13 +629,18 @@ def test_a_mirror_with_a_password(fleet: Fleet, ansible: Ansible, mirror: Mirror
     secret = "pw-of-the-mirror"
     mirror.require("reader", secret)
     ansible.secrets += [secret, "pw-that-is-wrong"]
-    for password in (secret, "pw-that-is-wrong"):
+    variables = ansible.directory / "mirror.yml"
+    command = (*fleet.command("audit"), "-vvv", "-e", f"@{variables}")
+    for password in ("pw-that-is-wrong", secret):
         url = mirror.url.replace("://", f"://reader:{password}@")
-        variables = ansible.directory / "mirror.yml"
         variables.write_text(json.dumps({"mysql_tls_base_url": url}))
-        run = ansible.run(*fleet.command("audit"), "-vvv", "-e", f"@{variables}")
+        run = ansible.run(*command)
         assert (run.status == 0) == (password == secret), run.output
         assert all(name in run.output for name in ("current of eu-central-1", "current of eu-west-1"))
+    url = mirror.url.replace("://", f"://reader:{secret}@")
+    variables.write_text(json.dumps({"mysql_tls_base_url": url, "mysql_tls_ca_set": "no-such-set"}))
+    refused = ansible.run(*command)
+    assert "value of ca_set must be one of" in refused.output
 
 
 def test_audit_report_and_exit_code(fleet: Fleet, ansible: Ansible) -> None:

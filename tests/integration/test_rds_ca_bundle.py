@@ -344,3 +344,11 @@ def test_credentials_in_urls_stay_out_of_results(fetch: Fetch, mirror: Mirror) -
     failed = fetch(base_url=with_credentials)
     assert failed.failed
     assert secret not in failed.msg
+    # Nor where Ansible itself refuses the options, and repeats them all.
+    for refused in (
+        fetch(base_url=with_credentials, ca_set="none"),
+        fetch(base_url=None, urls=[with_credentials], timeout="soon"),
+        fetch(urls=[with_credentials], base_url=with_credentials),
+    ):
+        assert refused.failed
+        assert secret not in refused.output

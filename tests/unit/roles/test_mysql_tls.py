@@ -19,7 +19,6 @@ _OWN = {"mysql_tls_look", "mysql_tls_change", "mysql_tls_last_look", "mysql_tls_
 # Differs between entry points, or is worked out.
 _WORKED_OUT = {
     "mysql_tls_bundle_dir",
-    "mysql_tls_ca_cert",
     "mysql_tls_login_host",
     "mysql_tls_rollback_dir",
     "mysql_tls_rollback_file",

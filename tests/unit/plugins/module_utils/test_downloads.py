@@ -137,6 +137,33 @@ def test_a_password_goes_to_its_own_server_when_it_asks(mirror: Mirror, pki: Pki
     gc.collect()  # urllib leaves the socket of an answer 401 to the garbage collector, which tells pytest
 
 
+@pytest.mark.parametrize(
+    ("url", "password"),
+    [
+        ("https://u:p%2Fw@mirror/rds", "p/w"),
+        ("https://u:p/w@mirror/rds", "p/w"),
+        ("https://u:p?w#@mirror/rds", "p?w#"),
+        ("https://u:12#w@mirror/rds", "12#w"),
+        ("https://u:p@w:x@mirror/rds", "p@w:x"),
+        ("https://:pw@mirror/rds", "pw"),
+        ("https:///u:pw@mirror/rds", "pw"),
+        ("u:pw@mirror/rds", "pw"),
+        ("//u:pw@mirror/rds", "pw"),
+        ("https://u:pw@[mirror/rds", "pw"),
+    ],
+)
+def test_passwords_in_urls(url: str, password: str) -> None:
+    """All that has to be masked is found, also in what is no URL, because a character is not quoted."""
+    assert password in downloads.passwords_in(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://u@mirror/rds", "https://mirror:8443/rds", "https://u:@mirror/", "rds.pem", ""]
+)
+def test_no_passwords_in_urls(url: str) -> None:
+    assert downloads.passwords_in(url) == set()
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_password_does_not_follow_a_redirect_to_another_server(
     mirror: Mirror, pki: Pki, tmp_path: Path, status: int
@@ -163,6 +190,11 @@ def test_a_password_does_not_follow_a_redirect_to_another_server(
         ("ftp://127.0.0.1/x", {}, "not an http, https or file URL"),
         ("bundle.pem", {}, "not an http, https or file URL"),
         ("https:///x", {}, "names no host"),
+        (f"https:///u:{SECRET}@127.0.0.1/x", {}, "names no host"),
+        (f"u:{SECRET}@127.0.0.1/x", {}, "not an http, https or file URL"),
+        (f"https://u:{SECRET}/?#@127.0.0.1/x", {}, "'127.0.0.1/x' is not a URL"),
+        (f"https://u:{SECRET}@[127.0.0.1/x", {}, "not a URL"),
+        ("https://127.0.0.1:port/x", {}, "not a URL"),
         ("file://server/x", {}, "another machine"),
     ],
 )
@@ -176,7 +208,7 @@ def test_redirects_end_and_lead_nowhere_else(mirror: Mirror, pki: Pki, tmp_path:
     mirror.respond("/loop", status=302, headers={"Location": "/loop"})
     with pytest.raises(SourceError, match="/loop redirects more than 5 times"):
         downloads.read(f"{mirror.url}/loop", access(pki))
-    for target in ((tmp_path / "file").as_uri(), "ftp://127.0.0.1/file", "//127.0.0.1:1/file"):
+    for target in ((tmp_path / "file").as_uri(), "ftp://127.0.0.1/file", "//127.0.0.1:1/file", "//127.0.0.1:port/file"):
         mirror.respond("/moved", status=302, headers={"Location": target})
         with pytest.raises(SourceError):
             downloads.read(f"{mirror.url}/moved", access(pki, retries=0))
