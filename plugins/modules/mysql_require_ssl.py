@@ -514,6 +514,17 @@ plaintext_sessions:
       description: Whether this task has ended it.
       type: bool
       sample: false
+diff:
+  description: What the accounts require before and after, one a line, and the server-wide switch where it changes.
+  returned: once the accounts are known
+  type: dict
+  sample:
+    before_header: TLS requirements
+    before: |
+      app@%: NONE
+    after_header: TLS requirements
+    after: |
+      app@%: ANY
 """
 
 import typing as t

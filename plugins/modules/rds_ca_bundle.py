@@ -296,6 +296,16 @@ earliest_expiry:
   returned: success
   type: str
   sample: "2061-05-21T23:23:47Z"
+diff:
+  description: The certificates before and after, one a line.
+  returned: in diff mode
+  type: dict
+  sample:
+    before_header: /etc/ssl/rds/eu-central-1-bundle.pem
+    before: ""
+    after_header: /etc/ssl/rds/eu-central-1-bundle.pem
+    after: |
+      Amazon RDS eu-central-1 Root CA RSA2048 G1 (expires 2061-05-21T23:23:47Z, RSA 2048, sha256 AB:CD:EF)
 backup_file:
   description: Name of the copy of the old file.
   returned: when O(backup=true) and the file was replaced
