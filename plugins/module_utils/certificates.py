@@ -17,17 +17,12 @@ import re
 import typing as t
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import MissingLibrary, RdsMysqlError
 
 if t.TYPE_CHECKING:
     from cryptography import x509
 
-_PEM_BLOCK = re.compile(
-    rb"-----BEGIN (?P<label>[A-Z0-9 ]+)-----\s*(?P<body>.*?)\s*-----END (?P=label)-----",
-    re.DOTALL,
-)
 _PEM_BEGIN = re.compile(rb"-----BEGIN (?P<label>[A-Z0-9 ]+)-----")
 _CERTIFICATE_LABELS = (b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE")
 
@@ -36,8 +31,9 @@ class CertificateError(RdsMysqlError):
     """Material that is not the certificate, or the chain, that it has to be."""
 
 
-@dataclass(frozen=True)
-class Certificate:
+# A named tuple, as to define one takes a seventh of the time of a dataclass, and defining them is most of what it costs
+# to import these modules.
+class Certificate(t.NamedTuple):
     """A certificate described.
 
     ``not_before`` and ``not_after`` are aware datetimes in UTC; ``fingerprint_sha256`` is colon separated upper-case
@@ -153,10 +149,10 @@ def load_first(pem: bytes, source: str) -> x509.Certificate:
 
     :raises CertificateError: when it holds none.
     """
-    block = next((found for found in _PEM_BLOCK.finditer(pem) if found.group("label") in _CERTIFICATE_LABELS), None)
-    if block is None:
-        raise CertificateError(f"{source} holds no PEM certificate.")
-    return load(base64.b64decode(b"".join(block.group("body").split())), source)
+    for label, body in _pem_blocks(pem):
+        if label in _CERTIFICATE_LABELS and body is not None:
+            return load(base64.b64decode(body), source)
+    raise CertificateError(f"{source} holds no PEM certificate.")
 
 
 @contextmanager
@@ -330,8 +326,8 @@ def pem_to_ders(content: bytes, source: str) -> tuple[bytes, ...]:
     """
     if not content.strip():
         raise CertificateError(f"{source} is empty: expected CA certificates in PEM form.")
-    begins = [match.group("label") for match in _PEM_BEGIN.finditer(content)]
-    for label in begins:
+    blocks = _pem_blocks(content)
+    for label, _body in blocks:
         if b"PRIVATE KEY" in label:
             raise CertificateError(
                 f"{source} holds a private key, which does not belong into a CA bundle; nothing of it was kept."
@@ -340,20 +336,32 @@ def pem_to_ders(content: bytes, source: str) -> tuple[bytes, ...]:
             raise CertificateError(
                 "{} holds a PEM block that is not a certificate: {}.".format(source, label.decode("ascii"))
             )
-    if not begins:
+    if not blocks:
         raise CertificateError(f"{source} holds no PEM certificate; it looks like {_guess(content)}.")
-    blocks = list(_PEM_BLOCK.finditer(content))
-    if len(blocks) != len(begins) or any(b"-----BEGIN" in block.group("body") for block in blocks):
-        raise CertificateError(
-            f"{source} is truncated: it begins {len(begins)} certificates, but ends only some of them."
-        )
     ders = []
-    for number, block in enumerate(blocks, 1):
+    for number, (_label, body) in enumerate(blocks, 1):
+        if body is None:
+            raise CertificateError(
+                f"{source} is truncated: it begins {len(blocks)} certificates, but ends only some of them."
+            )
         try:
-            ders.append(base64.b64decode(b"".join(block.group("body").split()), validate=True))
+            ders.append(base64.b64decode(body, validate=True))
         except (binascii.Error, ValueError) as e:
             raise CertificateError(f"{_place(source, number, len(blocks))} is not valid base64: {e}") from e
     return tuple(ders)
+
+
+def _pem_blocks(content: bytes) -> list[tuple[bytes, bytes | None]]:
+    """Label and body of each block that begins, the body without white space; None for a body that does not end.
+
+    In time that grows with the length of the content alone, whatever is in it.
+    """
+    begins = list(_PEM_BEGIN.finditer(content))
+    blocks: list[tuple[bytes, bytes | None]] = []
+    for begin, limit in zip(begins, [*(begin.start() for begin in begins[1:]), len(content)]):
+        end = content.find(b"-----END " + begin.group("label") + b"-----", begin.end(), limit)
+        blocks.append((begin.group("label"), b"".join(content[begin.end() : end].split()) if end >= 0 else None))
+    return blocks
 
 
 def _guess(content: bytes) -> str:

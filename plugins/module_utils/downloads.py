@@ -19,7 +19,6 @@ import threading
 import time
 import typing as t
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from urllib.error import HTTPError, URLError
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 from urllib.request import url2pathname
@@ -46,7 +45,7 @@ _LONGEST_PAUSE_SECONDS = 30.0
 
 _ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,256}"\Z')  # RFC 9110, 8.8.3
 # From the first colon after the scheme to the last @. With an @ in the path, that is more than the password.
-_PASSWORD = re.compile(r"^(?:[^:/?#@]*:(?=/))?/*[^:/?#@]*:(?!//)(.+)@", re.DOTALL)
+_BETWEEN_COLON_AND_AT = r"(?s)^(?:[^:/?#@]*:(?=/))?/*[^:/?#@]*:(?!//)(.+)@"
 _HTTP_DATE = re.compile(r"[A-Za-z0-9 ,:+-]{16,40}\Z")
 
 
@@ -62,8 +61,11 @@ class _TemporaryError(SourceError):
         self.pause = pause
 
 
-@dataclass(frozen=True)
-class Access:
+# Named tuples, here and in what builds on this: to define one takes a seventh of the time of a dataclass, and defining
+# them is most of what importing these modules costs.
+
+
+class Access(t.NamedTuple):
     """How to reach the sources.
 
     ``timeout`` is in seconds and bounds each network wait; a whole attempt may take ATTEMPT_TIMEOUTS times as long.
@@ -78,13 +80,12 @@ class Access:
     use_proxy: bool = True
     http_agent: str | None = None
     username: str | None = None
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
     force_basic_auth: bool = False
     no_cache: bool = False
 
-
-# Named tuples, here and in what builds on this: to define one takes a seventh of the time of a dataclass, and defining
-# them is most of what importing these modules costs.
+    def __repr__(self) -> str:
+        return f"Access(timeout={self.timeout}, retries={self.retries}, ...)"  # a password is not to be shown
 
 
 class Validators(t.NamedTuple):
@@ -134,7 +135,7 @@ def without_credentials(url: str) -> str:
 def passwords_in(url: str) -> set[str]:
     """Everything in a URL that may be a password, as it is there and as it is sent; the URL need not be one."""
     parts = _parsed(url)
-    found = [parts and parts.password, *_PASSWORD.findall(url)]
+    found = [parts and parts.password, *re.findall(_BETWEEN_COLON_AND_AT, url)]
     return {form for password in found if password for form in (password, unquote(password))}
 
 

@@ -21,7 +21,6 @@ import json
 import os
 import stat
 import typing as t
-from dataclasses import fields
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.downloads import Validators, without_credentials
@@ -62,7 +61,7 @@ class Record(t.NamedTuple):
         """
         try:
             entries = self.content["certificates"]
-            if [entry["fingerprint_sha256"] for entry in entries] != [x509.fingerprint(der) for der in ders]:
+            if len(entries) != len(ders):
                 return None
             return tuple(_described(entry, der) for entry, der in zip(entries, ders))
         except _NONSENSE:
@@ -188,7 +187,7 @@ def load(content: bytes, file_checksum: str) -> Record | None:
 _TIMES = ("not_before", "not_after")
 _LISTS = ("san", "common_names")
 _TEXTS = ("common_name", "subject", "issuer", "serial_number", "key")
-_FIELDS = tuple(field.name for field in fields(x509.Certificate) if field.name != "der")
+_FIELDS = tuple(name for name in x509.Certificate._fields if name != "der")
 
 
 def _entry(certificate: x509.Certificate) -> dict[str, t.Any]:

@@ -26,16 +26,16 @@ GLOBAL = "global"
 # "Using SSL/TLS to encrypt a connection to a DB instance or cluster", Amazon RDS User Guide, and its counterparts for
 # AWS GovCloud (US) and the China regions.
 _TRUST_STORES = (
-    (re.compile(r"us-gov-"), "https://truststore.pki.us-gov-west-1.rds.amazonaws.com"),
-    (re.compile(r"cn-"), "https://rds-truststore.s3.cn-north-1.amazonaws.com.cn"),
-    (re.compile(r""), "https://truststore.pki.rds.amazonaws.com"),
+    ("us-gov-", "https://truststore.pki.us-gov-west-1.rds.amazonaws.com"),
+    ("cn-", "https://rds-truststore.s3.cn-north-1.amazonaws.com.cn"),
+    ("", "https://truststore.pki.rds.amazonaws.com"),
 )
 _OLD_SETS_BASE_URL = "https://s3.amazonaws.com/rds-downloads"
 
 # An area (eusc in the European Sovereign Cloud, else two letters), one or more words, a number: every region name so
 # far, and surely the next ones.
 _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-[1-9][0-9]?\Z")
-_CHECKSUM = re.compile(r"sha256:(?P<hex>[0-9a-f]{64})\Z", re.IGNORECASE)
+_CHECKSUM = r"(?i)sha256:(?P<hex>[0-9a-f]{64})\Z"
 
 
 class FetchedSource(t.NamedTuple):
@@ -84,7 +84,7 @@ def source_urls(region: str, ca_set: str, base_url: str | None) -> tuple[str, ..
     if region != GLOBAL and not _REGION.match(region):
         raise OptionError(f"region: {region!r} is not an AWS region name such as 'eu-central-1', nor 'global'.")
     if ca_set == "current":
-        base = base_url or next(url for prefix, url in _TRUST_STORES if prefix.match(region))
+        base = base_url or next(url for prefix, url in _TRUST_STORES if region.startswith(prefix))
         return ("{0}/{1}/{1}-bundle.pem".format(base.rstrip("/"), region),)
     if region == GLOBAL:
         raise OptionError(
@@ -100,7 +100,7 @@ def parse_checksum(checksum: str) -> str:
 
     :raises OptionError: when it has another form.
     """
-    match = _CHECKSUM.match(checksum)
+    match = re.match(_CHECKSUM, checksum)
     if match is None:
         raise OptionError(f"checksum: {checksum!r} is not of the form sha256:<64 hexadecimal digits>.")
     return match.group("hex").lower()

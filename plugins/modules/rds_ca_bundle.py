@@ -324,7 +324,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import (
     downloads,
-    java_trust_store,
     source_record,
     trust_store,
 )
@@ -358,6 +357,8 @@ def format_from_params(params: t.Mapping[str, t.Any]) -> Format:
     passphrase = params["passphrase"]
     if not passphrase:
         raise OptionError("passphrase: format=pkcs12 needs one that is not empty.")
+    from ansible_collections.dbtls.rds_mysql.plugins.module_utils import java_trust_store
+
     java_trust_store.check_support()
     return Format(
         read=lambda content: java_trust_store.load(content, passphrase, "dest"),

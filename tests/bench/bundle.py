@@ -60,7 +60,13 @@ def _run(case: Case, relay: Relay, home: Path, ca: Path) -> Sample:
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "HOME": str(home), "SSL_CERT_FILE": str(ca)},  # get_url has no option for it
+        env={
+            **os.environ,
+            "HOME": str(home),
+            "SSL_CERT_FILE": str(ca),  # get_url has no option for it
+            # Each compiled once, and not the one whose package happened to be compiled when it was installed.
+            "PYTHONDONTWRITEBYTECODE": "",
+        },
     )
     seconds = time.perf_counter() - started
     result = json.loads(done.stdout or "{}")

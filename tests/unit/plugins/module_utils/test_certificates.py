@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime as dt
 import ssl
 import subprocess
+import time
 import typing as t
 
 import pytest
@@ -59,6 +60,25 @@ def test_a_description_agrees_with_openssl(pki: Pki) -> None:
     assert root.is_ca
     assert root.self_signed
     assert not load(pki.intermediate).self_signed
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"-----BEGIN CERTIFICATE-----\n" * 70_000,
+        b"-----BEGIN CERTIFICATE-----" + b"\n" * 2_000_000,
+        b"-----BEGIN CERTIFICATE-----" + b"-----END " * 200_000,
+        b"-----BEGIN " * 180_000 + b"-----BEGIN CERTIFICATE-----",
+        b"-----BEGIN CERTIFICATE-----\n" + b"A \t" * 600_000,
+    ],
+    ids=["begins", "blank", "ends", "half-begins", "white-space"],
+)
+def test_hostile_pem_is_refused_at_once(content: bytes) -> None:
+    """As large as a source may be; what grows with the square of that would take hours."""
+    started = time.monotonic()
+    with pytest.raises(certificates.CertificateError, match="is truncated"):
+        certificates.pem_to_ders(content, "https://mirror/bundle.pem")
+    assert time.monotonic() - started < 5
 
 
 def test_pem_comes_out_as_it_went_in(pki: Pki) -> None:
