@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -27,6 +28,10 @@ def outcome(work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
 
 def run_module(module: AnsibleModule, work: t.Callable[[], dict[str, t.Any]]) -> t.NoReturn:
     """Do a module's work and leave."""
+    if not gc.isenabled():
+        # What has been loaded stays, and is not looked at again; what the work makes is.
+        gc.freeze()
+        gc.enable()
     result = outcome(work)
     for warning in result.pop("warnings", ()):
         module.warn(warning)
