@@ -142,7 +142,7 @@ def passwords_in(url: str) -> set[str]:
 def _parsed(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
-        _port = parts.port  # parsed only now
+        _ = parts.port  # parsed only now
     except ValueError:
         return None
     return parts
