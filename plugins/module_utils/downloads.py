@@ -142,7 +142,7 @@ def passwords_in(url: str) -> set[str]:
 def _parsed(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
-        _ = parts.port  # parsed only now
+        int(parts.port or 0)  # raises where it is no number; it is parsed only now
     except ValueError:
         return None
     return parts
