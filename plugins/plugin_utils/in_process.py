@@ -171,14 +171,18 @@ class InProcessAction(NormalAction):
         return result
 
 
+_WORDS_OF_PYTHON = "True False None"
+
+
 def _without(secrets: set[str], result: dict[str, t.Any]) -> dict[str, t.Any]:
     """The result with every secret masked, as AnsibleModule does it.
 
     Going through a result value by value takes longer than describing a server. As JSON escapes a text character by
-    character, a secret that is in a value is in the result's JSON too, in its own JSON's form.
+    character, a secret that is in a value is in the result's JSON too, in its own JSON's form. JSON has other words for
+    what is true, false or nothing than Python, whose words ansible-core before 2.19 masks as well.
     """
     try:
-        told = json.dumps(result, ensure_ascii=False)
+        told = json.dumps(result, ensure_ascii=False) + _WORDS_OF_PYTHON
         if not any(json.dumps(secret, ensure_ascii=False)[1:-1] in told for secret in secrets):
             return result
     except (TypeError, ValueError):  # of a type that JSON does not have, which remove_values may know
