@@ -45,7 +45,7 @@ _LONGEST_PAUSE_SECONDS = 30.0
 
 _ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,256}"\Z')  # RFC 9110, 8.8.3
 # From the first colon after the scheme to the last @. With an @ in the path, that is more than the password.
-_BETWEEN_COLON_AND_AT = r"(?s)^(?:[^:/?#@]*:(?=/))?/*[^:/?#@]*:(?!//)(.+)@"
+_BETWEEN_COLON_AND_AT = r"(?s)^(?:[^:/?#@]*:(?=/))?/*[^:/?#]*:(?!//)(.+)@"
 _HTTP_DATE = re.compile(r"[A-Za-z0-9 ,:+-]{16,40}\Z")
 
 

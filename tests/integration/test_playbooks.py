@@ -611,7 +611,7 @@ def test_no_ca_certificates_of_ones_own(fleet: Fleet, ansible: Ansible, nothing:
     }
 
 
-@pytest.mark.parametrize("name", ["ca_cert", "bundle_checksum", "base_url", "ca_path"])
+@pytest.mark.parametrize("name", ["ca_cert", "bundle_checksum", "ca_path"])
 def test_a_variable_of_the_bundle_that_is_undefined(fleet: Fleet, ansible: Ansible, name: str) -> None:
     """Fails the host whose it is, and no others, although there is a bundle that would do; nothing is sent."""
     ansible.run(*fleet.command("audit")).ok()

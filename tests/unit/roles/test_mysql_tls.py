@@ -18,7 +18,11 @@ ROLE = Path(__file__).parents[3] / "roles" / "mysql_tls"
 _OWN = {"mysql_tls_look", "mysql_tls_change", "mysql_tls_last_look", "mysql_tls_roll_out"}
 # Differs between entry points, or is worked out.
 _WORKED_OUT = {
+    "mysql_tls_base_url",
+    "mysql_tls_bundle_checksum",
     "mysql_tls_bundle_dir",
+    "mysql_tls_ca_cert",
+    "mysql_tls_ca_path",
     "mysql_tls_login_host",
     "mysql_tls_rollback_dir",
     "mysql_tls_rollback_file",

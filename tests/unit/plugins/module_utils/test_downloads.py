@@ -142,6 +142,7 @@ def test_a_password_goes_to_its_own_server_when_it_asks(mirror: Mirror, pki: Pki
     [
         ("https://u:p%2Fw@mirror/rds", "p/w"),
         ("https://u:p/w@mirror/rds", "p/w"),
+        ("https://u@corp.example:p/w@mirror/rds", "p/w"),
         ("https://u:p?w#@mirror/rds", "p?w#"),
         ("https://u:12#w@mirror/rds", "12#w"),
         ("https://u:p@w:x@mirror/rds", "p@w:x"),
