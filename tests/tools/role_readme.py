@@ -35,7 +35,7 @@ def table(role: Path) -> str:
             used.setdefault(name, []).append(entry)
     lines = ["| Variable | Default | Entry points | Meaning |", "| --- | --- | --- | --- |"]
     for name, option in sorted(found.items()):
-        default = f"`{_shown(option['default'])}`" if option.get("default", "") != "" else ""
+        default = f"`{_shown(option['default'])}`" if "default" in option else ""
         where = "all" if len(used[name]) == len(specs) else ", ".join(used[name])
         meaning = _MARKUP.sub(r"`\1`", str(option["description"])).replace("|", "\\|")
         lines.append(f"| `{name}` | {default} | {where} | {meaning} |")
