@@ -44,8 +44,9 @@ _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
 
 _ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,256}"\Z')  # RFC 9110, 8.8.3
-# From the first colon after the scheme to the last @. With an @ in the path, that is more than the password.
-_BETWEEN_COLON_AND_AT = r"(?s)^(?:[^:/?#@]*:(?=/))?/*[^:/?#]*:(?!//)(.+)@"
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+# From the first colon that is not the scheme's to the last @. With an @ in the path, that is more than the password.
+_BETWEEN_COLON_AND_AT = re.compile(r"(?s):(?!//)(.+)@")
 _HTTP_DATE = re.compile(r"[A-Za-z0-9 ,:+-]{16,40}\Z")
 
 
@@ -128,14 +129,38 @@ def without_credentials(url: str) -> str:
     parts = _parsed(url)
     if parts is None or not (parts.netloc or parts.scheme == "file"):
         # A password with characters that should be quoted makes such a URL, and so does a scheme that is missing.
-        return url.rpartition("@")[2]
+        # Without an @ it may be the first part of one, cut off at a comma.
+        _, found, rest = url.rpartition("@")
+        return rest if found else re.sub(r"(?s):(?!//).*", ":...", url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def passwords_in(url: str) -> set[str]:
-    """Everything in a URL that may be a password, as it is there and as it is sent; the URL need not be one."""
-    parts = _parsed(url)
-    found = [parts and parts.password, *re.findall(_BETWEEN_COLON_AND_AT, url)]
+def passwords_in(given: t.Any) -> set[str]:
+    """Everything in a value that may be a password of a URL, as it is there and as it is sent.
+
+    The value may be a URL, something that should have been one, a list or dictionary of such, or anything else.
+    """
+    if isinstance(given, dict):
+        return set().union(*map(passwords_in, given), *map(passwords_in, given.values()))
+    if not isinstance(given, (list, tuple)):
+        return _passwords_in_text(str(given))
+    found: set[str] = set().union(*(passwords_in(item) for item in given if not isinstance(item, str)))
+    text = ""
+    for item in (item for item in given if isinstance(item, str)):
+        # Ansible makes a list of a text by cutting it at each comma, also at one within a password.
+        whole = not text or _SCHEME.match(item.strip())
+        text = item if whole else f"{text},{item}"
+        found.update(*(_passwords_in_text(part) for part in {item, text}))
+        if not whole:
+            found.update(part for password in _passwords_in_text(text) for part in password.split(",") if part)
+    return found
+
+
+def _passwords_in_text(text: str) -> set[str]:
+    parts = _parsed(text)
+    found = [parts and parts.password]
+    for part in {text, *text.split("://")}:
+        found += _BETWEEN_COLON_AND_AT.findall(part)
     return {form for password in found if password for form in (password, unquote(password))}
 
 
@@ -167,6 +192,13 @@ def check_url(url: str, option: str, access: Access) -> None:
         return
     if not parts.hostname:
         raise OptionError(f"{option}: {shown!r} names no host.")
+    before, at, after = url.partition("://")[2][len(parts.netloc) :].rpartition("@")
+    if at and (":" in parts.netloc + before or "@" in parts.netloc):
+        # To the user it is the end of the password, to a URL's readers part of a path on another server.
+        raise OptionError(
+            f"{option}: {after!r} follows an @ that is not in the place of one. In a user name or password, characters "
+            "such as / need quoting, as %2F; in a path the @ itself, as %40."
+        )
     if parts.scheme == "http" and (parts.password is not None or access.password is not None):
         raise OptionError(
             f"{option}: the password would be sent to {shown} in clear text; use https, or leave url_password out."

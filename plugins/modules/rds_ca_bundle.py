@@ -406,21 +406,21 @@ def access_from_params(params: t.Mapping[str, t.Any]) -> downloads.Access:
     )
 
 
-def mask_passwords_in_urls(module: AnsibleModule) -> None:
-    """In the task's result, where Ansible repeats the options; they need not be right."""
-    urls = module.params.get("urls") or ()
-    for url in (module.params.get("base_url"), *([urls] if isinstance(urls, str) else urls)):
-        module.no_log_values.update(downloads.passwords_in(str(url or "")))
-
-
 class BundleModule(AnsibleModule):
-    """A module whose passwords in URLs are masked also where Ansible refuses the options, before the work begins."""
+    """A module whose passwords in URLs are masked, also where Ansible refuses the options, before the work begins."""
 
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
         """Leave with a message."""
-        mask_passwords_in_urls(self)
+        # An option that is refused may have another name, so all are looked at.
+        self.no_log_values.update(downloads.passwords_in(self.params))
         super().fail_json(msg, **kwargs)
         raise AssertionError("fail_json does not return")
+
+    def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
+        """Leave with a result."""
+        self.no_log_values.update(downloads.passwords_in([self.params["base_url"], self.params["urls"]]))
+        super().exit_json(**kwargs)
+        raise AssertionError("exit_json does not return")
 
 
 def check_destination(dest: str) -> None:
@@ -573,7 +573,6 @@ def update_record(module: AnsibleModule, dest: str, bundle: trust_store.Bundle, 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
     """Compose, compare, write if needed, and describe."""
     params = module.params
-    mask_passwords_in_urls(module)
     dest = os.path.realpath(params["dest"])
     urls, access, form = urls_from_params(params), access_from_params(params), format_from_params(params)
     for url in urls:

@@ -339,7 +339,7 @@ def test_credentials_in_urls_stay_out_of_results(fetch: Fetch, mirror: Mirror) -
     secret = "pw!in-the-url"
     with_credentials = mirror.url.replace("https://", f"https://reader:{secret}@")
     done = fetch(base_url=with_credentials).ok()
-    assert secret not in str({name: value for name, value in done.values.items() if name != "invocation"})
+    assert secret not in done.output
     mirror.respond(BUNDLE, status=404)
     failed = fetch(base_url=with_credentials)
     assert failed.failed
@@ -349,6 +349,11 @@ def test_credentials_in_urls_stay_out_of_results(fetch: Fetch, mirror: Mirror) -
         fetch(base_url=with_credentials, ca_set="none"),
         fetch(base_url=None, urls=[with_credentials], timeout="soon"),
         fetch(urls=[with_credentials], base_url=with_credentials),
+        # Also in an option that there is not, and in what Ansible cannot or can make a list of.
+        fetch(url=with_credentials),
+        fetch(base_url=None, urls={"url": with_credentials}),
+        fetch(base_url={"url": with_credentials}),
+        fetch(base_url=None, urls=with_credentials.replace(secret, f"one,{secret},two")),
     ):
         assert refused.failed
         assert secret not in refused.output

@@ -138,7 +138,7 @@ def test_a_password_goes_to_its_own_server_when_it_asks(mirror: Mirror, pki: Pki
 
 
 @pytest.mark.parametrize(
-    ("url", "password"),
+    ("given", "password"),
     [
         ("https://u:p%2Fw@mirror/rds", "p/w"),
         ("https://u:p/w@mirror/rds", "p/w"),
@@ -151,18 +151,55 @@ def test_a_password_goes_to_its_own_server_when_it_asks(mirror: Mirror, pki: Pki
         ("u:pw@mirror/rds", "pw"),
         ("//u:pw@mirror/rds", "pw"),
         ("https://u:pw@[mirror/rds", "pw"),
+        ("https://u/w:pw@mirror/rds", "pw"),
+        ("['https://mirror', 'https://u:pw@mirror']", "pw"),
+        ({"url": "https://u:pw@mirror/rds"}, "pw"),
+        ({"https://u:pw@mirror/rds": None}, "pw"),
+        ([{"url": ["https://u:pw@mirror/rds"]}], "pw"),
     ],
 )
-def test_passwords_in_urls(url: str, password: str) -> None:
+def test_passwords_in_urls(given: t.Any, password: str) -> None:
     """All that has to be masked is found, also in what is no URL, because a character is not quoted."""
-    assert password in downloads.passwords_in(url)
+    assert password in downloads.passwords_in(given)
 
 
 @pytest.mark.parametrize(
-    "url", ["https://u@mirror/rds", "https://mirror:8443/rds", "https://u:@mirror/", "rds.pem", ""]
+    "text",
+    [
+        "https://u:one,two@mirror/rds",
+        "https://u:one,two,@mirror/rds",
+        "https://first/a.pem,https://u:one,two@mirror/rds,https://last/b.pem",
+        "https://us,er:one,two@mirror/rds",
+        "https://u:12,one,two@mirror/rds",
+    ],
 )
-def test_no_passwords_in_urls(url: str) -> None:
-    assert downloads.passwords_in(url) == set()
+def test_passwords_in_a_text_that_became_a_list(text: str) -> None:
+    """Nothing of a password is left in a text that Ansible has cut at the commas, nor in the text."""
+    for given in (text.split(","), text):
+        shown = str(given)
+        for password in sorted(downloads.passwords_in(given), key=len, reverse=True):
+            shown = shown.replace(password, "*")
+        assert "one" not in shown
+        assert "two" not in shown
+        assert "u" in shown or "us" in shown
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "https://u@mirror/rds",
+        "https://mirror:8443/rds",
+        "https://u:@mirror/",
+        "rds.pem",
+        "",
+        None,
+        30,
+        ["https://first:8443/a,b.pem", "https://reader@second/b.pem"],
+        {"dest": "/etc/rds.pem", "urls": None},
+    ],
+)
+def test_no_passwords_in_urls(given: t.Any) -> None:
+    assert downloads.passwords_in(given) == set()
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -195,7 +232,14 @@ def test_a_password_does_not_follow_a_redirect_to_another_server(
         (f"u:{SECRET}@127.0.0.1/x", {}, "not an http, https or file URL"),
         (f"https://u:{SECRET}/?#@127.0.0.1/x", {}, "'127.0.0.1/x' is not a URL"),
         (f"https://u:{SECRET}@[127.0.0.1/x", {}, "not a URL"),
-        ("https://127.0.0.1:port/x", {}, "not a URL"),
+        ("https://127.0.0.1:port/x", {}, "'https://127.0.0.1:...' is not a URL"),
+        (f"https://u:{SECRET}", {}, "'https://u:...' is not a URL"),
+        (f"https://u:12/{SECRET}@127.0.0.1/x", {}, "'127.0.0.1/x' follows an @"),
+        (f"https://u:12?{SECRET}@127.0.0.1/x", {}, "'127.0.0.1/x' follows an @"),
+        (f"https://u:12#{SECRET}@127.0.0.1/x", {}, "'127.0.0.1/x' follows an @"),
+        (f"https://u/w:{SECRET}@127.0.0.1/x", {}, "'127.0.0.1/x' follows an @"),
+        (f"https://u@w/{SECRET}@127.0.0.1/x", {}, "'127.0.0.1/x' follows an @"),
+        (f"https://u:p@w/{SECRET}@127.0.0.1/x", {}, "'127.0.0.1/x' follows an @"),
         ("file://server/x", {}, "another machine"),
     ],
 )
@@ -203,6 +247,13 @@ def test_urls_that_are_refused_before_anything_is_asked(url: str, options: dict[
     with pytest.raises(OptionError, match=f"^urls: .*{message}") as caught:
         downloads.check_url(url, "urls", Access(**options))
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://127.0.0.1/@scope/x", "https://u:p%40w@127.0.0.1:8443/x%40y", "file:///etc/a:b@c.pem"]
+)
+def test_an_at_sign_that_ends_no_password(url: str) -> None:
+    downloads.check_url(url, "urls", Access())
 
 
 def test_redirects_end_and_lead_nowhere_else(mirror: Mirror, pki: Pki, tmp_path: Path) -> None:
