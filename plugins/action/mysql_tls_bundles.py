@@ -19,6 +19,8 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "unless": {"type": "str"},
     "hosts": {"type": "list", "elements": "str"},
 }
+# What Ansible adds to the variables of each host.
+_OF_ALL_HOSTS = ("hostvars", "groups", "vars")
 
 
 class ActionModule(ControllerAction):
@@ -38,7 +40,7 @@ class ActionModule(ControllerAction):
                 bundle = self._bundle(seen, options["variable"], options["unless"])
             except AnsibleError as e:
                 # Of this host alone; the others get what they need.
-                errors[host] = to_text(e)
+                errors[host] = _without_passwords(to_text(e), seen)
                 continue
             if bundle and bundle not in bundles:
                 bundles.append(bundle)
@@ -70,6 +72,20 @@ class ActionModule(ControllerAction):
             return _without(found, seen.get("omit")).get(name)
 
         return value(variable) if value(unless) in (None, "") else None
+
+
+def _without_passwords(text: str, seen: dict[str, t.Any]) -> str:
+    """Without the passwords of URLs: ansible-core before 2.19 repeats the template that cannot be evaluated."""
+    # Here, as what it loads in turn is not needed where everything can be evaluated.
+    from ansible_collections.dbtls.rds_mysql.plugins.module_utils.downloads import passwords_in
+
+    passwords: set[str] = set()
+    for name, value in seen.items():
+        if name not in _OF_ALL_HOSTS:
+            passwords |= passwords_in(value)
+    for password in sorted(passwords, key=len, reverse=True):
+        text = text.replace(password, "********")
+    return text
 
 
 def _without(value: t.Any, omitted: t.Any) -> t.Any:

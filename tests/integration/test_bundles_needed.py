@@ -88,6 +88,13 @@ def test_what_cannot_be_evaluated(ansible: Ansible) -> None:
     assert "'missing' is undefined" in result["errors"]["typo"]
 
 
+def test_passwords_of_urls_that_cannot_be_evaluated(ansible: Ansible) -> None:
+    """Are in no message: ansible-core before 2.19 repeats the template."""
+    (ansible.directory / "mirror.yml").write_text(json.dumps({"region": "https://u:pw!@{{ mirror | no_such_filter }}"}))
+    (result,) = results(run(ansible, {"variable": "bundle", "hosts": ["default"]}, "-e", "@mirror.yml"))
+    assert "no_such_filter" in result["errors"]["default"]
+
+
 def test_no_file_of_its_own(ansible: Ansible) -> None:
     """Empty, null and omitted are none; what is omitted is left out of the bundle."""
     for nothing in ("", None, "{{ omit }}", "{{ none }}"):

@@ -573,27 +573,113 @@ def test_module_defaults(fleet: Fleet, ansible: Ansible) -> None:
     assert types(fleet) == dict.fromkeys(MATRIX, "ANY")
 
 
-def test_what_module_defaults_overrule(fleet: Fleet, ansible: Ansible) -> None:
-    """A variable overrules those of the group, those of a module overrule a variable; the server is the role's."""
+def role_play(module_defaults: dict[str, Any], **role: Any) -> str:
+    """A play of one's own that runs the role, with Ansible's validation of its arguments. JSON is YAML."""
     play = {
         "hosts": "all",
         "connection": "local",
         "gather_facts": False,
         "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"},
-        "module_defaults": {
-            "group/dbtls.rds_mysql.mysql": {"ssl_mode": "disabled", "login_user": "of-the-group"},
-            "dbtls.rds_mysql.mysql_ssl_status": {"login_host": "192.0.2.1", "login_port": 1, "ssl_mode": "required"},
-        },
-        "tasks": [{"ansible.builtin.import_role": {"name": "dbtls.rds_mysql.mysql_tls"}}],
+        "module_defaults": module_defaults,
+        "tasks": [{"ansible.builtin.import_role": {"name": "dbtls.rds_mysql.mysql_tls", **role}}],
     }
-    (ansible.directory / "play.yml").write_text(json.dumps([play]))
+    return json.dumps([play])
+
+
+def test_what_module_defaults_overrule(fleet: Fleet, ansible: Ansible) -> None:
+    """A variable overrules those of the group, those of a module overrule one of a login; the server is the role's.
+
+    An alias and a socket are further names of what has a variable.
+    """
+    nowhere = "/nowhere"
+    aliases = {"ssl_ca": nowhere, "ssl_cert": nowhere, "ssl_key": nowhere, "login_unix_socket": nowhere}
+    defaults = {
+        "group/dbtls.rds_mysql.mysql": {"ssl_mode": "disabled", "login_user": "of-the-group", **aliases},
+        "dbtls.rds_mysql.mysql_ssl_status": {
+            "login_host": "192.0.2.1",
+            "login_port": 1,
+            "login_unix_socket": nowhere,
+            "ssl_mode": "required",
+        },
+        "dbtls.rds_mysql.mysql_require_ssl": {
+            "login_unix_socket": nowhere,
+            "exclude": ["*@*"],
+            "ssl_type": "none",
+            "plaintext_sessions": "kill",
+            "require_secure_transport": True,
+        },
+    }
+    (ansible.directory / "play.yml").write_text(role_play(defaults))
     command = ("ansible-playbook", "-i", str(fleet.inventory), "play.yml", "-vvv", "--check")
     run = ansible.run(*command, "-e", "mysql_tls_ssl_mode=verify_ca").ok()
     for task, mode in (("Look at the server", "required"), ("Require TLS", "verify_ca")):
         assert given(run, task, "ssl_mode") == [f'"{mode}"'] * len(MATRIX)
         ports = {str(db.server.port) for db in fleet.databases.values()}
         assert set(given(run, task, "login_port")) == ports
+        assert set(given(run, task, "login_unix_socket")) == {"null"}
         assert '"of-the-group"' not in given(run, task, "login_user")
+        assert len(set(given(run, task, "ca_cert"))) == 2  # that of each region
+    assert set(given(run, "Require TLS", "ssl_type")) == {'"any"'}
+    assert set(given(run, "Require TLS", "plaintext_sessions")) == {'"fail"'}
+    assert set(given(run, "Require TLS", "require_secure_transport")) == {"null"}
+    assert {name for name, counts in run.recap().items() if counts["changed"]} == set(MATRIX)
+
+
+def test_module_defaults_for_a_change_do_not_disturb_a_rollback(fleet: Fleet, ansible: Ansible) -> None:
+    """The file says what is put back."""
+    ansible.run(*fleet.command("enforce"), *ALL_AT_ONCE).ok()
+    assert types(fleet) == dict.fromkeys(MATRIX, "ANY")
+    change = {
+        "user": "somebody",
+        "host": "%",
+        "exclude": ["*@*"],
+        "include_system": True,
+        "ssl_type": "x509",
+        "exact": True,
+        "subject": "/CN=somebody",
+        "issuer": "/CN=nobody",
+        "cipher": "none",
+        "require_secure_transport": True,
+        "login_unix_socket": "/nowhere",
+    }
+    for more in ({"accounts": ["nobody@*"]}, {"all_accounts": True}):
+        defaults = {"dbtls.rds_mysql.mysql_require_ssl": {**change, **more}}
+        (ansible.directory / "play.yml").write_text(role_play(defaults, tasks_from="rollback"))
+        ansible.run("ansible-playbook", "-i", str(fleet.inventory), "play.yml").ok()
+        assert types(fleet) == dict.fromkeys(MATRIX, "")
+
+
+def test_a_variable_without_a_value(fleet: Fleet, ansible: Ansible) -> None:
+    """Null is what is not set, for every variable that has no default, also where Ansible validates the arguments."""
+    names = ("ca_cert", "ca_path", "bundle_checksum", "client_cert", "client_key", "config_file", "check_hostname")
+    content = json.loads(fleet.inventory.read_text())
+    ca_path = content["all"]["vars"].pop("mysql_tls_ca_path")
+    variables = dict.fromkeys([f"mysql_tls_{name}" for name in (*names, "require_secure_transport")])
+    content["all"]["vars"].update(variables)
+    fleet.inventory.write_text(json.dumps(content))
+    play = role_play({"dbtls.rds_mysql.rds_ca_bundle": {"ca_path": ca_path}})
+    (ansible.directory / "play.yml").write_text(play)
+    run = ansible.run("ansible-playbook", "-i", str(fleet.inventory), "play.yml", "--check")
+    # It stays without the certificate of the mirror, as the role's variable says.
+    assert "its certificate does not verify" in run.output
+    content["all"]["vars"]["mysql_tls_ca_path"] = ca_path
+    fleet.inventory.write_text(json.dumps(content))
+    run = ansible.run("ansible-playbook", "-i", str(fleet.inventory), "play.yml", "--check", "-vvv").ok()
+    assert len(given(run, "Look at the server", "ca_cert")) == len(MATRIX)
+    assert "null" not in given(run, "Look at the server", "ca_cert")
+
+
+@pytest.mark.parametrize(
+    "name", ["login_user", "config_file", "client_cert", "client_key", "min_version", "require_secure_transport"]
+)
+def test_a_variable_of_the_login_that_is_undefined(fleet: Fleet, ansible: Ansible, name: str) -> None:
+    """Fails the host whose it is, and no others: it is not one that is not set."""
+    content = json.loads(fleet.inventory.read_text())
+    content["all"]["hosts"]["mariadb-11.8"][f"mysql_tls_{name}"] = "{{ no_such_variable }}"
+    fleet.inventory.write_text(json.dumps(content))
+    run = ansible.run(*fleet.command("enforce"), "--check", "-e", "mysql_tls_max_fail_percentage=100")
+    assert {host for host, counts in run.recap().items() if counts["failed"]} == {"mariadb-11.8"}, run.output
+    assert "'no_such_variable' is undefined" in run.output
 
 
 @pytest.mark.parametrize("nothing", ["", None, "{{ omit }}", "{{ none }}"])
@@ -641,6 +727,9 @@ def test_a_mirror_with_a_password(fleet: Fleet, ansible: Ansible, mirror: Mirror
     variables.write_text(json.dumps({"mysql_tls_base_url": url, "mysql_tls_ca_set": "no-such-set"}))
     refused = ansible.run(*command)
     assert "value of ca_set must be one of" in refused.output
+    # Where the rest of it is undefined, no mirror is asked; ansible-core before 2.19 would repeat the whole text.
+    variables.write_text(json.dumps({"mysql_tls_base_url": f"https://reader:{secret}@{{{{ no_such_mirror }}}}/rds"}))
+    ansible.run(*command, "-e", "mysql_tls_bundle_checksum=none-such")
 
 
 def test_audit_report_and_exit_code(fleet: Fleet, ansible: Ansible) -> None:

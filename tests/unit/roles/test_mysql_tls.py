@@ -51,7 +51,9 @@ def test_defaults_are_what_the_specs_say() -> None:
         for name, option in entry["options"].items():
             if "default" in option and name not in _IN_TASKS:
                 specified[name] = option["default"]
-    assert {name: value for name, value in defaults.items() if name not in _WORKED_OUT} == specified
+    # Null is what is not set.
+    given = {name: value for name, value in defaults.items() if name not in _WORKED_OUT and value is not None}
+    assert given == specified
 
 
 def test_secrets_are_not_logged() -> None:
