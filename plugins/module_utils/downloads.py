@@ -130,8 +130,7 @@ def without_credentials(url: str) -> str:
     if parts is None or not (parts.netloc or parts.scheme == "file"):
         # A password with characters that should be quoted makes such a URL, and so does a scheme that is missing.
         # Without an @ it may be the first part of one, cut off at a comma.
-        _, found, rest = url.rpartition("@")
-        return rest if found else re.sub(r"(?s):(?!//).*", ":...", url)
+        return url.rpartition("@")[2] if "@" in url else re.sub(r"(?s):(?!//).*", ":...", url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
@@ -150,7 +149,7 @@ def passwords_in(given: t.Any) -> set[str]:
         # Ansible makes a list of a text by cutting it at each comma, also at one within a password.
         whole = not text or _SCHEME.match(item.strip())
         text = item if whole else f"{text},{item}"
-        found.update(*(_passwords_in_text(part) for part in {item, text}))
+        found |= _passwords_in_text(item) | _passwords_in_text(text)
         if not whole:
             found.update(part for password in _passwords_in_text(text) for part in password.split(",") if part)
     return found
@@ -159,7 +158,7 @@ def passwords_in(given: t.Any) -> set[str]:
 def _passwords_in_text(text: str) -> set[str]:
     parts = _parsed(text)
     found = [parts and parts.password]
-    for part in {text, *text.split("://")}:
+    for part in (text, *text.split("://")):
         found += _BETWEEN_COLON_AND_AT.findall(part)
     return {form for password in found if password for form in (password, unquote(password))}
 
