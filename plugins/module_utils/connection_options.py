@@ -16,6 +16,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.option_files impor
 SSL_MODES = ("disabled", "preferred", "required", "verify_ca", "verify_identity")
 TLS_VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 OLD_TLS_VERSIONS = ("TLSv1", "TLSv1.1")
+# A day. PyMySQL and the system's clocks have an end as well.
+MAX_TIMEOUT = 86400
 _VERIFYING = ("verify_ca", "verify_identity")
 _ENCRYPTING = ("required", *_VERIFYING)
 
@@ -117,8 +119,8 @@ def _port(value: int) -> int:
 
 def _timeout(value: int) -> int:
     timeout = int(value)
-    if timeout < 1:
-        raise OptionError(f"connect_timeout: {timeout} is not a positive number of seconds.")
+    if not 1 <= timeout <= MAX_TIMEOUT:
+        raise OptionError(f"connect_timeout: {timeout} is not a number of seconds between 1 and {MAX_TIMEOUT}.")
     return timeout
 
 

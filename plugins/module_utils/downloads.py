@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import email.utils
 import http.client
+import netrc
 import re
 import socket
 import ssl
@@ -47,6 +48,12 @@ _ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,256}"\Z')  # RFC 9110, 8.8.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 # From the first colon that is not the scheme's to the last @. With an @ in the path, that is more than the password.
 _BETWEEN_COLON_AND_AT = re.compile(r"(?s):(?!//)(.+)@")
+# A signature or token in a query is a password for this one file.
+_IN_QUERY = re.compile(r"(?i)[?&][^=&#]*?(?:\bsig|signature|pas\w*|pwd|secret|token)=([^&#\s'\"]+)")
+# Where an option is given more than it takes, Ansible makes a text of it.
+_IN_DICTIONARY = re.compile(r"""(?i)['"]\w*(?:pas|pwd|secret|token)\w*['"]: ['"]([^'"]+)['"]""")
+# A user name without a password that is so long may be a token.
+_TOKEN_LENGTH = 16
 _HTTP_DATE = re.compile(r"[A-Za-z0-9 ,:+-]{16,40}\Z")
 
 
@@ -127,11 +134,18 @@ class Answer(t.NamedTuple):
 def without_credentials(url: str) -> str:
     """The URL as it may be shown: a user name and password in it are left out."""
     parts = _parsed(url)
-    if parts is None or not (parts.netloc or parts.scheme == "file"):
+    located = parts is not None and (parts.hostname or (parts.scheme == "file" and not parts.netloc))
+    if parts is None or not located or _ends_elsewhere(url, parts):
         # A password with characters that should be quoted makes such a URL, and so does a scheme that is missing.
         # Without an @ it may be the first part of one, cut off at a comma.
         return url.rpartition("@")[2] if "@" in url else re.sub(r"(?s):(?!//).*", ":...", url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _ends_elsewhere(url: str, parts: SplitResult) -> bool:
+    """Whether an @ is where it may be the end of a password, but is not for a reader of URLs."""
+    before, at, _after = url.partition("://")[2][len(parts.netloc) :].rpartition("@")
+    return bool(at) and parts.scheme != "file" and (":" in parts.netloc + before or "@" in parts.netloc)
 
 
 def passwords_in(given: t.Any) -> set[str]:
@@ -157,10 +171,16 @@ def passwords_in(given: t.Any) -> set[str]:
 
 def _passwords_in_text(text: str) -> set[str]:
     parts = _parsed(text)
-    found = [parts and parts.password]
+    found = [*_IN_QUERY.findall(text), *_IN_DICTIONARY.findall(text)]
+    if parts is None and "@" not in text:
+        found += re.findall(r"(?s):(?!//)(.+)", text)
+    elif parts is not None:
+        user = parts.username or ""
+        found.append(parts.password or (user if len(user) >= _TOKEN_LENGTH else ""))
     for part in (text, *text.split("://")):
         found += _BETWEEN_COLON_AND_AT.findall(part)
-    return {form for password in found if password for form in (password, unquote(password))}
+    # In a message it may be as Python writes it.
+    return {form for secret in found if secret for form in (secret, unquote(secret), repr(secret)[1:-1])}
 
 
 def _parsed(url: str) -> SplitResult | None:
@@ -191,11 +211,10 @@ def check_url(url: str, option: str, access: Access) -> None:
         return
     if not parts.hostname:
         raise OptionError(f"{option}: {shown!r} names no host.")
-    before, at, after = url.partition("://")[2][len(parts.netloc) :].rpartition("@")
-    if at and (":" in parts.netloc + before or "@" in parts.netloc):
+    if _ends_elsewhere(url, parts):
         # To the user it is the end of the password, to a URL's readers part of a path on another server.
         raise OptionError(
-            f"{option}: {after!r} follows an @ that is not in the place of one. In a user name or password, characters "
+            f"{option}: {shown!r} follows an @ that is not in the place of one. In a user name or password, characters "
             "such as / need quoting, as %2F; in a path the @ itself, as %40."
         )
     if parts.scheme == "http" and (parts.password is not None or access.password is not None):
@@ -370,7 +389,7 @@ def _reasons(url: str, access: Access) -> t.Iterator[None]:
         yield
     except (HTTPError, SourceError):
         raise
-    except (OSError, ValueError, http.client.HTTPException, UrlsConnectionError) as e:
+    except (OSError, ValueError, http.client.HTTPException, UrlsConnectionError, netrc.NetrcParseError) as e:
         raise _explained(e, url, access) from e
 
 
@@ -383,6 +402,11 @@ def _explained(error: Exception, url: str, access: Access) -> SourceError:
         return SourceError(
             f"{shown} cannot be read: its certificate does not verify ({reason.verify_message}). ca_path names the CA "
             "certificates to verify it with."
+        )
+    if isinstance(reason, netrc.NetrcParseError):  # its message repeats what it stumbles over, which may be a password
+        return SourceError(
+            f"{shown} cannot be read: {reason.filename} has no user name and password to ask with, as line "
+            f"{reason.lineno} is not in the form of a netrc file."
         )
     if isinstance(reason, socket.timeout):
         return _TemporaryError(f"{shown} did not answer within {access.timeout} seconds.")
@@ -403,6 +427,8 @@ def _read_file(url: str) -> bytes:
             body = f.read(MAX_SOURCE_BYTES + 1)
     except OSError as e:
         raise SourceError(f"{url} cannot be read: {e.strerror}.") from e
+    except ValueError as e:
+        raise SourceError(f"{url} cannot be read: {e}.") from e
     if len(body) > MAX_SOURCE_BYTES:
         raise SourceError(f"{url} is larger than {MAX_SOURCE_BYTES} bytes, so not a CA bundle.")
     return body

@@ -7,10 +7,38 @@
 from __future__ import annotations
 
 import gc
+import re
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import MissingLibrary, RdsMysqlError
+
+_SOUNDS_SECRET = re.compile(r"(?i)pas|pwd|secret|token")
+
+
+def misplaced_secrets(params: t.Any) -> set[str]:
+    """What was given under names that sound like secrets, at any depth; Ansible masks that of options there are."""
+    if isinstance(params, (list, tuple)):
+        return set().union(*map(misplaced_secrets, params))
+    if not isinstance(params, dict):
+        return set()
+    named = (value for name, value in params.items() if _SOUNDS_SECRET.search(str(name)))
+    found = {str(value) for value in named if isinstance(value, str) and value}
+    return found.union(*map(misplaced_secrets, params.values()))
+
+
+class Module(AnsibleModule):
+    """A module that masks a password also where it is refused, because its option has another name."""
+
+    def __init__(self, **given: t.Any) -> None:
+        initialize: t.Callable[..., None] = super().__init__
+        initialize(**given)
+
+    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+        """Leave with a message."""
+        self.no_log_values.update(misplaced_secrets(self.params))
+        super().fail_json(msg, **kwargs)
+        raise AssertionError("fail_json does not return")
 
 
 def outcome(work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:

@@ -535,15 +535,14 @@ if __name__ == "__main__":
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import enforcement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.enforcement_options import REQUIRE
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import run_module
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import Module, run_module
 
 
 def main() -> t.NoReturn:
     """Require, prove, and leave."""
-    module = AnsibleModule(**REQUIRE.for_module(), supports_check_mode=True)
+    module = Module(**REQUIRE.for_module(), supports_check_mode=True)
     run_module(module, lambda: enforcement.run(module.params, module.check_mode))
 
 

@@ -355,9 +355,8 @@ if __name__ == "__main__":
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import STATUS
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import run_module
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import Module, run_module
 
 
 def work(params: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -374,7 +373,7 @@ def work(params: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def main() -> t.NoReturn:
     """Look, and leave."""
-    module = AnsibleModule(**STATUS.for_module(), supports_check_mode=True)
+    module = Module(**STATUS.for_module(), supports_check_mode=True)
     run_module(module, lambda: work(module.params))
 
 

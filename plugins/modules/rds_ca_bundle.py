@@ -334,8 +334,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils import (
     trust_store,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import run_module
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import Module, run_module
 
+# A day. The system's clocks have an end as well.
+MAX_TIMEOUT = 86400
 # A file that is larger is none that this module has written.
 MAX_OLD_BYTES = 32 * 1024 * 1024
 
@@ -386,8 +388,8 @@ def urls_from_params(params: t.Mapping[str, t.Any]) -> tuple[str, ...]:
 def access_from_params(params: t.Mapping[str, t.Any]) -> downloads.Access:
     """How to read it; raises OptionError naming the option that is wrong."""
     timeout, retries, ca_path = int(params["timeout"]), int(params["retries"]), params["ca_path"]
-    if timeout < 1:
-        raise OptionError(f"timeout: {timeout} is not a positive number of seconds.")
+    if not 1 <= timeout <= MAX_TIMEOUT:
+        raise OptionError(f"timeout: {timeout} is not a number of seconds between 1 and {MAX_TIMEOUT}.")
     if retries < 0:
         raise OptionError(f"retries: {retries} is a negative number.")
     if ca_path is not None and not os.path.isfile(ca_path):
@@ -406,7 +408,7 @@ def access_from_params(params: t.Mapping[str, t.Any]) -> downloads.Access:
     )
 
 
-class BundleModule(AnsibleModule):
+class BundleModule(Module):
     """A module whose passwords in URLs are masked, also where Ansible refuses the options, before the work begins."""
 
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
@@ -421,6 +423,14 @@ class BundleModule(AnsibleModule):
         self.no_log_values.update(downloads.passwords_in([self.params["base_url"], self.params["urls"]]))
         super().exit_json(**kwargs)
         raise AssertionError("exit_json does not return")
+
+
+def check_characters(params: t.Mapping[str, t.Any]) -> None:
+    """Fail in words where a text is none that a file system or a server takes."""
+    for name, value in params.items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and "\0" in text:
+                raise OptionError(f"{name}: there is a null byte in it.")
 
 
 def check_destination(dest: str) -> None:
@@ -573,6 +583,7 @@ def update_record(module: AnsibleModule, dest: str, bundle: trust_store.Bundle, 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
     """Compose, compare, write if needed, and describe."""
     params = module.params
+    check_characters(params)
     dest = os.path.realpath(params["dest"])
     urls, access, form = urls_from_params(params), access_from_params(params), format_from_params(params)
     for url in urls:
@@ -630,8 +641,7 @@ def compare(form: Format, bundle: trust_store.Bundle, old: OldFile | None) -> tu
 
 def main() -> t.NoReturn:
     """Fetch, check, write, and leave."""
-    new: t.Callable[..., AnsibleModule] = BundleModule
-    module = new(
+    module = BundleModule(
         argument_spec={
             "dest": {"type": "path", "required": True},
             "format": {"type": "str", "default": "pem", "choices": ["pem", "pkcs12"]},

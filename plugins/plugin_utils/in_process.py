@@ -30,7 +30,7 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as NormalAction
 from ansible.utils.display import Display
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import ModuleSpec
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import outcome
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import misplaced_secrets, outcome
 
 
 def _missing_library() -> ImportError | None:
@@ -157,6 +157,7 @@ class InProcessAction(NormalAction):
             message = validated.errors.msg
             if isinstance(validated.errors[0], UnsupportedError):
                 message = f"Unsupported parameters for ({self._task.action}) module: {message}"
+            secrets |= misplaced_secrets(params)
             result: dict[str, t.Any] = {"failed": True, "msg": message}
         else:
             result = outcome(lambda: self.work(params, check_mode=bool(self._task.check_mode)))

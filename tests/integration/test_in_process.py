@@ -104,6 +104,7 @@ def test_options_of_every_kind(ansible: Ansible, db: Database, admin: Account) -
         "aliases": {**{k: v for k, v in good.items() if k != "ca_cert"}, "ssl_ca": str(db.pki.bundle)},
         "alias_twice": {**good, "ssl_ca": str(db.pki.bundle)},
         "unknown": {**good, "nonsense": 1, "more_nonsense": "x"},
+        "misnamed": {**good, "password": "{{ other_password }}"},
         "no_choice": {**good, "ssl_mode": "sometimes"},
         "no_number": {**good, "login_port": "three"},
         "not_together": {**good, "client_cert": "/etc/hostname"},
@@ -115,9 +116,12 @@ def test_options_of_every_kind(ansible: Ansible, db: Database, admin: Account) -
     tasks: list[dict[str, Any]] = [
         {"name": name, STATUS: given, "register": name, "ignore_errors": True} for name, given in stated.items()
     ]
-    results, output = both_ways(ansible, tasks, {"password": admin.password, "port": db.server.port})
+    # Ansible itself shows what is given to an option that there is not.
+    ansible.secrets.append("pw!under-another-name")
+    variables = {"password": admin.password, "port": db.server.port, "other_password": "pw!under-another-name"}
+    results, output = both_ways(ansible, tasks, variables)
     failed = {name for name, result in results.items() if result["failed"]}
-    assert failed == {"unknown", "no_choice", "no_number", "not_together", "no_file", "refused", "failing"}
+    assert failed == {"unknown", "misnamed", "no_choice", "no_number", "not_together", "no_file", "refused", "failing"}
     assert results["unknown"]["msg"].startswith(
         f"Unsupported parameters for ({STATUS}) module: more_nonsense, nonsense."
     )

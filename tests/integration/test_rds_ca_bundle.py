@@ -323,6 +323,9 @@ def test_options_that_cannot_be(fetch: Fetch, mirror: Mirror, dest: Path) -> Non
         ({"region": "../../etc"}, "region"),
         ({"region": "EU-CENTRAL-1"}, "region"),
         ({"timeout": 0}, "timeout"),
+        ({"timeout": 10**12}, "timeout"),
+        ({"dest": str(dest) + "\0"}, "dest"),
+        ({"base_url": None, "urls": ["https://127.0.0.1/\0"]}, "urls"),
         ({"ca_path": "/nowhere/ca.pem"}, "ca_path"),
         ({"urls": ["ftp://example.com/x.pem"], "base_url": None}, "urls"),
         ({"urls": [(dest.parent / "absent.pem").as_uri()], "base_url": None}, "absent.pem"),
@@ -353,6 +356,9 @@ def test_credentials_in_urls_stay_out_of_results(fetch: Fetch, mirror: Mirror) -
         fetch(url=with_credentials),
         fetch(base_url=None, urls={"url": with_credentials}),
         fetch(base_url={"url": with_credentials}),
+        # Ansible itself shows what is given to an option that there is not.
+        fetch(password=secret),
+        fetch(base_url=None, urls=[{"url": mirror.url, "url_password": secret}]),
         fetch(base_url=None, urls=with_credentials.replace(secret, f"one,{secret},two")),
     ):
         assert refused.failed

@@ -85,6 +85,7 @@ def test_ssl_mode(mode: str | None, check_hostname: bool | None, with_ca_cert: b
         ({"login_port": 0}, "login_port"),
         ({"login_port": 65536}, "login_port"),
         ({"connect_timeout": 0}, "connect_timeout"),
+        ({"connect_timeout": 10**12}, "connect_timeout"),
         ({"login_host": "db..example"}, "login_host"),
         ({"login_host": "d" * 64 + ".example"}, "login_host"),
         ({"login_host": "db\0.example"}, "login_host"),

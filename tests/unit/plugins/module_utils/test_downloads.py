@@ -154,6 +154,11 @@ def test_a_password_goes_to_its_own_server_when_it_asks(mirror: Mirror, pki: Pki
         ("https://u/w:pw@mirror/rds", "pw"),
         ("['https://mirror', 'https://u:pw@mirror']", "pw"),
         ({"url": "https://u:pw@mirror/rds"}, "pw"),
+        ("https://mirror/rds.pem?X-Amz-Date=1&X-Amz-Signature=5ig&X-Amz-Expires=9", "5ig"),
+        ("https://mirror/rds.pem?sv=1&sig=5ig", "5ig"),
+        ("https://glpat-0123456789abcdef@mirror/rds", "glpat-0123456789abcdef"),
+        ("{'url': 'https://mirror/rds', 'url_password': 'pw'}", "pw"),
+        ("https://u:p\\w@mirror/rds", r"p\\w"),
         ({"https://u:pw@mirror/rds": None}, "pw"),
         ([{"url": ["https://u:pw@mirror/rds"]}], "pw"),
     ],
@@ -195,11 +200,28 @@ def test_passwords_in_a_text_that_became_a_list(text: str) -> None:
         None,
         30,
         ["https://first:8443/a,b.pem", "https://reader@second/b.pem"],
+        "https://mirror/rds.pem?design=1&region=eu-central-1",
         {"dest": "/etc/rds.pem", "urls": None},
     ],
 )
 def test_no_passwords_in_urls(given: t.Any) -> None:
     assert downloads.passwords_in(given) == set()
+
+
+def test_what_is_no_netrc_file(mirror: Mirror, pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password with a space in it; the rest of it would be in Python's own message."""
+    (tmp_path / ".netrc").write_text(f"machine 127.0.0.1 login reader password two {SECRET}\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(SourceError, match=r"/\.netrc has no user name .* line \d+ is not in the form") as caught:
+        downloads.read(f"{mirror.url}/file", access(pki))
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["/rds%00.pem", "/rds\0.pem"])
+def test_what_is_no_path(path: str) -> None:
+    with pytest.raises(SourceError, match="cannot be read: embedded null byte"):
+        downloads.read(f"file://{path}", Access())
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -234,6 +256,9 @@ def test_a_password_does_not_follow_a_redirect_to_another_server(
         (f"https://u:{SECRET}@[127.0.0.1/x", {}, "not a URL"),
         ("https://127.0.0.1:port/x", {}, "'https://127.0.0.1:...' is not a URL"),
         (f"https://u:{SECRET}", {}, "'https://u:...' is not a URL"),
+        (f"https://u:p@/{SECRET}@127.0.0.1/x", {}, "'127.0.0.1/x' names no host"),
+        (f"http://u:p@w/{SECRET}@127.0.0.1/x", {}, "'127.0.0.1/x' follows an @"),
+        (f"ftp://u:p@/{SECRET}@127.0.0.1/x", {}, "not an http, https or file URL"),
         (f"https://u:12/{SECRET}@127.0.0.1/x", {}, "'127.0.0.1/x' follows an @"),
         (f"https://u:12?{SECRET}@127.0.0.1/x", {}, "'127.0.0.1/x' follows an @"),
         (f"https://u:12#{SECRET}@127.0.0.1/x", {}, "'127.0.0.1/x' follows an @"),
