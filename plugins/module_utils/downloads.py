@@ -413,6 +413,9 @@ def _explained(error: Exception, url: str, access: Access) -> SourceError:
     if isinstance(reason, http.client.IncompleteRead):
         return _TemporaryError(f"{shown} broke off in the middle of its answer.")
     text = (getattr(reason, "strerror", None) or str(reason)).replace(url, shown).rstrip(".")
+    if "@" in text:  # such as the URL of a proxy
+        for password in _passwords_in_text(text):
+            text = text.replace(password, "********")
     if isinstance(reason, http.client.HTTPException) and not isinstance(reason, http.client.InvalidURL):
         return _TemporaryError(f"{shown} does not answer as a web server does ({type(reason).__name__}).")
     # A URL that cannot be one and a library that is missing are not mended by waiting.

@@ -518,8 +518,11 @@ def list_certificates(found: tuple[x509.Certificate, ...] | None) -> str:
     )
 
 
-def write(module: AnsibleModule, dest: str, content: bytes) -> None:
-    """Replace a file atomically: whatever happens, it is the old one or the new one."""
+def write(module: AnsibleModule, dest: str, content: bytes, file_args: dict[str, t.Any] | None = None) -> None:
+    """Replace a file atomically: whatever happens, it is the old one or the new one.
+
+    What ``file_args`` ask for is tried on the new one before, so that an owner that there is not changes nothing.
+    """
     # Beside it: on the same file system, and a directory that takes no files says so here, in the system's own words.
     descriptor, path = tempfile.mkstemp(prefix=".ansible-", dir=os.path.dirname(dest))
     module.add_cleanup_file(path)
@@ -527,6 +530,8 @@ def write(module: AnsibleModule, dest: str, content: bytes) -> None:
         f.write(content)
         f.flush()
         os.fsync(f.fileno())  # or a machine that loses power may come back with the new name and nothing in it
+    if file_args:
+        module.set_fs_attributes_if_different({**file_args, "path": path}, False)
     try:
         module.atomic_move(path, dest, unsafe_writes=module.params["unsafe_writes"])
     except OSError:
@@ -550,17 +555,20 @@ def back_up(module: AnsibleModule, dest: str) -> str:
     return str(made)
 
 
-def replace(module: AnsibleModule, dest: str, content: bytes, old: OldFile | None) -> str | None:
+def replace(
+    module: AnsibleModule, dest: str, content: bytes, old: OldFile | None, file_args: dict[str, t.Any]
+) -> str | None:
     """Write the bundle; returns the name of the backup, if one was made."""
     backup = back_up(module, dest) if module.params["backup"] and old is not None else None
+    written = False
     try:
-        write(module, dest, content)
-    except (OSError, RdsMysqlError) as e:
-        if backup:  # of a file that is still there
-            os.unlink(backup)
-        if isinstance(e, RdsMysqlError):
-            raise
+        write(module, dest, content, file_args)
+        written = True
+    except OSError as e:
         raise RdsMysqlError(f"dest: {dest} cannot be written: {e.strerror}.") from e
+    finally:
+        if backup and not written:  # of a file that is still there
+            os.unlink(backup)
     return backup
 
 
@@ -617,8 +625,9 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
             "before": "" if old is None else list_certificates(old.certificates),
             "after": list_certificates(bundle.certificates),
         }
+    file_args = module.load_file_common_arguments(params, path=dest)
     if not module.check_mode:
-        backup = replace(module, dest, content, old) if changed else None
+        backup = replace(module, dest, content, old, file_args) if changed else None
         if backup:
             result["backup_file"] = backup
         warning = None
@@ -626,7 +635,6 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
             warning = update_record(module, dest, bundle, hashlib.sha256(content).hexdigest())
         if warning:
             result["warnings"].append(warning)
-    file_args = module.load_file_common_arguments(params, path=dest)
     result["changed"] = module.set_fs_attributes_if_different(file_args, changed)
     return result
 

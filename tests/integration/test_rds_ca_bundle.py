@@ -108,6 +108,17 @@ def test_mode_and_owner(fetch: Fetch, dest: Path) -> None:
     assert absent.failed
 
 
+@pytest.mark.parametrize("wrong", [{"owner": "nobody-here"}, {"group": "nobody-here"}, {"mode": "9999"}])
+def test_attributes_that_cannot_be(fetch: Fetch, dest: Path, wrong: dict[str, str]) -> None:
+    """Are said before anything is replaced."""
+    assert fetch(**wrong).failed
+    assert list(dest.parent.iterdir()) == []
+    dest.write_text("old")
+    assert fetch(backup=True, **wrong).failed
+    assert dest.read_text() == "old"
+    assert list(dest.parent.iterdir()) == [dest]
+
+
 def test_backup(fetch: Fetch, pki: Pki, dest: Path) -> None:
     assert "backup_file" not in fetch(backup=True).ok().values
     assert "backup_file" not in fetch(backup=True).ok().values

@@ -218,6 +218,13 @@ def test_what_is_no_netrc_file(mirror: Mirror, pki: Pki, tmp_path: Path, monkeyp
     assert SECRET not in str(caught.value)
 
 
+def test_a_proxy_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", f"http:/reader:{SECRET}@127.0.0.1:1")
+    with pytest.raises(SourceError, match="proxy URL with no authority") as caught:
+        downloads.read("https://mirror.invalid/file", Access(retries=0))
+    assert SECRET not in str(caught.value)
+
+
 @pytest.mark.parametrize("path", ["/rds%00.pem", "/rds\0.pem"])
 def test_what_is_no_path(path: str) -> None:
     with pytest.raises(SourceError, match="cannot be read: embedded null byte"):
@@ -256,6 +263,11 @@ def test_a_password_does_not_follow_a_redirect_to_another_server(
         (f"https://u:{SECRET}@[127.0.0.1/x", {}, "not a URL"),
         ("https://127.0.0.1:port/x", {}, "'https://127.0.0.1:...' is not a URL"),
         (f"https://u:{SECRET}", {}, "'https://u:...' is not a URL"),
+        (f"https://u:p@:8/{SECRET}@127.0.0.1/x", {}, ""),
+        (f"https://u:p@?{SECRET}@127.0.0.1/x", {}, ""),
+        (f"https://u:p@#{SECRET}@127.0.0.1/x", {}, ""),
+        (f"https://u:p@:/{SECRET}@127.0.0.1/x", {}, ""),
+        (f"https://u:p@//{SECRET}@127.0.0.1/x", {}, ""),
         (f"https://u:p@/{SECRET}@127.0.0.1/x", {}, "'127.0.0.1/x' names no host"),
         (f"http://u:p@w/{SECRET}@127.0.0.1/x", {}, "'127.0.0.1/x' follows an @"),
         (f"ftp://u:p@/{SECRET}@127.0.0.1/x", {}, "not an http, https or file URL"),
