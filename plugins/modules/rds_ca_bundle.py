@@ -324,7 +324,7 @@ import hashlib
 import os
 import tempfile
 import typing as t
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
@@ -411,8 +411,13 @@ def access_from_params(params: t.Mapping[str, t.Any]) -> downloads.Access:
 class BundleModule(Module):
     """A module whose passwords in URLs are masked, also where Ansible refuses the options, before the work begins."""
 
+    # Whether what cannot be done raises RdsMysqlError.
+    raising = False
+
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
         """Leave with a message."""
+        if self.raising:
+            raise RdsMysqlError(msg)
         # An option that is refused may have another name, so all are looked at.
         self.no_log_values.update(downloads.passwords_in(self.params))
         super().fail_json(msg, **kwargs)
@@ -423,6 +428,16 @@ class BundleModule(Module):
         self.no_log_values.update(downloads.passwords_in([self.params["base_url"], self.params["urls"]]))
         super().exit_json(**kwargs)
         raise AssertionError("exit_json does not return")
+
+
+@contextmanager
+def failures_raised(module: AnsibleModule) -> t.Iterator[None]:
+    """What cannot be done raises an exception, also where ansible-core before 2.19 would leave."""
+    vars(module)["raising"] = True
+    try:
+        yield
+    finally:
+        vars(module)["raising"] = False
 
 
 def check_characters(params: t.Mapping[str, t.Any]) -> None:
@@ -533,7 +548,8 @@ def write(module: AnsibleModule, dest: str, content: bytes, file_args: dict[str,
     if file_args:
         module.set_fs_attributes_if_different({**file_args, "path": path}, False)
     try:
-        module.atomic_move(path, dest, unsafe_writes=module.params["unsafe_writes"])
+        with failures_raised(module):
+            module.atomic_move(path, dest, unsafe_writes=module.params["unsafe_writes"])
     except OSError:
         raise
     except Exception as e:  # ansible-core from 2.19 on raises nothing narrower
@@ -544,8 +560,9 @@ def back_up(module: AnsibleModule, dest: str) -> str:
     """Copy the old file, and leave no half of a copy behind."""
     made = None
     try:
-        made = module.backup_local(dest)
-    except Exception as e:  # ansible-core from 2.19 on raises nothing narrower; before, it leaves
+        with failures_raised(module):
+            made = module.backup_local(dest)
+    except Exception as e:  # ansible-core from 2.19 on raises nothing narrower
         reason = e.strerror if isinstance(e, OSError) else e.__cause__ or e
         raise RdsMysqlError(f"backup: {dest} cannot be copied: {reason}.") from e
     finally:
