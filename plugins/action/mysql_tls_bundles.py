@@ -77,15 +77,9 @@ class ActionModule(ControllerAction):
 def _without_passwords(text: str, seen: dict[str, t.Any]) -> str:
     """Without the passwords of URLs: ansible-core before 2.19 repeats the template that cannot be evaluated."""
     # Here, as what it loads in turn is not needed where everything can be evaluated.
-    from ansible_collections.dbtls.rds_mysql.plugins.module_utils.downloads import passwords_in
+    from ansible_collections.dbtls.rds_mysql.plugins.module_utils.downloads import masked, passwords_in
 
-    passwords: set[str] = set()
-    for name, value in seen.items():
-        if name not in _OF_ALL_HOSTS:
-            passwords |= passwords_in(value)
-    for password in sorted(passwords, key=len, reverse=True):
-        text = text.replace(password, "********")
-    return text
+    return masked(text, passwords_in({name: value for name, value in seen.items() if name not in _OF_ALL_HOSTS}))
 
 
 def _without(value: t.Any, omitted: t.Any) -> t.Any:

@@ -169,6 +169,13 @@ def passwords_in(given: t.Any) -> set[str]:
     return found
 
 
+def masked(text: str, passwords: set[str]) -> str:
+    """The text without them; a longer one before what is part of it."""
+    for password in sorted(passwords, key=len, reverse=True):
+        text = text.replace(password, "********")
+    return text
+
+
 def _passwords_in_text(text: str) -> set[str]:
     parts = _parsed(text)
     found = [*_IN_QUERY.findall(text), *_IN_DICTIONARY.findall(text)]
@@ -414,8 +421,7 @@ def _explained(error: Exception, url: str, access: Access) -> SourceError:
         return _TemporaryError(f"{shown} broke off in the middle of its answer.")
     text = (getattr(reason, "strerror", None) or str(reason)).replace(url, shown).rstrip(".")
     if "@" in text:  # such as the URL of a proxy
-        for password in _passwords_in_text(text):
-            text = text.replace(password, "********")
+        text = masked(text, passwords_in(text))
     if isinstance(reason, http.client.HTTPException) and not isinstance(reason, http.client.InvalidURL):
         return _TemporaryError(f"{shown} does not answer as a web server does ({type(reason).__name__}).")
     # A URL that cannot be one and a library that is missing are not mended by waiting.

@@ -432,10 +432,15 @@ class BundleModule(Module):
 
 @contextmanager
 def failures_raised(module: AnsibleModule) -> t.Iterator[None]:
-    """What cannot be done raises an exception, also where ansible-core before 2.19 would leave."""
+    """What Ansible's own functions for files cannot do, as OSError or RdsMysqlError."""
     vars(module)["raising"] = True
     try:
         yield
+    except Exception as e:
+        # From ansible-core 2.19 on they raise Exception itself, and nothing narrower can be caught. Before, they leave.
+        if type(e) is not Exception:
+            raise
+        raise RdsMysqlError(str(e)) from e.__cause__
     finally:
         vars(module)["raising"] = False
 
@@ -550,9 +555,7 @@ def write(module: AnsibleModule, dest: str, content: bytes, file_args: dict[str,
     try:
         with failures_raised(module):
             module.atomic_move(path, dest, unsafe_writes=module.params["unsafe_writes"])
-    except OSError:
-        raise
-    except Exception as e:  # ansible-core from 2.19 on raises nothing narrower
+    except RdsMysqlError as e:
         raise RdsMysqlError(f"dest: {dest} cannot be written: {e}") from e
 
 
@@ -562,7 +565,7 @@ def back_up(module: AnsibleModule, dest: str) -> str:
     try:
         with failures_raised(module):
             made = module.backup_local(dest)
-    except Exception as e:  # ansible-core from 2.19 on raises nothing narrower
+    except (OSError, RdsMysqlError) as e:
         reason = e.strerror if isinstance(e, OSError) else e.__cause__ or e
         raise RdsMysqlError(f"backup: {dest} cannot be copied: {reason}.") from e
     finally:
