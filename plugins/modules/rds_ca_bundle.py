@@ -436,10 +436,10 @@ def failures_raised(module: AnsibleModule) -> t.Iterator[None]:
     vars(module)["raising"] = True
     try:
         yield
+    except (OSError, RdsMysqlError):
+        raise
     except Exception as e:
         # From ansible-core 2.19 on they raise Exception itself, and nothing narrower can be caught. Before, they leave.
-        if type(e) is not Exception:
-            raise
         raise RdsMysqlError(str(e)) from e.__cause__
     finally:
         vars(module)["raising"] = False
