@@ -438,7 +438,7 @@ def failures_raised(module: AnsibleModule) -> t.Iterator[None]:
         yield
     except (OSError, RdsMysqlError):
         raise
-    except Exception as e:
+    except Exception as e:  # noqa: BLE001 (raised again, for the reason below)
         # From ansible-core 2.19 on they raise Exception itself, and nothing narrower can be caught. Before, they leave.
         raise RdsMysqlError(str(e)) from e.__cause__
     finally:
