@@ -34,7 +34,8 @@ class ActionModule(ControllerAction):
             if self._task.check_mode:
                 # A directory of this run of Ansible, which is gone with it: a rehearsal must not leave a record behind.
                 name = f"{hashlib.sha256(file.path.encode()).hexdigest()}.json"
-                return self._result(file.copy_to(os.path.join(constants.DEFAULT_LOCAL_TMP, name), records))
+                temporary = t.cast("t.Any", constants).DEFAULT_LOCAL_TMP  # which is made from Ansible's settings
+                return self._result(file.copy_to(os.path.join(temporary, name), records))
             return self._result((file, file.merge(records)))
         except RdsMysqlError as e:
             return {"failed": True, "msg": e.message}

@@ -47,7 +47,8 @@ def test_any_name_travels_and_none_is_a_template(user: str, subject: str) -> Non
 
 
 def test_nothing_is_no_record() -> None:
-    for nothing in (None, "", {}):
+    nothings: tuple[t.Any, ...] = (None, "", {})
+    for nothing in nothings:
         assert records_of("db", nothing) == ()
 
 
