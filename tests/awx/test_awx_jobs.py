@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import Servers
-from tests.integration.helpers import Database
+from tests.functional.conftest import Servers
+from tests.functional.helpers import Database
 from tests.servers import Pki
 
 from .conftest import COLLECTION
