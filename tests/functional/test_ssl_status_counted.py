@@ -114,7 +114,7 @@ def outside(db: Database, **more: Any) -> dict[str, Any]:
 
 def leave(db: Database, away: Neighbour, way: str) -> None:
     """Like a client that does not know better, or a load balancer's health check."""
-    program = [sys.executable, "-m", "tests.integration.ways_to_leave", db.server.host, str(db.server.port), way]
+    program = [sys.executable, "-m", "tests.functional.ways_to_leave", db.server.host, str(db.server.port), way]
     subprocess.run([*away.prefix, *program], check=True, timeout=30)
 
 

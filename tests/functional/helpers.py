@@ -106,7 +106,7 @@ class Modules:
         module = f"{COLLECTION}.plugins.modules.{name}"
         if self.controller is None or name not in IN_PROCESS:
             return self._run(self.launcher, module, options, check=check)
-        done = self._run(self.controller, "tests.integration.in_process", options, check=check, ACTION=name)
+        done = self._run(self.controller, "tests.functional.in_process", options, check=check, ACTION=name)
         if check or name == "mysql_ssl_status":
             compare(done, self._run(self.launcher, module, options, check=check))
         return done
