@@ -363,10 +363,10 @@ def work(params: dict[str, t.Any]) -> dict[str, t.Any]:
     """Look at one server, or at many."""
     # Where a module runs, nothing of it has been compiled before: what is not needed is not imported.
     if params["endpoints"] is None:
-        from ansible_collections.dbtls.rds_mysql.plugins.module_utils import status
+        from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import run as status
 
         return status.run(params)
-    from ansible_collections.dbtls.rds_mysql.plugins.module_utils import sweep
+    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import sweep
 
     return sweep.run(params)
 

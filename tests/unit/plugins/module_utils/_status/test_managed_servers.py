@@ -16,9 +16,9 @@ import ssl
 import typing as t
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import status
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import run as status
 
-from .scripted_server import Conversation, greeting, scripted
+from ..scripted_server import Conversation, greeting, scripted
 
 if t.TYPE_CHECKING:
     from tests.servers import Pki

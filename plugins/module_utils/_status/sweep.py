@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Looking at many servers in one task, several at a time."""
+"""Checking many servers in one task, several at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import typing as t
 import warnings
 from contextlib import closing
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import forking, status
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core import process_pool
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.run import run as check_one
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import outcome
 
@@ -35,7 +36,7 @@ def run(params: t.Mapping[str, t.Any], progress: Progress | None = None) -> dict
     :raises RdsMysqlError: or one of its kinds.
     """
     if params.get("endpoints") is None:
-        return status.run(params)
+        return check_one(params)
     concurrency = int(params["concurrency"])
     if concurrency < 1:
         raise OptionError(f"concurrency: {concurrency} is not a positive number.")
@@ -47,7 +48,7 @@ def run(params: t.Mapping[str, t.Any], progress: Progress | None = None) -> dict
         names = ", ".join(f"{entry['host']}:{entry['port']}" for entry in bad[:10])
         more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""
         raise RdsMysqlError(
-            f"{len(bad)} of {len(entries)} endpoints could not be looked at or have findings of severity {fail_on} or "
+            f"{len(bad)} of {len(entries)} endpoints could not be checked or have findings of severity {fail_on} or "
             f"more: {names}{more}.",
             **result,
         )
@@ -66,7 +67,7 @@ def _params_of(endpoint: t.Mapping[str, t.Any], params: t.Mapping[str, t.Any]) -
 def sweep(
     endpoints: t.Sequence[dict[str, t.Any]], concurrency: int, progress: Progress | None = None
 ) -> list[dict[str, t.Any]]:
-    """Look at endpoints, so many at a time; what was found, in their order.
+    """Check endpoints, so many at a time; what was found, in their order.
 
     Each entry has ``host``, ``port``, ``failed``, ``msg`` (None unless failed), ``mysql_ssl`` (None where nothing was
     seen) and ``warnings``. Python runs one thread at a time, so each core gets a process for a part of the threads.
@@ -77,13 +78,13 @@ def sweep(
         found = _in_threads(endpoints, threads)
     else:
         share = -(-threads // processes)
-        found = forking.spread(len(endpoints), processes, lambda numbers: _in_threads(endpoints, share, numbers))
+        found = process_pool.spread(len(endpoints), processes, lambda numbers: _in_threads(endpoints, share, numbers))
     entries: list[dict[str, t.Any] | None] = [None] * len(endpoints)
     with closing(found):
         for number, entry in _telling(found, len(endpoints), progress):
             entries[number] = entry
     return [
-        _entry(endpoint, {"failed": True, "msg": "The process that looked at it has died."}) if entry is None else entry
+        _entry(endpoint, {"failed": True, "msg": "The process that checked it has died."}) if entry is None else entry
         for endpoint, entry in zip(endpoints, entries)
     ]
 
@@ -96,15 +97,15 @@ def _cores() -> int:
 
 def _in_threads(
     endpoints: t.Sequence[dict[str, t.Any]], count: int, numbers: t.Iterator[int] | None = None
-) -> forking.Results:
-    """Look at endpoints in threads; their numbers and what was found, and None now and then in between.
+) -> process_pool.Results:
+    """Check endpoints in threads; their numbers and what was found, and None now and then in between.
 
     The threads are daemons: an interrupt does not wait for servers that don't answer.
     """
     left = iter(range(len(endpoints))) if numbers is None else numbers
     lock = threading.Lock()
     stopped = threading.Event()
-    finished: queue.SimpleQueue[forking.Result | None] = queue.SimpleQueue()
+    finished: queue.SimpleQueue[process_pool.Result | None] = queue.SimpleQueue()
 
     def work() -> None:
         while not stopped.is_set():
@@ -112,7 +113,7 @@ def _in_threads(
                 number = next(left, None)
             if number is None:
                 break
-            finished.put((number, _look(endpoints[number])))
+            finished.put((number, _check(endpoints[number])))
         finished.put(None)
 
     running = count
@@ -136,7 +137,7 @@ def _in_threads(
             stopped.set()
 
 
-def _telling(found: forking.Results, total: int, progress: Progress | None) -> t.Iterator[forking.Result]:
+def _telling(found: process_pool.Results, total: int, progress: Progress | None) -> t.Iterator[process_pool.Result]:
     started = told = time.monotonic()
     done = 0
     for one in found:
@@ -149,11 +150,11 @@ def _telling(found: forking.Results, total: int, progress: Progress | None) -> t
             progress(f"{done} of {total} endpoints, {done / (now - started):.0f} a second")
 
 
-def _look(params: dict[str, t.Any]) -> dict[str, t.Any]:
+def _check(params: dict[str, t.Any]) -> dict[str, t.Any]:
     try:
-        result = outcome(lambda: status.run(params))
-    except Exception as e:  # noqa: BLE001  one endpoint's trouble is no reason to lose what was seen of the others
-        result = {"failed": True, "msg": f"An error that should not be, please report it: {type(e).__name__}: {e}"}
+        result = outcome(lambda: check_one(params))
+    except Exception as e:  # noqa: BLE001  one endpoint's error must not lose the results of the others
+        result = {"failed": True, "msg": f"Internal error; please report it: {type(e).__name__}: {e}"}
     return _entry(params, result)
 
 
