@@ -57,7 +57,8 @@ def _finding(kind: str, subject: str, message: str, todo: str, severity: str | N
 
     :arg severity: Where it is less than the kind's.
     """
-    return Finding(kind, severity or BY_ID[kind].severity, subject, message, todo)
+    worst = BY_ID[kind].severity
+    return Finding(kind, severity or worst, subject, message, todo)
 
 
 def _of_transport(status: ServerStatus) -> t.Iterator[Finding]:

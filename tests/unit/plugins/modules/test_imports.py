@@ -37,6 +37,6 @@ def test_a_look_loads_nothing_of_what_it_does_not_do() -> None:
         "except OptionError: pass"
     )
     assert f"{_PACKAGE}.module_utils._status.run" in after
-    not_needed = ("_status.tls_versions", "_status.sweep", "_core.process_pool")
+    not_needed = ("_status.tls_versions", "_status.sweep")
     assert not {f"{_PACKAGE}.module_utils.{name}" for name in not_needed} & after
     assert not {"cryptography", "pymysql"} & after

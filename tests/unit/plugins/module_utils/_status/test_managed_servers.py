@@ -161,9 +161,13 @@ def test_who_manages_a_server(name: str, managed_by: str | None, family: str, pk
     found = {finding["id"]: finding for finding in seen["findings"]}
     todo = found["transport-not-required"]["remediation"]
     # Where AWS manages a server, nobody sets its variables with SQL.
-    assert ("aws rds modify-db-parameter-group" in todo) is (managed_by is not None)
+    group = "cluster-parameter-group" if managed_by == "aurora" else "parameter-group"
+    assert (f"aws rds modify-db-{group} --db-{group}-name GROUP" in todo) is (managed_by is not None)
     assert ("SET " in todo) is (managed_by is None)
-    assert ("aws rds" in found["sessions-not-visible"]["remediation"]) is (managed_by is not None)
+    # That one is dynamic, and performance_schema is not.
+    assert ("ApplyMethod=immediate" in todo) is (managed_by is not None)
+    todo = found["sessions-not-visible"]["remediation"]
+    assert ("ApplyMethod=pending-reboot" in todo) is (managed_by is not None)
 
 
 def test_accounts_of_aws_are_not_to_be_touched(pki: Pki) -> None:
