@@ -2,147 +2,18 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""RDS and Aurora, which cannot run here, played from what they are known to answer.
-
-The recordings rest on these facts. RDS and Aurora run from a basedir under /rdsdbbin: ``/rdsdbbin/mysql/`` or one with
-the version, ``/rdsdbbin/oscar-...`` for Aurora. Aurora alone has the variable aurora_version ("Checking Aurora MySQL
-version numbers", Amazon Aurora User Guide). Predefined users: "Common DBA tasks for MySQL DB instances", Amazon RDS
-User Guide. The version, and that have_ssl is there: MySQL 8.0 and MariaDB 10.11 themselves.
-"""
+"""What is different on RDS and Aurora, as recorded."""
 
 from __future__ import annotations
 
-import ssl
 import typing as t
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import run as status
 
-from ..scripted_server import Conversation, greeting, scripted
+from .recorded_server import COMMON, RECORDED, check
 
 if t.TYPE_CHECKING:
     from tests.servers import Pki
-
-OK = b"\0\0\0\x02\0\0\0"
-REFUSED = b"\xff" + (1045).to_bytes(2, "little") + b"#28000Access denied"
-EOF = b"\xfe\0\0\x02\0"
-Rows = t.List[t.Tuple[t.Any, ...]]
-
-COMMON = {
-    "have_openssl": "YES",
-    "have_ssl": "YES",
-    "performance_schema": "OFF",
-    "require_secure_transport": "OFF",
-    "sql_mode": "STRICT_TRANS_TABLES",
-    "tls_version": "TLSv1.2,TLSv1.3",
-}
-
-RECORDED: dict[str, dict[str, str]] = {
-    "rds-mysql": {**COMMON, "version": "8.0.39", "basedir": "/rdsdbbin/mysql-8.0.39.R1/"},
-    "rds-mysql-unversioned": {**COMMON, "version": "5.7.44", "basedir": "/rdsdbbin/mysql/"},
-    "rds-mariadb": {**COMMON, "version": "10.11.8-MariaDB-log", "basedir": "/rdsdbbin/mariadb-10.11.8.R1"},
-    "aurora": {
-        **COMMON,
-        "version": "8.0.39",
-        "basedir": "/rdsdbbin/oscar-8.0.mysql_aurora.3.08.0.0.20664.0/",
-        "aurora_version": "3.08.0",
-    },
-    "own": {**COMMON, "version": "8.0.39", "basedir": "/usr/"},
-}
-
-ACCOUNTS = [
-    # user, host, plugin, ssl_type, cipher, issuer, subject, locked, is_role
-    ("admin", "%", "mysql_native_password", "ANY", "", "", "", 0, 0),
-    ("rdsadmin", "localhost", "mysql_native_password", "", "", "", "", 0, 0),
-    ("rdsrepladmin", "%", "mysql_native_password", "", "", "", "", 0, 0),
-    ("rdsproxyadmin", "%", "mysql_native_password", "", "", "", "", 0, 0),
-    ("rds_superuser_role", "%", "caching_sha2_password", "", "", "", "", 1, 1),
-    ("AWS_LOAD_S3_ACCESS", "%", "caching_sha2_password", "", "", "", "", 1, 1),
-    ("mysql.sys", "localhost", "caching_sha2_password", "", "", "", "", 1, 0),
-    ("app", "10.%", "mysql_native_password", "", "", "", "", 0, 0),
-]
-
-
-def length_encoded(text: str) -> bytes:
-    data = text.encode()
-    assert len(data) < 251
-    return bytes([len(data)]) + data
-
-
-def send_rows(conversation: Conversation, rows: Rows) -> None:
-    """A text result set (Protocol::ColumnDefinition41, MySQL Source Code Documentation)."""
-    width = len(rows[0]) if rows else 1
-    conversation.send(bytes([width]))
-    for number in range(width):
-        texts = b"".join(length_encoded(text) for text in ("def", "", "", "", f"c{number}", ""))
-        # Length of the rest, character set (utf8mb4), length, type (LONG or VAR_STRING), flags, decimals, filler.
-        kind = b"\x03" if rows and isinstance(rows[0][number], int) else b"\xfd"
-        conversation.send(texts + b"\x0c\x2d\0\0\x04\0\0" + kind + b"\0\0\0\0\0")
-    conversation.send(EOF)
-    for row in rows:
-        conversation.send(b"".join(length_encoded(str(value)) for value in row))
-    conversation.send(EOF)
-
-
-def plays(variables: dict[str, str], context: ssl.SSLContext) -> t.Callable[[Conversation], None]:
-    prefix = b"5.5.5-" if "MariaDB" in variables["version"] else b""
-
-    def answer(conversation: Conversation, statement: str) -> None:
-        if statement.startswith("SHOW VARIABLES"):
-            send_rows(conversation, sorted(variables.items()))
-        elif "CURRENT_USER()" in statement:
-            send_rows(conversation, [("admin@%",)])
-        elif "mysql.user" in statement:
-            send_rows(conversation, list(ACCOUNTS))
-        else:
-            conversation.send(OK)
-
-    def script(conversation: Conversation) -> None:
-        conversation.send(greeting(tls=True, version=prefix + variables["version"].encode()))
-        conversation.receive()
-        conversation.start_tls(context)
-        login = conversation.receive()
-        if b"admin" not in login:
-            conversation.send(REFUSED)
-            return
-        conversation.send(OK)
-        while True:
-            conversation.restart_numbers()
-            command = conversation.receive()
-            if command[:1] != b"\x03":
-                return
-            answer(conversation, command[1:].decode())
-
-    return script
-
-
-def look(name: str, pki: Pki, **options: t.Any) -> dict[str, t.Any]:
-    files = pki.server()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(files.cert, files.key)
-    script = plays(RECORDED[name], context)
-    with scripted(script, script) as server:
-        result = status.run(
-            {
-                "login_host": "localhost",
-                "login_port": server.port,
-                "login_user": "admin",
-                "login_password": "s3cret-pa55",
-                "connect_timeout": 5,
-                "tls_min_version": "TLSv1.2",
-                "expiry_warn_days": 30,
-                "probe_protocols": False,
-                "fail_on": "none",
-                **options,
-            }
-        )
-    described: dict[str, t.Any] = result["mysql_ssl"]
-    return described
-
-
-@pytest.fixture(autouse=True)
-def _no_option_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/nowhere")
 
 
 @pytest.mark.parametrize(
@@ -156,7 +27,7 @@ def _no_option_file(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_who_manages_a_server(name: str, managed_by: str | None, family: str, pki: Pki) -> None:
-    seen = look(name, pki)
+    seen = check(RECORDED[name], pki.server())
     assert seen["server"] == {"version": RECORDED[name]["version"], "family": family, "managed_by": managed_by}
     found = {finding["id"]: finding for finding in seen["findings"]}
     todo = found["transport-not-required"]["remediation"]
@@ -171,7 +42,7 @@ def test_who_manages_a_server(name: str, managed_by: str | None, family: str, pk
 
 
 def test_accounts_of_aws_are_not_to_be_touched(pki: Pki) -> None:
-    seen = look("aurora", pki)
+    seen = check(RECORDED["aurora"], pki.server())
     system = {account["user"] for account in seen["accounts"] if account["system"]}
     assert system == {
         "rdsadmin",
@@ -194,12 +65,12 @@ def test_accounts_of_aws_are_not_to_be_touched(pki: Pki) -> None:
 
 def test_a_server_built_without_tls_is_told_apart(pki: Pki) -> None:
     """NO, not DISABLED; nobody builds such a server any more."""
-    RECORDED["without"] = {
+    variables = {
         **COMMON,
         "version": "10.1.48-MariaDB",
         "basedir": "/usr",
         "have_ssl": "NO",
         "have_openssl": "NO",
     }
-    tls = look("without", pki)["tls"]
+    tls = check(variables, pki.server())["tls"]
     assert (tls["have_ssl"], tls["have_openssl"], tls["have_ssl_source"]) == ("NO", "NO", "variable")
