@@ -11,7 +11,8 @@ import re
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import accounts, secure_transport, status
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import accounts, secure_transport
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import LiveSession, live_sessions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import (
     Account,
     AccountState,
@@ -105,7 +106,7 @@ class Statement:
 class PlaintextSession:
     """A client that would not get in again."""
 
-    session: status.LiveSession
+    session: LiveSession
     killed: bool = False
 
     @property
@@ -310,7 +311,7 @@ def find_plaintext_sessions(
     tightened = _Names(change.account for change in plan.changes if change.after.ssl_type != "NONE")
     if not tightened and not plan.switches_on:
         return (), ()
-    sessions = status.live_sessions(control, dialect)
+    sessions = live_sessions(control, dialect)
     if sessions is not None:
         plain = [session for session in sessions if session.plaintext]
         return (
@@ -341,7 +342,7 @@ class _Names:
     def __bool__(self) -> bool:
         return bool(self._hosts)
 
-    def may_be(self, session: status.LiveSession) -> bool:
+    def may_be(self, session: LiveSession) -> bool:
         """Whether the session may have logged in as one of them (the server does not tell which account it chose).
 
         A login that no user name matches may be one of the anonymous account.
@@ -369,13 +370,13 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _replicas(control: Session) -> list[status.LiveSession]:
+def _replicas(control: Session) -> list[LiveSession]:
     """Replicas that read the binary log, on servers that do not tell how sessions are connected."""
     rows = control.query(
         "SELECT ID, USER, HOST, COMMAND FROM information_schema.processlist WHERE COMMAND LIKE 'Binlog Dump%'"
     )
     return [
-        status.LiveSession(int(connection), str(user), str(host).rpartition(":")[0] or str(host), "", str(command))
+        LiveSession(int(connection), str(user), str(host).rpartition(":")[0] or str(host), "", str(command))
         for connection, user, host, command in rows
     ]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
@@ -118,13 +119,8 @@ def _is_on(value: t.Any) -> bool:
 
 def parameter_group_advice(dialect: Dialect, wanted: bool) -> str:
     """How the switch is set on RDS and Aurora, where no client may."""
-    kind = "cluster-" if dialect.managed_by == "aurora" else ""
-    value = "ON" if wanted else "OFF"
-    return (
-        f"On RDS and Aurora it is a parameter: set {NAME} to {value} in the DB {kind.replace('-', ' ')}parameter group "
-        f"(aws rds modify-db-{kind}parameter-group --db-{kind}parameter-group-name NAME --parameters "
-        f"ParameterName={NAME},ParameterValue={value},ApplyMethod=immediate)."
-    )
+    advice = _rds.parameter_group_advice(dialect.managed_by or "rds", NAME, "ON" if wanted else "OFF")
+    return f"On RDS and Aurora it is a parameter. {advice}"
 
 
 def not_lasting(dialect: Dialect, wanted: bool) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pymysql
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import sweep
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import sweep
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import STATUS
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates import iso8601
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import outcome

@@ -75,12 +75,14 @@ def test_logged_in(db: Database, modules: Modules) -> None:
         "sessions",
         "summary",
         "tls",
+        "verdict",
     }
+    assert status["compliant"] is (status["verdict"] == "compliant")
     first, *others = status["summary"]
     assert first.startswith(
         f"{status['server']['family']} {status['server']['version']}, {status['session']['protocol']} "
     )
-    assert first.endswith(", compliant" if status["compliant"] else ", not compliant")
+    assert first.endswith(", compliant" if status["compliant"] else ", non-compliant")
     assert others == [f"{f['severity']}: {f['id']}: {f['message']}" for f in status["findings"]]
     assert status["endpoint"] == {"host": "127.0.0.1", "port": db.server.port, "socket": None}
     assert status["server"] == {

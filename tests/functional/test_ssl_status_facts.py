@@ -84,7 +84,7 @@ def test_facts_now_and_from_the_cache(servers: Servers, ansible: Ansible, name: 
 
 def test_only_plain_types(servers: Servers) -> None:
     """In the process of the module, before JSON makes them so."""
-    from ansible_collections.dbtls.rds_mysql.plugins.module_utils import status
+    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import run as status
 
     for name in ("mysql-5.6", "mysql-9.7", "mariadb-11.8"):
         db = servers.get(name)

@@ -97,7 +97,7 @@ def test_fail_on(servers: Servers, modules: Modules, pki: Pki) -> None:
     endpoints = [endpoint(servers, "mariadb-11.8"), {"host": "127.0.0.1", "port": 1}]
     result = modules.status(endpoints=endpoints, ca_cert=str(pki.bundle), fail_on="high")
     assert result.failed
-    assert result.msg.startswith("1 of 2 endpoints could not be looked at or have findings of severity high or more: ")
+    assert result.msg.startswith("1 of 2 endpoints could not be checked or have findings of severity high or more: ")
     assert "127.0.0.1:1." in result.msg
     assert [entry["failed"] for entry in result["endpoints"]] == [False, True]
     plain = servers.get("mariadb-11.8", tls=False).server

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import cryptography
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import (
+    _rds,
     java_trust_store,
-    rds_authorities,
     source_record,
     trust_store,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.downloads import Access, Validators
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.source_record import KnownSource
@@ -63,7 +63,7 @@ def test_all_are_described_and_written_as_they_came(package: str) -> None:
         assert described["not_before"] < described["not_after"]
         assert described["key"].split()[0] in ("RSA", "EC")
         assert certificate.is_ca
-        assert rds_authorities.rds_authority(certificate) or "Amazon RDS" not in certificate.common_name
+        assert _rds.rds_authority(certificate) or "Amazon RDS" not in certificate.common_name
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -14,7 +14,7 @@ import ssl
 import typing as t
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificate_names, certificates, rds_authorities
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds, certificate_names, certificates
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import ssl_context
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -206,5 +206,5 @@ def test_a_damaged_certificate_is_described_or_refused_by_name() -> None:
 def test_rds_authority_by_the_names_that_aws_has_given(issuer: str, authority: str | None, retired: bool) -> None:
     der = self_signed(issuer, [], []).public_bytes(serialization.Encoding.DER)
     certificate = certificates.parse_certificate(der, "server")
-    assert rds_authorities.rds_authority(certificate) == authority
-    assert rds_authorities.is_retired_authority(authority) is retired
+    assert _rds.rds_authority(certificate) == authority
+    assert _rds.is_retired_authority(authority) is retired

@@ -11,7 +11,7 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificate_names, certificates, rds_authorities
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds, certificate_names, certificates
 from cryptography import x509
 from cryptography.hazmat.backends import default_backend
 from cryptography.hazmat.primitives import hashes
@@ -156,7 +156,7 @@ def test_rds_authority(issuer: str, authority: str | None) -> None:
     certificate = certificates.Certificate(
         "", "", issuer, "1", moment, moment, "", "", is_ca=False, self_signed=False, san=(), der=b""
     )
-    assert rds_authorities.rds_authority(certificate) == authority
+    assert _rds.rds_authority(certificate) == authority
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import handshake, status, verification
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import handshake, verification
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import run as status
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import ssl_context
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
 

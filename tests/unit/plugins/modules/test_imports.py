@@ -28,13 +28,15 @@ def test_no_library_before_there_is_something_to_do_with_it(module: str) -> None
 
 def test_a_look_loads_nothing_of_what_it_does_not_do() -> None:
     before = loaded(f"import {_PACKAGE}.modules.mysql_ssl_status")
-    assert not {f"{_PACKAGE}.module_utils.{name}" for name in ("connection", "handshake", "status", "sweep")} & before
+    not_yet = ("connection", "handshake", "_status.run", "_status.sweep")
+    assert not {f"{_PACKAGE}.module_utils.{name}" for name in not_yet} & before
     after = loaded(
         f"from {_PACKAGE}.modules.mysql_ssl_status import work\n"
         f"from {_PACKAGE}.module_utils.errors import OptionError\n"
         "try: work({'endpoints': None, 'login_host': 'db', 'login_port': 0})\n"
         "except OptionError: pass"
     )
-    assert f"{_PACKAGE}.module_utils.status" in after
-    assert not {f"{_PACKAGE}.module_utils.{name}" for name in ("probes", "sweep", "forking")} & after
+    assert f"{_PACKAGE}.module_utils._status.run" in after
+    not_needed = ("_status.tls_versions", "_status.sweep")
+    assert not {f"{_PACKAGE}.module_utils.{name}" for name in not_needed} & after
     assert not {"cryptography", "pymysql"} & after

@@ -11,10 +11,10 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import status
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import run as status
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import MissingLibrary, OptionError
 
-from .scripted_server import Conversation, greeting, scripted
+from ..scripted_server import Conversation, greeting, scripted
 
 
 def params(port: int, **more: t.Any) -> dict[str, t.Any]:

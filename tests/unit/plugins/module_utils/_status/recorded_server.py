@@ -15,16 +15,16 @@ from __future__ import annotations
 import ssl
 import typing as t
 
-import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import status
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.run import run
 
-from .scripted_server import Conversation, greeting, scripted
+from ..scripted_server import Conversation, greeting, scripted
 
 if t.TYPE_CHECKING:
-    from tests.servers import Pki
+    from tests.servers import TlsFiles
 
 OK = b"\0\0\0\x02\0\0\0"
 REFUSED = b"\xff" + (1045).to_bytes(2, "little") + b"#28000Access denied"
+MAY_NOT = b"\xff" + (1142).to_bytes(2, "little") + b"#42000SELECT command denied"
 EOF = b"\xfe\0\0\x02\0"
 Rows = t.List[t.Tuple[t.Any, ...]]
 
@@ -63,6 +63,16 @@ ACCOUNTS = [
 ]
 
 
+class Played(t.NamedTuple):
+    """What a server has in its tables; None where the login may not read them."""
+
+    accounts: Rows | None = ACCOUNTS
+    sessions: Rows | None = None
+
+
+AS_RECORDED = Played()
+
+
 def length_encoded(text: str) -> bytes:
     data = text.encode()
     assert len(data) < 251
@@ -84,23 +94,36 @@ def send_rows(conversation: Conversation, rows: Rows) -> None:
     conversation.send(EOF)
 
 
-def plays(variables: dict[str, str], context: ssl.SSLContext) -> t.Callable[[Conversation], None]:
+def plays(
+    variables: dict[str, str],
+    context: ssl.SSLContext | None,
+    rows: Played,
+) -> t.Callable[[Conversation], None]:
+    """A script for a server with these variables."""
     prefix = b"5.5.5-" if "MariaDB" in variables["version"] else b""
 
     def answer(conversation: Conversation, statement: str) -> None:
         if statement.startswith("SHOW VARIABLES"):
             send_rows(conversation, sorted(variables.items()))
+        elif statement.startswith("SHOW CREATE USER"):
+            send_rows(conversation, [("CREATE USER `admin`@`%` IDENTIFIED WITH 'mysql_native_password' REQUIRE SSL",)])
         elif "CURRENT_USER()" in statement:
             send_rows(conversation, [("admin@%",)])
         elif "mysql.user" in statement:
-            send_rows(conversation, list(ACCOUNTS))
+            if rows.accounts is None:
+                conversation.send(MAY_NOT)
+            else:
+                send_rows(conversation, rows.accounts)
+        elif "performance_schema.threads" in statement and rows.sessions is not None:
+            send_rows(conversation, rows.sessions)
         else:
             conversation.send(OK)
 
     def script(conversation: Conversation) -> None:
-        conversation.send(greeting(tls=True, version=prefix + variables["version"].encode()))
-        conversation.receive()
-        conversation.start_tls(context)
+        conversation.send(greeting(tls=context is not None, version=prefix + variables["version"].encode()))
+        if context is not None:
+            conversation.receive()
+            conversation.start_tls(context)
         login = conversation.receive()
         if b"admin" not in login:
             conversation.send(REFUSED)
@@ -116,13 +139,17 @@ def plays(variables: dict[str, str], context: ssl.SSLContext) -> t.Callable[[Con
     return script
 
 
-def look(name: str, pki: Pki, **options: t.Any) -> dict[str, t.Any]:
-    files = pki.server()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(files.cert, files.key)
-    script = plays(RECORDED[name], context)
+def check(
+    variables: dict[str, str], tls: TlsFiles | None, rows: Played = AS_RECORDED, **options: t.Any
+) -> dict[str, t.Any]:
+    """What mysql_ssl_status returns of such a server as ``mysql_ssl``."""
+    context = None
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls.cert, tls.key)
+    script = plays(variables, context, rows)
     with scripted(script, script) as server:
-        result = status.run(
+        result = run(
             {
                 "login_host": "localhost",
                 "login_port": server.port,
@@ -138,64 +165,3 @@ def look(name: str, pki: Pki, **options: t.Any) -> dict[str, t.Any]:
         )
     described: dict[str, t.Any] = result["mysql_ssl"]
     return described
-
-
-@pytest.fixture(autouse=True)
-def _no_option_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/nowhere")
-
-
-@pytest.mark.parametrize(
-    ("name", "managed_by", "family"),
-    [
-        ("rds-mysql", "rds", "mysql"),
-        ("rds-mysql-unversioned", "rds", "mysql"),
-        ("rds-mariadb", "rds", "mariadb"),
-        ("aurora", "aurora", "mysql"),
-        ("own", None, "mysql"),
-    ],
-)
-def test_who_manages_a_server(name: str, managed_by: str | None, family: str, pki: Pki) -> None:
-    seen = look(name, pki)
-    assert seen["server"] == {"version": RECORDED[name]["version"], "family": family, "managed_by": managed_by}
-    found = {finding["id"]: finding for finding in seen["findings"]}
-    todo = found["transport-not-required"]["remediation"]
-    # Where AWS manages a server, nobody sets its variables with SQL.
-    assert ("aws rds modify-db-parameter-group" in todo) is (managed_by is not None)
-    assert ("SET " in todo) is (managed_by is None)
-    assert ("aws rds" in found["sessions-not-visible"]["remediation"]) is (managed_by is not None)
-
-
-def test_accounts_of_aws_are_not_to_be_touched(pki: Pki) -> None:
-    seen = look("aurora", pki)
-    system = {account["user"] for account in seen["accounts"] if account["system"]}
-    assert system == {
-        "rdsadmin",
-        "rdsrepladmin",
-        "rdsproxyadmin",
-        "rds_superuser_role",
-        "AWS_LOAD_S3_ACCESS",
-        "mysql.sys",
-    }
-    without = {
-        finding["subject"]: (finding["severity"], finding["remediation"])
-        for finding in seen["findings"]
-        if finding["id"] == "account-without-tls"
-    }
-    assert set(without) == {"rdsadmin@localhost", "rdsrepladmin@%", "rdsproxyadmin@%", "app@10.%"}
-    assert without["app@10.%"] == ("high", "ALTER USER 'app'@'10.%' REQUIRE SSL;")
-    assert without["rdsadmin@localhost"][0] == "info"
-    assert "ALTER USER" not in without["rdsadmin@localhost"][1]
-
-
-def test_a_server_built_without_tls_is_told_apart(pki: Pki) -> None:
-    """NO, not DISABLED; nobody builds such a server any more."""
-    RECORDED["without"] = {
-        **COMMON,
-        "version": "10.1.48-MariaDB",
-        "basedir": "/usr",
-        "have_ssl": "NO",
-        "have_openssl": "NO",
-    }
-    tls = look("without", pki)["tls"]
-    assert (tls["have_ssl"], tls["have_openssl"], tls["have_ssl_source"]) == ("NO", "NO", "variable")
