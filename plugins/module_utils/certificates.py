@@ -216,7 +216,7 @@ def _describe(loaded: x509.Certificate, der: bytes) -> Certificate:
         fingerprint_sha256=fingerprint(der),
         key=_key(loaded),
         is_ca=_is_ca(loaded),
-        self_signed=loaded.subject == loaded.issuer and _signed_by(loaded, loaded),
+        self_signed=loaded.subject == loaded.issuer and signed_by(loaded, loaded),
         san=_subject_alternative_names(loaded),
         der=der,
         common_names=_common_names(loaded),
@@ -281,7 +281,7 @@ def _subject_alternative_names(loaded: x509.Certificate) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _signed_by(loaded: x509.Certificate, issuer: x509.Certificate) -> bool:
+def signed_by(loaded: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether the issuer's key verifies the certificate's signature (names are compared by the caller)."""
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
@@ -375,55 +375,3 @@ def _guess(content: bytes) -> str:
     if start.startswith(b"\x30\x82"):
         return "a certificate in DER form"
     return "something else"
-
-
-def check_bundle(
-    certificates: t.Sequence[Certificate],
-    source_of: t.Mapping[bytes, str],
-    left_out: t.Sequence[Certificate] = (),
-) -> None:
-    """Check that a bundle is one: CA certificates only, each chaining to a root that is in it.
-
-    :arg source_of: For each certificate's DER, where it came from, for the error messages.
-    :arg left_out: Certificates left out of the bundle because they have expired, for the error messages.
-    :raises CertificateError: naming the certificate, its source and the reason.
-    """
-    with _quietly():
-        loaded = {c.der: _load(c.der, source_of[c.der]) for c in certificates}
-    # Certificates that are roots or lead to one; two that have issued each other, and no root, do not.
-    trusted = {certificate.der for certificate in certificates if certificate.self_signed}
-    waiting = []
-    for certificate in certificates:
-        if not certificate.is_ca:
-            raise CertificateError(
-                f"{source_of[certificate.der]} holds a certificate that is not a CA certificate: {certificate.subject}."
-            )
-        if certificate.self_signed:
-            continue
-        issuers = [other for other in certificates if loaded[other.der].subject == loaded[certificate.der].issuer]
-        signers = {other.der for other in issuers if _signed_by(loaded[certificate.der], loaded[other.der])}
-        if not signers:
-            raise CertificateError(_without_issuer(certificate, source_of[certificate.der], bool(issuers), left_out))
-        waiting.append((certificate, signers))
-    while waiting:
-        reached = [(certificate, signers) for certificate, signers in waiting if signers & trusted]
-        if not reached:
-            lost = waiting[0][0]
-            raise CertificateError(
-                f"{source_of[lost.der]} holds {lost.subject}, which leads to no root certificate in the bundle."
-            )
-        trusted.update(certificate.der for certificate, _signers in reached)
-        waiting = [pair for pair in waiting if pair not in reached]
-
-
-def _without_issuer(
-    certificate: Certificate, source: str, issuer_is_there: bool, left_out: t.Sequence[Certificate]
-) -> str:
-    if issuer_is_there:
-        return (
-            f"{source} holds {certificate.subject}, whose signature does not verify with the key of its issuer "
-            f"{certificate.issuer}."
-        )
-    expired = any(other.subject == certificate.issuer for other in left_out)
-    reason = "has expired and was left out" if expired else "is not in the bundle"
-    return f"{source} holds {certificate.subject}, whose issuer {certificate.issuer} {reason}."

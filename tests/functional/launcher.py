@@ -27,7 +27,7 @@ _IMPORTS = (
     f"{COLLECTION}.plugins.module_utils.enforcement",
     f"{COLLECTION}.plugins.module_utils.probes",
     f"{COLLECTION}.plugins.module_utils.module_runner",
-    f"{COLLECTION}.plugins.module_utils.trust_store",
+    f"{COLLECTION}.plugins.module_utils._bundle.run",
     "cryptography.x509",
     "http.client",
     "pymysql.connections",

@@ -14,7 +14,8 @@ import ssl
 import typing as t
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds, certificate_names, certificates
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificate_names, certificates, _rds
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import check
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import ssl_context
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -169,7 +170,7 @@ def test_a_damaged_certificate_is_described_or_refused_by_name() -> None:
             damaged = der[:position] + bytes([value]) + der[position + 1 :]
             try:
                 certificate = certificates.parse_certificate(damaged, "db:3306")
-                certificates.check_bundle([certificate], {damaged: "db:3306"})
+                check.check_bundle([certificate], {damaged: "db:3306"})
             except certificates.CertificateError as e:
                 assert e.message.startswith("db:3306 ")  # noqa: PT017  some damage cannot be seen
                 refused += 1

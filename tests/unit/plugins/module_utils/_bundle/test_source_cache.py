@@ -9,9 +9,9 @@ import typing as t
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import source_record
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.downloads import Validators
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.source_record import KnownSource
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import source_cache
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import Validators
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.source_cache import KnownSource
 
 from tests.servers import Pki
 
@@ -36,18 +36,18 @@ def load(
 ) -> dict[str, KnownSource]:
     """What is known of the sources; nothing where there is no record."""
     assert content is not None
-    record = source_record.load(content, checksum)
+    record = source_cache.load(content, checksum)
     return record.known(urls, bundled) if record else {}
 
 
 def described(content: bytes | None, ders: t.Sequence[bytes]) -> tuple[x509.Certificate, ...] | None:
     assert content
-    record = source_record.load(content, CHECKSUM)
+    record = source_cache.load(content, CHECKSUM)
     return record.described(ders) if record else None
 
 
 def test_it_comes_back_as_it_was(bundled: tuple[x509.Certificate, ...]) -> None:
-    content = source_record.dump(known(bundled), CHECKSUM, bundled, ())
+    content = source_cache.dump(known(bundled), CHECKSUM, bundled, ())
     assert load(content, [FIRST, SECOND], bundled) == known(bundled)
     assert load(content, [SECOND], bundled) == {SECOND: known(bundled)[SECOND]}
     assert load(content, ["https://mirror.example/third.pem"], bundled) == {}
@@ -56,7 +56,7 @@ def test_it_comes_back_as_it_was(bundled: tuple[x509.Certificate, ...]) -> None:
 def test_what_the_certificates_say_comes_back(bundled: tuple[x509.Certificate, ...], pki: Pki) -> None:
     server = x509.parse_pem(pki.server().cert.read_bytes(), "here")
     everything = (*bundled, *server)
-    content = source_record.dump(known(bundled), CHECKSUM, everything, ())
+    content = source_cache.dump(known(bundled), CHECKSUM, everything, ())
     ders = [certificate.der for certificate in everything]
     assert server[0].san
     assert described(content, ders) == everything
@@ -66,7 +66,7 @@ def test_what_the_certificates_say_comes_back(bundled: tuple[x509.Certificate, .
 
 def test_a_password_in_the_url_neither_is_in_it_nor_matters(bundled: tuple[x509.Certificate, ...]) -> None:
     secret = "https://reader:s3cret@mirror.example/first.pem?signature=also-s3cret"
-    content = source_record.dump({secret: known(bundled)[FIRST]}, CHECKSUM, bundled, ())
+    content = source_cache.dump({secret: known(bundled)[FIRST]}, CHECKSUM, bundled, ())
     assert content
     assert b"s3cret" not in content
     assert b"mirror" not in content
@@ -75,16 +75,16 @@ def test_a_password_in_the_url_neither_is_in_it_nor_matters(bundled: tuple[x509.
 
 
 def test_a_certificate_that_was_dropped_is_in_it(bundled: tuple[x509.Certificate, ...]) -> None:
-    content = source_record.dump(known(bundled), CHECKSUM, bundled[1:], bundled[:1])
+    content = source_cache.dump(known(bundled), CHECKSUM, bundled[1:], bundled[:1])
     assert load(content, [FIRST, SECOND], bundled[1:]) == known(bundled)
 
 
 def test_without_validators_there_is_none(bundled: tuple[x509.Certificate, ...]) -> None:
-    assert source_record.dump({FIRST: KnownSource(Validators(), 1, bundled)}, CHECKSUM, bundled, ()) is None
+    assert source_cache.dump({FIRST: KnownSource(Validators(), 1, bundled)}, CHECKSUM, bundled, ()) is None
 
 
 def test_of_another_file_or_of_one_that_was_edited(bundled: tuple[x509.Certificate, ...]) -> None:
-    content = source_record.dump(known(bundled), CHECKSUM, bundled, ())
+    content = source_cache.dump(known(bundled), CHECKSUM, bundled, ())
     assert load(content, [FIRST], bundled, "1" * 64) == {}
     assert load(content, [FIRST, SECOND], bundled[1:]) == {}
 
@@ -122,7 +122,7 @@ def ruined(content: bytes) -> t.Iterator[bytes]:
 
 
 def test_nonsense_is_as_good_as_nothing(bundled: tuple[x509.Certificate, ...]) -> None:
-    content = source_record.dump(known(bundled), CHECKSUM, bundled, bundled[:1])
+    content = source_cache.dump(known(bundled), CHECKSUM, bundled, bundled[:1])
     assert content
     for wrong in ruined(content):
         assert load(wrong, [FIRST], bundled) == {}, wrong
@@ -140,7 +140,7 @@ def test_nonsense_is_as_good_as_nothing(bundled: tuple[x509.Certificate, ...]) -
     ],
 )
 def test_a_description_that_makes_no_sense(bundled: tuple[x509.Certificate, ...], field: str, value: object) -> None:
-    content = source_record.dump(known(bundled), CHECKSUM, bundled, ())
+    content = source_cache.dump(known(bundled), CHECKSUM, bundled, ())
     assert content
     ders = [certificate.der for certificate in bundled]
     assert described(changed(content, ("certificates", 0, field), value), ders) is None

@@ -11,14 +11,14 @@ import re
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import downloads
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.downloads import (
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import check, download
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import (
     SourceError,
     Validators,
     without_credentials,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.source_cache import Known, KnownSource
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.source_record import Known, KnownSource
 
 CA_SETS = ("current", "rds-ca-2015", "rds-ca-2019")
 GLOBAL = "global"
@@ -108,7 +108,7 @@ def parse_checksum(checksum: str) -> str:
 
 def compose(
     urls: t.Sequence[str],
-    access: downloads.Access,
+    access: download.Access,
     *,
     expired: str = "keep",
     checksum: str | None = None,
@@ -127,10 +127,10 @@ def compose(
     """
     wanted = parse_checksum(checksum) if checksum else None
     for url in urls:
-        downloads.check_url(url, "urls", access)
+        download.check_url(url, "urls", access)
 
     validators = earlier.validators if earlier else {}
-    readings = [downloads.Reading(url, access, validators.get(url)) for url in urls]
+    readings = [download.Reading(url, access, validators.get(url)) for url in urls]
     known, checked = earlier.known() if earlier else ({}, ())
     fetched = []
     now_known: dict[str, KnownSource] = {}
@@ -146,7 +146,7 @@ def compose(
             source_of.setdefault(certificate.der, shown)
     kept, dropped = _sort_out_expired(tuple(found.values()), expired, source_of)
     if kept != checked:
-        x509.check_bundle(kept, source_of, dropped)
+        check.check_bundle(kept, source_of, dropped)
 
     bundle = Bundle(
         content=b"".join(certificate.pem for certificate in kept),
@@ -165,14 +165,14 @@ def compose(
 
 
 def _read(
-    url: str, access: downloads.Access, reading: downloads.Reading, known: KnownSource | None
+    url: str, access: download.Access, reading: download.Reading, known: KnownSource | None
 ) -> tuple[str, KnownSource]:
     """``fetched`` or ``not_modified``, and the source as it is now."""
     answer = reading.answer()
     if answer.body is None:
         if known:
             return "not_modified", known
-        answer = downloads.read(url, access)
+        answer = download.read(url, access)
     body = answer.body or b""
     certificates = x509.parse_pem(body, without_credentials(url))
     return "fetched", KnownSource(answer.validators, len(body), certificates)

@@ -10,13 +10,13 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import downloads
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.downloads import Access, SourceError, Validators
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import download
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import Access, SourceError, Validators
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
 
 from tests.servers import Mirror, Pki
 
-from .scripted_server import Conversation, scripted
+from ..scripted_server import Conversation, scripted
 
 BODY = b"what is downloaded\n"
 SECRET = "s3cret-of-the-mirror"
@@ -42,7 +42,7 @@ def access(pki: Pki, **options: t.Any) -> Access:
 
 def test_what_has_not_changed_is_not_sent_again(mirror: Mirror, pki: Pki) -> None:
     url = f"{mirror.url}/file"
-    first = downloads.read(url, access(pki))
+    first = download.read(url, access(pki))
     assert first.body == BODY
     assert first.validators.etag
     assert first.validators.last_modified
@@ -51,17 +51,17 @@ def test_what_has_not_changed_is_not_sent_again(mirror: Mirror, pki: Pki) -> Non
         Validators(etag=first.validators.etag),
         Validators(last_modified=first.validators.last_modified),
     ):
-        again = downloads.read(url, access(pki), known)
+        again = download.read(url, access(pki), known)
         assert again.body is None
         assert again.validators == known
-    assert downloads.read(url, access(pki), Validators(etag='"another"')).body == BODY
+    assert download.read(url, access(pki), Validators(etag='"another"')).body == BODY
     assert [request.status for request in mirror.requests] == [200, 304, 304, 304, 200]
 
 
 def test_not_modified_is_no_answer_to_a_question_not_asked(mirror: Mirror, pki: Pki) -> None:
     mirror.respond("/file", status=304)
     with pytest.raises(SourceError, match="/file answered 304"):
-        downloads.read(f"{mirror.url}/file", access(pki))
+        download.read(f"{mirror.url}/file", access(pki))
 
 
 @pytest.mark.parametrize(
@@ -84,17 +84,17 @@ def test_only_well_formed_validators_are_kept(
 
 def test_what_may_pass_is_tried_again(mirror: Mirror, pki: Pki, pauses: list[float]) -> None:
     mirror.respond("/file", status=503, headers={"Retry-After": "7"}, times=1)
-    assert downloads.read(f"{mirror.url}/file", access(pki)).body == BODY
+    assert download.read(f"{mirror.url}/file", access(pki)).body == BODY
     assert pauses == [7.0]
     mirror.respond("/file", status=503, headers={"Retry-After": "86400"}, times=1)
-    downloads.read(f"{mirror.url}/file", access(pki))
+    download.read(f"{mirror.url}/file", access(pki))
     assert pauses == [7.0, 30.0]
 
 
 def test_pauses_grow_and_attempts_end(mirror: Mirror, pki: Pki, pauses: list[float]) -> None:
     mirror.respond("/file", status=500)
     with pytest.raises(SourceError, match=r"/file answered 500 .*\. That was attempt 4 of 4\.$"):
-        downloads.read(f"{mirror.url}/file", access(pki, retries=3))
+        download.read(f"{mirror.url}/file", access(pki, retries=3))
     assert pauses == [1.0, 2.0, 4.0]
     assert len(mirror.requests) == 4
 
@@ -103,19 +103,19 @@ def test_pauses_grow_and_attempts_end(mirror: Mirror, pki: Pki, pauses: list[flo
 def test_what_will_not_pass_is_not_tried_again(mirror: Mirror, pki: Pki, pauses: list[float], status: int) -> None:
     mirror.respond("/file", status=status)
     with pytest.raises(SourceError, match=f"/file answered {status}"):
-        downloads.read(f"{mirror.url}/file", access(pki))
+        download.read(f"{mirror.url}/file", access(pki))
     assert pauses == []
 
 
 def test_a_certificate_that_does_not_verify_is_not_tried_again(mirror: Mirror, pauses: list[float]) -> None:
     with pytest.raises(SourceError, match=r"its certificate does not verify .* ca_path names"):
-        downloads.read(f"{mirror.url}/file", Access(timeout=5))
+        download.read(f"{mirror.url}/file", Access(timeout=5))
     assert pauses == []
 
 
 def test_a_server_that_is_away_is_tried_again(pauses: list[float]) -> None:
     with pytest.raises(SourceError, match=r"refused\. That was attempt 3 of 3"):
-        downloads.read("http://127.0.0.1:1/file", Access())
+        download.read("http://127.0.0.1:1/file", Access())
     assert len(pauses) == 2
 
 
@@ -123,17 +123,17 @@ def test_a_server_that_is_away_is_tried_again(pauses: list[float]) -> None:
 def test_a_password_goes_to_its_own_server_when_it_asks(mirror: Mirror, pki: Pki) -> None:
     mirror.require("reader", SECRET)
     known = access(pki, username="reader", password=SECRET)
-    assert downloads.read(f"{mirror.url}/file", known).body == BODY
+    assert download.read(f"{mirror.url}/file", known).body == BODY
     assert [request.status for request in mirror.requests] == [401, 200]
     mirror.requests.clear()
     forced = access(pki, username="reader", password=SECRET, force_basic_auth=True)
-    assert downloads.read(f"{mirror.url}/file", forced).body == BODY
+    assert download.read(f"{mirror.url}/file", forced).body == BODY
     assert [request.status for request in mirror.requests] == [200]
     with_url = mirror.url.replace("https://", f"https://reader:{SECRET}@")
-    assert downloads.read(f"{with_url}/file", access(pki)).body == BODY
+    assert download.read(f"{with_url}/file", access(pki)).body == BODY
     for wrong in (access(pki), access(pki, username="reader", password="wrong")):
         with pytest.raises(SourceError, match=r"answered 401 .*url_username and url_password"):
-            downloads.read(f"{mirror.url}/file", wrong)
+            download.read(f"{mirror.url}/file", wrong)
     gc.collect()  # urllib leaves the socket of an answer 401 to the garbage collector, which tells pytest
 
 
@@ -165,7 +165,7 @@ def test_a_password_goes_to_its_own_server_when_it_asks(mirror: Mirror, pki: Pki
 )
 def test_passwords_in_urls(given: t.Any, password: str) -> None:
     """All that has to be masked is found, also in what is no URL, because a character is not quoted."""
-    assert password in downloads.passwords_in(given)
+    assert password in download.passwords_in(given)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_passwords_in_a_text_that_became_a_list(text: str) -> None:
     """Nothing of a password is left in a text that Ansible has cut at the commas, nor in the text."""
     for given in (text.split(","), text):
         shown = str(given)
-        for password in sorted(downloads.passwords_in(given), key=len, reverse=True):
+        for password in sorted(download.passwords_in(given), key=len, reverse=True):
             shown = shown.replace(password, "*")
         assert "one" not in shown
         assert "two" not in shown
@@ -205,7 +205,7 @@ def test_passwords_in_a_text_that_became_a_list(text: str) -> None:
     ],
 )
 def test_no_passwords_in_urls(given: t.Any) -> None:
-    assert downloads.passwords_in(given) == set()
+    assert download.passwords_in(given) == set()
 
 
 def test_what_is_no_netrc_file(mirror: Mirror, pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,21 +214,21 @@ def test_what_is_no_netrc_file(mirror: Mirror, pki: Pki, tmp_path: Path, monkeyp
     (tmp_path / ".netrc").chmod(0o600)
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(SourceError, match=r"/\.netrc has no user name .* line \d+ is not in the form") as caught:
-        downloads.read(f"{mirror.url}/file", access(pki))
+        download.read(f"{mirror.url}/file", access(pki))
     assert SECRET not in str(caught.value)
 
 
 def test_a_proxy_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", f"http:/reader:{SECRET}@127.0.0.1:1")
     with pytest.raises(SourceError, match="proxy URL with no authority") as caught:
-        downloads.read("https://mirror.invalid/file", Access(retries=0))
+        download.read("https://mirror.invalid/file", Access(retries=0))
     assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize("path", ["/rds%00.pem", "/rds\0.pem"])
 def test_what_is_no_path(path: str) -> None:
     with pytest.raises(SourceError, match="cannot be read: embedded null byte"):
-        downloads.read(f"file://{path}", Access())
+        download.read(f"file://{path}", Access())
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -238,15 +238,15 @@ def test_a_password_does_not_follow_a_redirect_to_another_server(
     with Mirror(tmp_path, certificate=pki.server()) as other:
         mirror.respond("/moved", status=status, headers={"Location": f"{other.url}/file"})
         known = access(pki, username="reader", password=SECRET, force_basic_auth=True)
-        assert downloads.read(f"{mirror.url}/moved", known).body == BODY
+        assert download.read(f"{mirror.url}/moved", known).body == BODY
         with_url = mirror.url.replace("https://", f"https://reader:{SECRET}@")
-        assert downloads.read(f"{with_url}/moved", access(pki)).body == BODY
+        assert download.read(f"{with_url}/moved", access(pki)).body == BODY
         assert len(other.requests) == 2
         assert all("authorization" not in request.headers for request in other.requests)
         mirror.respond("/moved", status=status, headers={"Location": "/file"})
         mirror.require("reader", SECRET)
-        assert downloads.read(f"{mirror.url}/moved", known).body == BODY
-        assert downloads.read(f"{with_url}/moved", access(pki)).body == BODY
+        assert download.read(f"{mirror.url}/moved", known).body == BODY
+        assert download.read(f"{with_url}/moved", access(pki)).body == BODY
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_a_password_does_not_follow_a_redirect_to_another_server(
 )
 def test_urls_that_are_refused_before_anything_is_asked(url: str, options: dict[str, t.Any], message: str) -> None:
     with pytest.raises(OptionError, match=f"^urls: .*{message}") as caught:
-        downloads.check_url(url, "urls", Access(**options))
+        download.check_url(url, "urls", Access(**options))
     assert SECRET not in str(caught.value)
 
 
@@ -290,17 +290,17 @@ def test_urls_that_are_refused_before_anything_is_asked(url: str, options: dict[
     "url", ["https://127.0.0.1/@scope/x", "https://u:p%40w@127.0.0.1:8443/x%40y", "file:///etc/a:b@c.pem"]
 )
 def test_an_at_sign_that_ends_no_password(url: str) -> None:
-    downloads.check_url(url, "urls", Access())
+    download.check_url(url, "urls", Access())
 
 
 def test_redirects_end_and_lead_nowhere_else(mirror: Mirror, pki: Pki, tmp_path: Path) -> None:
     mirror.respond("/loop", status=302, headers={"Location": "/loop"})
     with pytest.raises(SourceError, match="/loop redirects more than 5 times"):
-        downloads.read(f"{mirror.url}/loop", access(pki))
+        download.read(f"{mirror.url}/loop", access(pki))
     for target in ((tmp_path / "file").as_uri(), "ftp://127.0.0.1/file", "//127.0.0.1:1/file", "//127.0.0.1:port/file"):
         mirror.respond("/moved", status=302, headers={"Location": target})
         with pytest.raises(SourceError):
-            downloads.read(f"{mirror.url}/moved", access(pki, retries=0))
+            download.read(f"{mirror.url}/moved", access(pki, retries=0))
 
 
 def test_https_is_never_left_not_even_on_the_way(mirror: Mirror, pki: Pki, tmp_path: Path) -> None:
@@ -308,14 +308,14 @@ def test_https_is_never_left_not_even_on_the_way(mirror: Mirror, pki: Pki, tmp_p
         plain.respond("/back", status=302, headers={"Location": f"{mirror.url}/file"})
         mirror.respond("/moved", status=302, headers={"Location": f"{plain.url}/back"})
         with pytest.raises(SourceError, match=r"redirects to http://.* which is not https; refused"):
-            downloads.read(f"{mirror.url}/moved", access(pki))
+            download.read(f"{mirror.url}/moved", access(pki))
         assert plain.requests == []
 
 
 def test_an_encoding_that_was_not_asked_for(mirror: Mirror, pki: Pki) -> None:
     mirror.respond("/file", body=b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
     with pytest.raises(SourceError, match="/file answers in the encoding gzip"):
-        downloads.read(f"{mirror.url}/file", access(pki))
+        download.read(f"{mirror.url}/file", access(pki))
     assert "gzip" not in mirror.requests[0].headers.get("accept-encoding", "")
 
 
@@ -333,20 +333,20 @@ def endless() -> t.Iterator[bytes]:
 def test_a_body_without_an_end(mirror: Mirror, pki: Pki) -> None:
     mirror.respond("/file", more=endless)
     with pytest.raises(SourceError, match="/file is larger than 2097152 bytes"):
-        downloads.read(f"{mirror.url}/file", access(pki))
+        download.read(f"{mirror.url}/file", access(pki))
 
 
 def test_five_megabytes(mirror: Mirror, pki: Pki) -> None:
     mirror.respond("/file", body=b"x" * 5_000_000)
     with pytest.raises(SourceError, match="/file is larger than 2097152 bytes"):
-        downloads.read(f"{mirror.url}/file", access(pki))
+        download.read(f"{mirror.url}/file", access(pki))
 
 
 def test_a_byte_now_and_then(mirror: Mirror, pki: Pki) -> None:
     mirror.respond("/file", more=drip)
     started = time.monotonic()
     with pytest.raises(SourceError, match="/file has not sent everything within 5 seconds"):
-        downloads.read(f"{mirror.url}/file", access(pki, timeout=1, retries=0))
+        download.read(f"{mirror.url}/file", access(pki, timeout=1, retries=0))
     assert 4.5 < time.monotonic() - started < 7
 
 
@@ -358,5 +358,5 @@ def test_headers_a_byte_at_a_time() -> None:
 
     started = time.monotonic()
     with scripted(script) as server, pytest.raises(SourceError, match="everything within 5 seconds"):
-        downloads.read(f"http://127.0.0.1:{server.port}/file", Access(timeout=1, retries=0))
+        download.read(f"http://127.0.0.1:{server.port}/file", Access(timeout=1, retries=0))
     assert time.monotonic() - started < 30

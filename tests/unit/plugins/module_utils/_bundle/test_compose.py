@@ -9,14 +9,19 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import trust_store
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import check
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import compose as composing
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import (
+    MAX_SOURCE_BYTES,
+    Access,
+    SourceError,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates import CertificateError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.downloads import MAX_SOURCE_BYTES, Access, SourceError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
 
 from tests.servers import Mirror, Pki
 
-from .scripted_server import scripted
+from ..scripted_server import scripted
 
 
 @pytest.fixture(name="mirror")
@@ -25,8 +30,8 @@ def _mirror(pki: Pki, tmp_path: Path) -> t.Iterator[Mirror]:
         yield mirror
 
 
-def compose(*urls: str, **options: t.Any) -> trust_store.Bundle:
-    return trust_store.compose(urls, Access(timeout=5, retries=0), **options)
+def compose(*urls: str, **options: t.Any) -> composing.Bundle:
+    return composing.compose(urls, Access(timeout=5, retries=0), **options)
 
 
 def access(pki: Pki, timeout: int = 5) -> Access:
@@ -69,41 +74,41 @@ def made_of(tmp_path: Path, *parts: bytes) -> str:
     ],
 )
 def test_where_aws_publishes(region: str, ca_set: str, urls: list[str]) -> None:
-    assert list(trust_store.source_urls(region, ca_set, None)) == urls
+    assert list(composing.source_urls(region, ca_set, None)) == urls
 
 
 @pytest.mark.parametrize("region", ["", "EU-central-1", "eu-central", "eu central 1", "../etc", "eu-central-1\n"])
 def test_a_region_that_is_none(region: str) -> None:
     with pytest.raises(OptionError, match=r"^region: "):
-        trust_store.source_urls(region, "current", None)
+        composing.source_urls(region, "current", None)
 
 
 def test_old_sets_need_a_region() -> None:
     with pytest.raises(OptionError, match=r"^region: "):
-        trust_store.source_urls("global", "rds-ca-2019", None)
+        composing.source_urls("global", "rds-ca-2019", None)
 
 
 def test_from_a_mirror_over_https(mirror: Mirror, pki: Pki) -> None:
-    urls = trust_store.source_urls("eu-central-1", "current", mirror.url)
-    bundle = trust_store.compose(urls, access(pki))
+    urls = composing.source_urls("eu-central-1", "current", mirror.url)
+    bundle = composing.compose(urls, access(pki))
     assert bundle.content == pki.bundle.read_bytes()
     assert [source.status for source in bundle.sources] == ["fetched"]
     with pytest.raises(SourceError, match="certificate does not verify"):
-        trust_store.compose(urls, Access(retries=0))
+        composing.compose(urls, Access(retries=0))
 
 
 def test_a_mirror_that_answers_otherwise(mirror: Mirror, pki: Pki) -> None:
-    (url,) = trust_store.source_urls("eu-central-1", "current", mirror.url)
+    (url,) = composing.source_urls("eu-central-1", "current", mirror.url)
     path = "/eu-central-1/eu-central-1-bundle.pem"
     mirror.respond(path, status=404)
     with pytest.raises(SourceError, match=r"eu-central-1-bundle\.pem answered 404"):
-        trust_store.compose((url,), access(pki))
+        composing.compose((url,), access(pki))
     mirror.respond(path, status=200, body=b"<!DOCTYPE html><html>Please log in</html>")
     with pytest.raises(CertificateError, match="looks like an HTML page"):
-        trust_store.compose((url,), access(pki))
+        composing.compose((url,), access(pki))
     mirror.respond(path, status=200, body=b"x" * (MAX_SOURCE_BYTES + 1))
     with pytest.raises(SourceError, match="larger than"):
-        trust_store.compose((url,), access(pki))
+        composing.compose((url,), access(pki))
 
 
 def test_text_crlf_and_repetitions_leave_a_clean_bundle(pki: Pki, tmp_path: Path) -> None:
@@ -139,12 +144,12 @@ def test_what_is_no_bundle_names_source_and_reason(kind: str, pki: Pki, tmp_path
 def test_expired(pki: Pki, tmp_path: Path) -> None:
     url = pki.expired_bundle.as_uri()
     kept = compose(url)
-    assert any("expired on" in warning for warning in trust_store.expiry_warnings(kept, 0))
+    assert any("expired on" in warning for warning in composing.expiry_warnings(kept, 0))
     with pytest.raises(CertificateError, match="holds expired certificates"):
         compose(url, expired="fail")
     left = compose(url, expired="drop")
     assert left.content == pki.bundle.read_bytes()
-    assert [warning.endswith("was left out.") for warning in trust_store.expiry_warnings(left, 0)] == [True]
+    assert [warning.endswith("was left out.") for warning in composing.expiry_warnings(left, 0)] == [True]
     expired_root = kept.content[len(left.content) :]
     with pytest.raises(CertificateError, match="dropping leaves none"):
         compose(made_of(tmp_path, expired_root), expired="drop")
@@ -181,24 +186,24 @@ def test_credentials_in_a_url_are_not_shown() -> None:
 
 def test_a_download_that_breaks_off_between_two_certificates_is_not_a_bundle(mirror: Mirror, pki: Pki) -> None:
     # What came is a bundle in itself, which only the promised length gives away.
-    (url,) = trust_store.source_urls("eu-central-1", "current", mirror.url)
+    (url,) = composing.source_urls("eu-central-1", "current", mirror.url)
     whole = pki.bundle.read_bytes()
     root = pki.root.read_bytes()
     mirror.respond("/eu-central-1/eu-central-1-bundle.pem", body=root, headers={"Content-Length": str(len(whole))})
     with pytest.raises(SourceError, match=r"eu-central-1-bundle\.pem"):
-        trust_store.compose((url,), access(pki))
+        composing.compose((url,), access(pki))
 
 
 def test_https_does_not_lead_to_http(mirror: Mirror, pki: Pki, tmp_path: Path) -> None:
-    (url,) = trust_store.source_urls("eu-central-1", "current", mirror.url)
+    (url,) = composing.source_urls("eu-central-1", "current", mirror.url)
     path = "/eu-central-1/eu-central-1-bundle.pem"
     mirror.respond(path, status=302, headers={"Location": f"{mirror.url}/elsewhere.pem"})
     mirror.respond("/elsewhere.pem", body=pki.bundle.read_bytes())
-    assert trust_store.compose((url,), access(pki)).content == pki.bundle.read_bytes()
+    assert composing.compose((url,), access(pki)).content == pki.bundle.read_bytes()
     with Mirror(pki.write_trust_store(tmp_path / "plain")) as plain:
         mirror.respond(path, status=302, headers={"Location": plain.url + path})
         with pytest.raises(SourceError, match=r"redirects to http://.* which is not https; refused"):
-            trust_store.compose((url,), access(pki))
+            composing.compose((url,), access(pki))
 
 
 @pytest.mark.parametrize(
@@ -221,35 +226,35 @@ def test_what_is_no_web_server(answer: bytes) -> None:
 
 
 def test_a_source_that_does_not_answer(mirror: Mirror, pki: Pki) -> None:
-    (url,) = trust_store.source_urls("eu-central-1", "current", mirror.url)
+    (url,) = composing.source_urls("eu-central-1", "current", mirror.url)
     mirror.respond("/eu-central-1/eu-central-1-bundle.pem", body=pki.bundle.read_bytes(), delay=1.5)
     with pytest.raises(SourceError, match=r"eu-central-1-bundle\.pem .*(timed out|within 1 seconds)"):
-        trust_store.compose((url,), access(pki, timeout=1))
+        composing.compose((url,), access(pki, timeout=1))
 
 
 def test_what_has_been_checked_is_not_checked_again_and_what_has_changed_is(mirror: Mirror, pki: Pki) -> None:
     url = f"{mirror.url}/eu-central-1/eu-central-1-bundle.pem"
-    first = trust_store.compose([url], access(pki))
+    first = composing.compose([url], access(pki))
     validators = {url: source.validators for url, source in first.known.items()}
 
-    def earlier(certificates: tuple[x509.Certificate, ...]) -> trust_store.Earlier:
-        return trust_store.Earlier(validators, lambda: (first.known, certificates))
+    def earlier(certificates: tuple[x509.Certificate, ...]) -> composing.Earlier:
+        return composing.Earlier(validators, lambda: (first.known, certificates))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(x509, "check_bundle", None)
-        same = trust_store.compose([url], access(pki), earlier=earlier(first.certificates))
+        patch.setattr(check, "check_bundle", None)
+        same = composing.compose([url], access(pki), earlier=earlier(first.certificates))
         assert (same.sources[0].status, same.content) == ("not_modified", first.content)
         with pytest.raises(TypeError):
-            trust_store.compose([url], access(pki), earlier=earlier(()))
+            composing.compose([url], access(pki), earlier=earlier(()))
     (mirror.directory / "eu-central-1/eu-central-1-bundle.pem").write_bytes(pki.intermediate.read_bytes())
     with pytest.raises(CertificateError, match="is not in the bundle"):
-        trust_store.compose([url], access(pki), earlier=earlier(first.certificates))
+        composing.compose([url], access(pki), earlier=earlier(first.certificates))
 
 
 def test_a_record_that_only_knows_what_to_ask_with(mirror: Mirror, pki: Pki) -> None:
     url = f"{mirror.url}/eu-central-1/eu-central-1-bundle.pem"
-    first = trust_store.compose([url], access(pki))
-    earlier = trust_store.Earlier({url: first.known[url].validators}, lambda: ({}, ()))
-    again = trust_store.compose([url], access(pki), earlier=earlier)
+    first = composing.compose([url], access(pki))
+    earlier = composing.Earlier({url: first.known[url].validators}, lambda: ({}, ()))
+    again = composing.compose([url], access(pki), earlier=earlier)
     assert (again.sources[0].status, again.content) == ("fetched", first.content)
     assert [request.status for request in mirror.requests] == [200, 304, 200]

