@@ -61,7 +61,7 @@ def violations(plugins: Path) -> list[str]:
                 if lines > MOST_LINES_OF_FUNCTION:
                     found.append(f"{where}: {node.name} has {lines} lines")
     reached = {name: set(targets) for name, targets in graph.items()}
-    for _ in graph:
+    for _round in graph:
         for name, targets in graph.items():
             reached[name].update(*(reached.get(target, ()) for target in targets))
     circle = sorted("/".join(name) for name in graph if name in reached[name])
