@@ -212,7 +212,7 @@ class Network:
         kind = fault.kind if fault else ""
         if fault and kind in EITHER_FAULTS and not kind.endswith("after it"):
             self._disturb(fault)
-        if inner.gone:
+        if inner.gone or inner.killed:
             raise session.lost(statement, 0.0)
         if fault is None or kind in EITHER_FAULTS:
             rows = self._run(session, statement, arguments)
