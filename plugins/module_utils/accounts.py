@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
 import typing as t
 from dataclasses import dataclass
@@ -229,6 +230,90 @@ def parse_requirement(statement: str) -> Requirement:
             break
         parts[word.lower()] = re.sub(r"\\(.)", r"\1", value[1:-1].replace("''", "'"))
     return Requirement("SPECIFIED", **parts) if parts else Requirement()
+
+
+# ER_NONEXISTING_GRANT, ER_PASSWORD_NO_MATCH (MariaDB), ER_CANNOT_USER
+_NO_SUCH_ACCOUNT = (1141, 1133, 1396)
+
+
+def has_in_memory(session: Session, dialect: Dialect, account: Account, requirement: Requirement) -> bool:
+    """Whether the server goes by this requirement, which is not what its table says until privileges are flushed.
+
+    The answer holds the hash of the account's password, and goes no further than here.
+
+    :raises AccountsNotReadable: naming the privilege that is missing, or saying that no such account is in memory.
+    """
+    verb = "SHOW CREATE USER" if dialect.has_show_create_user else "SHOW GRANTS FOR"
+    try:
+        rows = session.query(f"{verb} {quote_account(account, dialect)}")
+    except QueryFailed as e:
+        if e.code in _NO_SUCH_ACCOUNT:
+            # MySQL 5.6 with skip_name_resolve loads no account of a host name: nobody can log in with that.
+            raise AccountsNotReadable(f"{session.options.endpoint} has no {account} in memory.") from e
+        if e.code not in _ACCESS_DENIED:
+            raise
+        raise AccountsNotReadable(
+            f"{session.options.user} may not see what {session.options.endpoint} has in memory of its accounts. Grant "
+            "it SELECT on mysql.*."
+        ) from e
+    shown = shows_requirement(_text(rows[0][0]) if rows and rows[0] else "", account, requirement)
+    if shown is None:
+        raise AccountsNotReadable(f"What {session.options.endpoint} shows of {account} could not be read.")
+    return shown
+
+
+_AFTER_A_PART = re.compile(r"\Z|\s+(?!AND\b|SUBJECT\b|ISSUER\b|CIPHER\b)")
+
+
+def shows_requirement(statement: str, account: Account, requirement: Requirement) -> bool | None:
+    """Whether what SHOW CREATE USER or SHOW GRANTS answers of an account holds exactly this requirement.
+
+    Most servers do not escape what a SPECIFIED one consists of (measured: of the tested ones only MariaDB 11.8 does),
+    so it cannot be parsed, but it can be compared. None for a statement that is not about the account.
+    """
+    clause = _after_the_account(statement, account)
+    if clause is None:
+        return None
+    if requirement.ssl_type != "SPECIFIED":
+        tokens = _TOKEN.findall(clause)
+        asked = tokens[tokens.index("REQUIRE") + 1 :][:1] if "REQUIRE" in tokens else ["NONE"]
+        return asked == [{"NONE": "NONE", "ANY": "SSL", "X509": "X509"}[requirement.ssl_type]]
+    parts = [
+        (name, value)
+        for name, value in (
+            ("SUBJECT", requirement.subject),
+            ("ISSUER", requirement.issuer),
+            ("CIPHER", requirement.cipher),
+        )
+        if value
+    ]
+    for order in itertools.permutations(parts):
+        for escaped in (str, _escaped):
+            wanted = "REQUIRE " + " ".join(f"{name} '{escaped(value)}'" for name, value in order)
+            _before, found, after = clause.partition(wanted)
+            if found and _AFTER_A_PART.match(after):
+                return True
+    return False
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "''")
+
+
+def _after_the_account(statement: str, account: Account) -> str | None:
+    """The rest of the statement after the account's name, in whichever way a server quotes it."""
+    user, host = account.user, account.host
+    for mark in "`'\"":
+        twice = 2 * mark
+        for shown_user, shown_host in (
+            (user.replace(mark, twice), host.replace(mark, twice)),
+            (_escaped(user), _escaped(host)),
+            (user, host),
+        ):
+            _before, found, after = statement.partition(f" {mark}{shown_user}{mark}@{mark}{shown_host}{mark}")
+            if found:
+                return after
+    return None
 
 
 @dataclass(frozen=True)

@@ -89,10 +89,6 @@ class ConnectionOptions:
         """The same, with TLS required where it was only preferred or even disabled."""
         return self if self.encrypts else replace(self, ssl_mode="required")
 
-    def plaintext(self) -> ConnectionOptions:
-        """The same, without TLS."""
-        return replace(self, ssl_mode="disabled")
-
 
 def _plain(value: t.Any | None) -> str | None:
     # PyMySQL and the ssl module check exact types, and ansible-core 2.19+ hands out tagged subclasses of str and int.

@@ -171,10 +171,18 @@ class Dialect:
         return self.is_mariadb and self.version_tuple >= _MARIADB_FLUSH_SSL
 
     @property
+    def has_show_create_user(self) -> bool:
+        """Whether ``SHOW CREATE USER`` is understood; before, ``SHOW GRANTS`` has the REQUIRE clause.
+
+        Both answer from the server's memory, by which it decides about logins.
+        """
+        since = _MARIADB_SHOW_CREATE_USER if self.is_mariadb else _MYSQL_SHOW_CREATE_USER
+        return self.version_tuple >= since
+
+    @property
     def own_requirement_query(self) -> str:
         """Shows an account its own REQUIRE clause, without any privilege."""
-        since = _MARIADB_SHOW_CREATE_USER if self.is_mariadb else _MYSQL_SHOW_CREATE_USER
-        return "SHOW CREATE USER CURRENT_USER()" if self.version_tuple >= since else "SHOW GRANTS"
+        return "SHOW CREATE USER CURRENT_USER()" if self.has_show_create_user else "SHOW GRANTS"
 
     @property
     def accounts_query(self) -> str:

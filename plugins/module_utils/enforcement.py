@@ -98,7 +98,7 @@ def enforce(options: ConnectionOptions, wish: Wish, check_mode: bool, keeping: K
             killing = killing_statements(control, plan, wish)
             if check_mode or not plan.writes:
                 outcome = replace(_promise(control, dialect, plan, wish, notes, killing), keeping=keeping)
-                return outcome if check_mode else _verify_as_it_is(control, outcome, wish)
+                return outcome if check_mode else _verify_as_it_is(control, dialect, outcome, wish)
             if attempt == 0:
                 notes += _wait_for_other_runs(control)
             now = accounts.read_accounts(control, dialect)
@@ -174,7 +174,7 @@ def _meanwhile(
 def _carry_out(control: Session, dialect: Dialect, outcome: Outcome, wish: Wish) -> Outcome:
     plan, keeping = outcome.plan, outcome.keeping
     journal = putting_back.Journal()
-    proving = proofs.Proofs(control, plan)
+    proving = proofs.Proofs(control, dialect, plan)
     sessions = [control]
     with Interrupts() as interrupts, ExitStack() as stack:
 
@@ -280,12 +280,12 @@ def _read_back(session: Session, dialect: Dialect, plan: Plan) -> None:
             raise EnforcementError(f"{secure_transport.NAME} was set, and is not what it was set to.")
 
 
-def _verify_as_it_is(control: Session, outcome: Outcome, wish: Wish) -> Outcome:
+def _verify_as_it_is(control: Session, dialect: Dialect, outcome: Outcome, wish: Wish) -> Outcome:
     """Nothing had to be written: the requirement stands, and this very login shows that one still gets in.
 
     :raises EnforcementError: when a login to be proven does not get in.
     """
-    proving = proofs.Proofs(control, outcome.plan)
+    proving = proofs.Proofs(control, dialect, outcome.plan)
     try:
         proving.without_change(control, wish.verify)
     except EnforcementError as e:

@@ -2,53 +2,71 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""New logins that prove the result."""
+"""Proof of the result: fresh sessions that log in with TLS, and read what the server goes by.
+
+No login is tried without TLS to see it refused. Somebody on the path could let TLS pass, wait for that one login, and
+answer the real server's challenge with its answer: a session of this account, and a forged refusal for us.
+"""
 
 from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import accounts
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import accounts, secure_transport
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import Account
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import (
     ConnectionFailed,
-    LoginRefused,
     Session,
     open_session,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection_options import ConnectionOptions
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.planning import EnforcementError, Login, Plan
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.planning import Change, EnforcementError, Login, Plan
 
 TLS_LOGIN = "tls_login"
 PLAIN_LOGIN = "plain_login"
-PLAIN_REFUSED = "plain_refused"
+REQUIREMENT_IN_MEMORY = "requirement_in_memory"
+VARIABLE_IN_MEMORY = "variable_in_memory"
 
 
 @dataclass(frozen=True)
 class Verification:
-    """One thing that was to be proven. ``host`` is None where no login has told which account it is."""
+    """One thing that was to be proven.
 
-    user: str
+    ``host`` is None where no login has told which account it is, and ``user`` too where it is no account's.
+    ``server_verified`` is whether the session that showed it was one with a server that is known to be the right one.
+    """
+
+    user: str | None
     host: str | None
     method: str
     verified: bool
+    server_verified: bool
     reason: str | None = None
 
     def describe(self) -> dict[str, t.Any]:
         """The return value's form."""
         return dict(vars(self))
 
+    @property
+    def doubt(self) -> str:
+        """What could not be proven, as a sentence."""
+        name = self.user if self.host is None else f"{self.user}@{self.host}"
+        what = "has its requirement in the server's memory" if self.method == REQUIREMENT_IN_MEMORY else "can log in"
+        return f"Whether {name} {what} could not be proven: {self.reason}"
+
 
 class Proofs:
-    """Proves, one login after the other, and keeps what came of it in ``done``.
+    """Proves one thing after the other, and keeps what came of it in ``done``.
 
     :arg control: The session whose options each login uses, with the user and password of its own account.
     """
 
-    def __init__(self, control: Session, plan: Plan) -> None:
+    def __init__(self, control: Session, dialect: Dialect, plan: Plan) -> None:
         self._options = control.options
+        self._dialect = dialect
         self._offers_tls = control.greeting.offers_tls
         self._plan = plan
         self.done: list[Verification] = []
@@ -60,93 +78,99 @@ class Proofs:
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """What could not be proven, as sentences."""
-        return tuple(
-            "Whether {} {} could not be proven: {}".format(
-                proof.user if proof.host is None else f"{proof.user}@{proof.host}",
-                "is refused without TLS" if proof.method == PLAIN_REFUSED else "gets in",
-                proof.reason,
+        """What could not be proven, and what the proofs are worth, as sentences."""
+        doubts = [proof.doubt for proof in self.done if not proof.verified]
+        if len(doubts) > _MOST_DOUBTS:
+            doubts[_MOST_DOUBTS:] = [f"{len(doubts) - _MOST_DOUBTS} more could not be proven; see verification."]
+        if any(proof.verified and not proof.server_verified for proof in self.done):
+            doubts.append(
+                f"The certificate of {self._options.endpoint} was not verified, so this result is only worth "
+                "something if nobody on the network answered in the server's place. Set ca_cert to verify it."
             )
-            for proof in self.done
-            if not proof.verified
-        )
+        return tuple(doubts)
 
     def describe(self) -> list[dict[str, t.Any]]:
         """The return value's form."""
         return [proof.describe() for proof in self.done]
 
     def after_change(self, verify: t.Sequence[Login]) -> None:
-        """Everybody here gets in with TLS and, where it was to be required, no longer without.
+        """The login account can log in with TLS and finds every change in the server's memory; so can the others.
 
-        :raises EnforcementError: when somebody does not, or still does.
+        :raises EnforcementError: when one of them cannot, or the server goes by something else.
         """
+        self._log_in(self._options, self._read_memory)
         for options in self._logins(verify):
-            account = self._get_in(options)
-            if account is not None and self._has_to_use_tls(account, options):
-                self._stay_out(options, account)
+            self._log_in(options)
 
     def without_change(self, control: Session, verify: t.Sequence[Login]) -> None:
         """The control session has proven already what it is; the others log in.
 
-        :raises EnforcementError: when somebody does not get in.
+        :raises EnforcementError: when one cannot.
         """
         mine = self._plan.login_account
         if control.encrypted:
-            self._note(mine.user, mine.host, TLS_LOGIN)
+            self._note(control, mine, TLS_LOGIN)
         else:
             try:
-                self._get_in(self._options)
+                self._log_in(self._options)
             except EnforcementError as e:
-                self.done[-1:] = [Verification(mine.user, mine.host, TLS_LOGIN, False, e.message)]
-        for options in self._logins(verify)[1:]:
-            self._get_in(options)
+                self.done[-1:] = [Verification(mine.user, mine.host, TLS_LOGIN, False, False, e.message)]
+        for options in self._logins(verify):
+            self._log_in(options)
 
     def _logins(self, verify: t.Sequence[Login]) -> list[ConnectionOptions]:
-        return [self._options] + [replace(self._options, user=login.user, password=login.password) for login in verify]
+        return [replace(self._options, user=login.user, password=login.password) for login in verify]
 
-    def _note(self, user: str | None, host: str | None, method: str, reason: str | None = None) -> None:
-        self.done.append(Verification(str(user), host, method, reason is None, reason))
+    def _note(self, session: Session, account: Account | None, method: str, reason: str | None = None) -> None:
+        user, host = (account.user, account.host) if account else (None, None)
+        self.done.append(Verification(user, host, method, reason is None, server_is_known(session), reason))
 
-    def _get_in(self, options: ConnectionOptions) -> Account | None:
+    def _log_in(self, options: ConnectionOptions, then: t.Callable[[Session], None] | None = None) -> None:
+        """A fresh session proves its login, and ``then`` reads in it."""
         method = TLS_LOGIN if self._offers_tls else PLAIN_LOGIN
         try:
-            with open_session(options.encrypted() if self._offers_tls else options) as session:
-                account = accounts.current_account(session)
-        except PasswordWithheld as e:
-            self._note(options.user, None, method, e.message)
-            if options is self._options:
-                raise EnforcementError(self._locked_out(options, e.message)) from e
-            return None
-        except ConnectionFailed as e:
-            self._note(options.user, None, method, e.message)
+            session = open_session(options.encrypted() if self._offers_tls else options)
+        except (ConnectionFailed, PasswordWithheld) as e:
+            self.done.append(Verification(options.user, None, method, False, False, e.message))
+            # A password that was held back says nothing about the account; of the login itself nothing else is known.
+            if isinstance(e, PasswordWithheld) and options is not self._options:
+                return
             raise EnforcementError(self._locked_out(options, e.message)) from e
-        self._note(account.user, account.host, method)
-        return account
+        with session:
+            self._note(session, accounts.current_account(session), method)
+            if then:
+                then(session)
 
     def _locked_out(self, options: ConnectionOptions, reason: str) -> str:
         how = "with TLS" if self._offers_tls else "any more"
         when = "After the change " if self._plan.writes else ""
         return f"{when}{options.user} cannot log in to {options.endpoint} {how}: {reason}"
 
-    def _has_to_use_tls(self, account: Account, options: ConnectionOptions) -> bool:
-        if self._plan.switches_on and options.unix_socket is None:
-            return True
-        after = {change.account: change.after for change in self._plan.changes}
-        return any(
-            state.account == account and after.get(account, state.requirement).ssl_type != "NONE"
-            for state in self._plan.targets
-        )
+    def _read_memory(self, session: Session) -> None:
+        if self._plan.switch and self._plan.switches:
+            switch = secure_transport.read_switch(session, self._dialect)
+            if switch != self._plan.switch.after:
+                raise EnforcementError(f"{secure_transport.NAME} was set, and is not what it was set to.")
+            self._note(session, None, VARIABLE_IN_MEMORY)
+        for change in self._plan.changes:
+            self._read_requirement(session, change)
 
-    def _stay_out(self, options: ConnectionOptions, account: Account) -> None:
+    def _read_requirement(self, session: Session, change: Change) -> None:
         try:
-            open_session(options.plaintext()).close()
-        except LoginRefused:
-            self._note(account.user, account.host, PLAIN_REFUSED)
-        except PasswordWithheld:
-            reason = "the server asks for the password itself on that connection, and it was not sent."
-            self._note(account.user, account.host, PLAIN_REFUSED, reason)
-        except ConnectionFailed as e:
-            self._note(account.user, account.host, PLAIN_REFUSED, e.message)
-        else:
-            self._note(account.user, account.host, PLAIN_REFUSED, "it gets in")
-            raise EnforcementError(f"After the change {account} still gets in without TLS.")
+            found = accounts.has_in_memory(session, self._dialect, change.account, change.after)
+        except accounts.AccountsNotReadable as e:
+            self._note(session, change.account, REQUIREMENT_IN_MEMORY, e.message)
+            return
+        reason = None if found else f"the server still goes by another requirement than {change.after.describe()}"
+        self._note(session, change.account, REQUIREMENT_IN_MEMORY, reason)
+        if reason:
+            raise EnforcementError(f"After the change of {change.account} {reason}.")
+
+
+def server_is_known(session: Session) -> bool:
+    """Whether nobody can have answered in the server's place: its certificate was verified, or it is this machine."""
+    return session.verified or session.options.unix_socket is not None
+
+
+# A server without the privilege to read it doubts each account of thousands alike.
+_MOST_DOUBTS = 3

@@ -62,7 +62,7 @@ def test_on_and_off(switch_db: Database, modules: Modules) -> None:
     assert f"{NAME}: True" in done["diff"]["after"]
     assert [(v["method"], v["verified"]) for v in done["verification"]] == [
         ("tls_login", True),
-        ("plain_refused", True),
+        ("variable_in_memory", True),
     ]
     assert ("does not survive a restart" in done.warnings) is db.mariadb
     assert ("[mariadb]" in done.warnings) is db.mariadb

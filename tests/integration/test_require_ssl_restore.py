@@ -168,7 +168,7 @@ def test_restoring_a_requirement_is_guarded_and_proven(db: Database, modules: Mo
     assert "Nothing was changed" in refused.msg
     assert states(file) == ["made"]
     done = modules.require(**db.options(me, restore_file=str(file), **client)).ok()
-    assert [proof["method"] for proof in done["verification"]] == ["tls_login", "plain_refused"]
+    assert [proof["method"] for proof in done["verification"]] == ["tls_login", "requirement_in_memory"]
     assert db.ssl_type(me) == "X509"
 
 

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.servers import Pki
 
 from .helpers import Account, Database, Modules, Tls, client_options
@@ -18,7 +20,7 @@ def entry(account: Account) -> dict[str, str]:
 
 
 def test_more_accounts_are_proven(db: Database, modules: Modules) -> None:
-    """A target has to be refused without TLS as well; another account has not."""
+    """A target has its requirement in the server's memory as well; another account has none."""
     me = db.administrator()
     app, other = db.create(db.name_of("app")), db.create(db.name_of("other"))
     options = db.options(me, user=app.user, verify=[entry(app), entry(other)])
@@ -29,8 +31,8 @@ def test_more_accounts_are_proven(db: Database, modules: Modules) -> None:
     assert done["verified"]
     assert [(v["user"], v["host"], v["method"], v["verified"], v["reason"]) for v in done["verification"]] == [
         (me.user, me.host, "tls_login", True, None),
+        (app.user, app.host, "requirement_in_memory", True, None),
         (app.user, app.host, "tls_login", True, None),
-        (app.user, app.host, "plain_refused", True, None),
         (other.user, other.host, "tls_login", True, None),
     ]
     again = modules.require(**options).ok()
@@ -75,22 +77,44 @@ def test_put_back_where_another_account_is_locked_out(db: Database, modules: Mod
     assert result.failed
     assert result["rolled_back"]
     assert app.user in result.msg
-    assert [(v["user"], v["verified"]) for v in result["verification"]] == [(me.user, True), (app.user, False)]
-    assert result["verification"][1]["reason"]
+    assert [(v["user"], v["method"], v["verified"]) for v in result["verification"]] == [
+        (me.user, "tls_login", True),
+        (app.user, "requirement_in_memory", True),
+        (app.user, "tls_login", False),
+    ]
+    assert result["verification"][2]["reason"]
     assert db.requirement(app.user, app.host) == ("ANY", "", "", "")
     assert db.everything_but_the_requirement(app.user, app.host) == untouched
     assert db.admits(app, TLS)
 
 
-def test_what_cannot_be_proven_is_said(new_db: Database, modules: Modules) -> None:
-    """MySQL asks for the password itself where it does not know it yet, and without TLS it is not sent."""
-    db = new_db
-    me = db.administrator()
-    app = db.create(db.name_of("app"), plugin="sha256_password")
-    done = modules.require(**db.options(me, user=app.user, verify=[entry(app)])).ok()
+def test_what_cannot_be_proven_is_said(modern_db: Database, modules: Modules) -> None:
+    """Seeing what a server has in memory takes a privilege that writing does not."""
+    db = modern_db
+    me = db.create(db.name_of("me"), "127.0.0.1")
+    # MySQL wants SYSTEM_USER for accounts that have it; the application has not.
+    db.query("GRANT CREATE USER ON *.* TO %s@%s", me.user, me.host)
+    for table in ("user", *(("global_priv",) if db.mariadb else ())):
+        db.query(f"GRANT SELECT ON mysql.{table} TO %s@%s", me.user, me.host)
+    apps = [db.create(db.name_of("app")) for _number in range(5)]
+    done = modules.require(**db.options(me, accounts=[f"{app.user}@*" for app in apps])).ok()
     assert done["changed"]
     assert not done["verified"]
-    doubtful = [v for v in done["verification"] if not v["verified"]]
-    assert [(v["user"], v["method"]) for v in doubtful] == [(app.user, "plain_refused")]
-    assert "not sent" in doubtful[0]["reason"]
-    assert "could not be proven" in done.warnings
+    assert [(v["user"], v["method"], v["verified"]) for v in done["verification"]] == [
+        (me.user, "tls_login", True),
+        *((app.user, "requirement_in_memory", False) for app in apps),
+    ]
+    assert "Grant it SELECT on mysql.*" in done["verification"][1]["reason"]
+    for words in ("could not be proven", "Grant it SELECT on mysql.*", "2 more"):
+        assert words in done.warnings
+
+
+@pytest.mark.parametrize(
+    "text", ["it's", 'a"b', "a\\b", "a\\'b", "x' REQUIRE SSL", "x REQUIRE NONE", "' AND CIPHER 'y", "ü", "a''b"]
+)
+def test_any_distinguished_name_is_proven(db: Database, modules: Modules, text: str) -> None:
+    """However a server shows it; most do not escape it."""
+    me, app = db.administrator(), db.create(db.name_of("app"))
+    done = modules.require(**db.options(me, user=app.user, ssl_type="specified", subject=f"/CN={text}")).ok()
+    assert done["verified"]
+    assert db.requirement(app.user, app.host)[3] == f"/CN={text}"

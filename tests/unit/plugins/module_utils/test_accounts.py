@@ -15,6 +15,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import (
     parse_requirement,
     quote,
     quote_account,
+    shows_requirement,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
@@ -193,3 +194,48 @@ def test_a_name_without_a_wildcard_is_a_pattern_of_itself_only(user: str) -> Non
 
 def test_levels_are_in_order() -> None:
     assert [Requirement(kind).level for kind in ("NONE", "ANY", "X509", "SPECIFIED")] == [0, 1, 2, 3]
+
+
+HASH = "IDENTIFIED WITH 'caching_sha2_password' AS '$A$005$x\\' REQUIRE SSL'"
+
+
+@pytest.mark.parametrize(
+    ("statement", "requirement", "shown"),
+    [
+        # As MySQL 9.7, MariaDB 10.5 and 11.8, and MySQL 5.6 answer.
+        (f"CREATE USER `a`@`%` {HASH} REQUIRE NONE PASSWORD REQUIRE CURRENT DEFAULT", Requirement(), True),
+        (f"CREATE USER `a`@`%` {HASH} REQUIRE SSL PASSWORD REQUIRE CURRENT DEFAULT", Requirement("ANY"), True),
+        (f"CREATE USER `a`@`%` {HASH} REQUIRE NONE PASSWORD REQUIRE CURRENT DEFAULT", Requirement("ANY"), False),
+        ("CREATE USER `a`@`%` IDENTIFIED BY PASSWORD '*AB'", Requirement(), True),
+        ("CREATE USER `a`@`%` IDENTIFIED BY PASSWORD '*AB' REQUIRE X509", Requirement("X509"), True),
+        ("CREATE USER `a`@`%` IDENTIFIED BY PASSWORD '*AB' REQUIRE X509", Requirement("ANY"), False),
+        ("GRANT USAGE ON *.* TO 'a'@'%' IDENTIFIED BY PASSWORD '*AB' REQUIRE SSL", Requirement("ANY"), True),
+        ("GRANT USAGE ON *.* TO 'a'@'%' REQUIRE SSL WITH GRANT OPTION", Requirement("ANY"), True),
+        # Which are not escaped, but for MariaDB 11.8.
+        ("CREATE USER `a`@`%` REQUIRE SUBJECT '/CN=it's'", Requirement("SPECIFIED", subject="/CN=it's"), True),
+        ("CREATE USER `a`@`%` REQUIRE SUBJECT '/CN=it''s'", Requirement("SPECIFIED", subject="/CN=it's"), True),
+        ("CREATE USER `a`@`%` REQUIRE SUBJECT 's' CIPHER 'c'", Requirement("SPECIFIED", subject="s", cipher="c"), True),
+        ("CREATE USER `a`@`%` REQUIRE CIPHER 'c' SUBJECT 's'", Requirement("SPECIFIED", subject="s", cipher="c"), True),
+        ("CREATE USER `a`@`%` REQUIRE SUBJECT 's' CIPHER 'c'", Requirement("SPECIFIED", subject="s"), False),
+        ("CREATE USER `a`@`%` REQUIRE SUBJECT 'other'", Requirement("SPECIFIED", subject="s"), False),
+        ("CREATE USER `a`@`%` REQUIRE NONE", Requirement("SPECIFIED", subject="s"), False),
+        # About somebody else, or nothing that can be read.
+        ("CREATE USER `b`@`%` REQUIRE SSL", Requirement("ANY"), None),
+        ("", Requirement("ANY"), None),
+    ],
+)
+def test_what_a_server_has_in_memory(statement: str, requirement: Requirement, shown: bool | None) -> None:
+    assert shows_requirement(statement, Account("a", "%"), requirement) is shown
+
+
+@pytest.mark.parametrize("user", ["it's", "a`b", 'a"b', "x' REQUIRE SSL", "a\\b"])
+def test_an_account_is_found_however_it_is_quoted(user: str) -> None:
+    """And what is in its name is no requirement."""
+    for shown in (
+        f"'{user}'@'%'",
+        "`{}`@`%`".format(user.replace("`", "``")),
+        "'{}'@'%'".format(user.replace("'", "''")),
+    ):
+        for clause, required in (("REQUIRE SSL", True), ("REQUIRE NONE", False)):
+            statement = f"CREATE USER {shown} IDENTIFIED BY PASSWORD '*AB' {clause}"
+            assert shows_requirement(statement, Account(user, "%"), Requirement("ANY")) is required

@@ -72,7 +72,6 @@ def test_ssl_mode(mode: str | None, check_hostname: bool | None, with_ca_cert: b
     assert made.ssl_mode == result
     assert made.verifies is result.startswith("verify")
     assert made.encrypted().ssl_mode == (result if result in ("verify_ca", "verify_identity") else "required")
-    assert made.plaintext().ssl_mode == "disabled"
 
 
 @pytest.mark.parametrize(
