@@ -113,10 +113,11 @@ class Scope:
 
 
 class Expression(t.NamedTuple):
-    """``exact``: compares with case, as the columns with the collation utf8_bin do."""
+    """``exact``: compares with case, as the columns with the collation utf8_bin do. ``literal``: of a string."""
 
     value: t.Callable[[Scope], Value]
     exact: bool = False
+    literal: str | None = None
 
 
 # Names of users, and nothing else here, compare with case.
@@ -264,6 +265,10 @@ class Parser:
         while self.word(","):
             choices.append(self.expression())
         self.expect(")")
+        literals = [choice.literal for choice in choices]
+        if not left.exact and all(isinstance(literal, str) for literal in literals):
+            folded = frozenset(str(literal).lower() for literal in literals)
+            return Expression(lambda scope: _fold(left.value(scope), exact=False) in folded)
 
         def value(scope: Scope) -> bool:
             found = left.value(scope)
@@ -295,7 +300,7 @@ class Parser:
     def _primary(self) -> Expression:
         token = self.next()
         if token.kind == "string":
-            return Expression(lambda scope: token.text)
+            return Expression(lambda scope: token.text, literal=token.text)
         if token.kind == "number":
             number = int(token.text)
             return Expression(lambda scope: number)
@@ -366,12 +371,13 @@ class Parser:
             self._alias()
         tables: list[tuple[str, str]] = []
         conditions: list[Expression] = []
+        joined: list[Expression | None] = [None]
         if self.word("FROM"):
             tables.append(self._table())
             while self.word("JOIN") or self.word("INNER", "JOIN"):
                 tables.append(self._table())
                 self.expect("ON")
-                conditions.append(self.expression())
+                joined.append(self.expression())
         if self.word("WHERE"):
             conditions.append(self.expression())
         order: list[Expression] = []
@@ -381,7 +387,7 @@ class Parser:
                 order.append(self.expression())
         limit = self.number() if self.word("LIMIT") else None
         self.end()
-        return Select(self.text, columns, tables, conditions, order, limit)
+        return Select(self.text, columns, tables, joined, conditions, order, limit)
 
     def _alias(self) -> None:
         if self.word("AS"):
@@ -405,6 +411,7 @@ class Select(t.NamedTuple):
     text: str
     columns: list[Expression]
     tables: list[tuple[str, str]]
+    joined: list[Expression | None]
     conditions: list[Expression]
     order: list[Expression]
     limit: int | None
@@ -412,7 +419,7 @@ class Select(t.NamedTuple):
     def run(self, scope: Scope, table: t.Callable[[str], t.Sequence[Row]]) -> list[tuple[Value, ...]]:
         """Its rows. ``table`` gives the rows of a table by name, or raises."""
         found: list[tuple[t.Any, ...]] = []
-        sources = [(alias, table(name)) for name, alias in self.tables]
+        sources = [(alias, table(name), on) for (name, alias), on in zip(self.tables, self.joined)]
         for _unused in self._joined(scope, sources):
             if all(condition.value(scope) for condition in self.conditions):
                 row = tuple(_plain(column.value(scope)) for column in self.columns)
@@ -421,14 +428,17 @@ class Select(t.NamedTuple):
             found.sort(key=lambda pair: pair[0])
         return [row for _order, row in found][: self.limit]
 
-    def _joined(self, scope: Scope, sources: list[tuple[str, t.Sequence[Row]]]) -> t.Iterator[None]:
+    def _joined(
+        self, scope: Scope, sources: list[tuple[str, t.Sequence[Row], Expression | None]]
+    ) -> t.Iterator[None]:
         if not sources:
             yield None
             return
-        (alias, rows), rest = sources[0], sources[1:]
+        (alias, rows, on), rest = sources[0], sources[1:]
         for row in rows:
             scope.rows[alias] = row
-            yield from self._joined(scope, rest)
+            if on is None or on.value(scope):
+                yield from self._joined(scope, rest)
 
 
 def _plain(value: Value) -> Value:

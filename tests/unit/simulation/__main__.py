@@ -29,12 +29,13 @@ def main() -> int:
     first: dict[str, tuple[int, str]] = {}
     for seed, broken in summary.failures:
         for sentence in broken:
-            kinds[sentence[:2]] += 1
-            first.setdefault(sentence[:2], (seed, sentence))
+            kind = sentence.split(" ")[0]
+            kinds[kind] += 1
+            first.setdefault(kind, (seed, sentence))
     print(f"{summary.schedules} schedules in {summary.seconds:.1f} s: {summary.schedules / summary.seconds:.0f} a second")
     print(dict(summary.words))
     for kind, count in kinds.most_common():
-        print(f"{count:6} {kind}: seed {first[kind][0]}: {first[kind][1][-1500:]}")
+        print(f"{count:6} {kind}: seed {first[kind][0]}: {first[kind][1][:260]}")
     return 1 if summary.failures else 0
 
 

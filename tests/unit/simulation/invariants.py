@@ -156,6 +156,20 @@ def broken(schedule: Schedule, outcome: Outcome) -> list[str]:
     return found
 
 
+def tags(schedule: Schedule) -> str:
+    """What it may have to do with, to tell one kind of failure from another."""
+    kinds = {kind for _number, kind in schedule.network.happened}
+    found = [
+        "moved" * bool(kinds & {network.MOVED, network.MOVED_AND_CUT}),
+        "restarted" * bool(kinds & {network.RESTART_BEFORE, network.RESTART_AFTER}),
+        "late" * any(kind.startswith("carried out late") for kind in kinds),
+        "proxied" * (not schedule.network.numbers_are_the_servers),
+        "renamed" * bool(schedule.others.renamed),
+        "others" * bool(schedule.others.told),
+    ]
+    return ",".join(tag for tag in found if tag)
+
+
 def _wanted(schedule: Schedule) -> Requirement:
     ssl_type = schedule.params.get("ssl_type", "any").upper()
     return ssl_type, "", "", schedule.params.get("subject") or ""
@@ -364,7 +378,10 @@ def _gets_in(schedule: Schedule, user: str, password: str, *, as_others: bool) -
     kept = server.accounts, server.variables.get("require_secure_transport")
     try:
         if as_others:
-            server.accounts = server.others
+            # What somebody else had written into the table, our FLUSH PRIVILEGES has made the server go by.
+            server.accounts = server.others.copy()
+            if server.our_flush:
+                server.accounts.flush()
             if kept[1] is not None:
                 server.variables["require_secure_transport"] = str(server.other_switch)
         server.end(server.log_in(user, password, host, transport, certificate, author="a look"))

@@ -28,7 +28,7 @@ from tests.unit.memory_server import core, network
 from tests.unit.memory_server.server import US, meets
 from tests.unit.memory_server.sql import ServerError
 
-from .invariants import Outcome, broken
+from .invariants import Outcome, broken, tags
 from .schedule import ISSUER, SUBJECT, Schedule
 
 _CHUNK = 250
@@ -133,8 +133,9 @@ def run_range(seeds: t.Sequence[int]) -> tuple[list[tuple[int, list[str]]], coll
         for seed in seeds:
             report = simulate(seed, directory)
             words[report.words] += 1
-            if report.broken:
-                failures.append((seed, report.broken))
+            if report.broken and report.schedule:
+                kind = tags(report.schedule)
+                failures.append((seed, [f"{sentence[:2]}[{kind}]{sentence[2:]}" for sentence in report.broken]))
     return failures, words
 
 
