@@ -90,6 +90,7 @@ class Schedule:
 
     def __init__(self, seed: int, file: str, certificate: str) -> None:
         self.seed = seed
+        self.certificate = certificate
         self.rng = rng = random.Random(seed)
         self.clock = Clock()
         name = rng.choice(list(RELEASES))
@@ -210,7 +211,8 @@ class Schedule:
         for number in range(rng.choice([0, 0, 0, 1, 2])):
             key = rng.choice(keys)
             transport = "Socket" if key[1] == "localhost" else rng.choice(["TCP/IP", "SSL/TLS", "SSL/TLS"])
-            host = "localhost" if transport == "Socket" else f"10.0.0.5:{50_000 + number}"
+            came_from = "10.0.0.5" if "%" in key[1] else key[1]
+            host = "localhost" if transport == "Socket" else f"{came_from}:{50_000 + number}"
             command = "Binlog Dump GTID" if rng.random() < 0.1 else "Sleep"
             self.clients.append(self.server.connect_client(key, host, transport, command))
 
@@ -337,7 +339,8 @@ class Schedule:
         choices = dict(_LOGIN_FAULTS if exchange.statement is None else _STATEMENT_FAULTS)
         if exchange.writes:
             choices[network.LOCKED_OUT] = 2
-        if self.network.other is None:
+        # Which server is meant is decided by where the first login leads.
+        if self.network.other is None or exchange.number == 0:
             choices.pop(network.MOVED, None)
             choices.pop(network.MOVED_AND_CUT, None)
         kind = rng.choices(list(choices), list(choices.values()))[0]

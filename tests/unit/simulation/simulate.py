@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import collections
 import datetime
-import json
 import multiprocessing
 import os
 import shutil
@@ -23,10 +22,7 @@ import traceback
 import typing as t
 from dataclasses import dataclass, field
 
-from tests.unit.memory_server import Clock
-from tests.unit.memory_server import core, network
-from tests.unit.memory_server.server import US, meets
-from tests.unit.memory_server.sql import ServerError
+from tests.unit.memory_server import core
 
 from .invariants import Outcome, broken, tags
 from .schedule import ISSUER, SUBJECT, Schedule
@@ -115,7 +111,7 @@ def _restore(schedule: Schedule, outcome: Outcome, file: str) -> list[str]:
     server.somebody("change", schedule.login, password=schedule.params["login_password"], grants=outcome.grants)
     params = {name: value for name, value in schedule.params.items() if name.startswith(("login_", "c", "ssl_mode"))}
     params.update(restore_file=file, restore="all", plaintext_sessions="allow")
-    params.update(method="auto")
+    params["method"] = schedule.params["method"]
     try:
         core.run(params, False)
     except core.errors.RdsMysqlError as e:
@@ -154,8 +150,9 @@ def run_many(first: int, count: int, processes: int | None = None) -> Summary:
     started = time.monotonic()
     summary = Summary(count)
     chunks = [range(at, min(at + _CHUNK, first + count)) for at in range(first, first + count, _CHUNK)]
-    context = multiprocessing.get_context("fork")
-    with context.Pool(processes or len(os.sched_getaffinity(0)), maxtasksperchild=None) as pool:
+    # Not by fork: whoever calls this may have threads.
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(processes or len(os.sched_getaffinity(0))) as pool:
         for failures, words in pool.imap_unordered(run_range, chunks):
             summary.failures += failures
             summary.words += words
@@ -174,7 +171,9 @@ def told(report: Report) -> str:
         faults[number].append(kind)
     lines = [
         f"seed {report.seed}: {schedule.server.release.name}",
-        f"options: { {name: value for name, value in schedule.params.items() if value not in (None, False)} }",
+        f"options: { {name: value for name, value in schedule.params.items() if value not in (None, False)} }".replace(
+            os.path.dirname(str(schedule.certificate)), ""
+        ),
         "at first: " + ", ".join(f"{key[0]}@{key[1]} {value[0]}" for key, value in outcome.before.items()),
         f"others: {schedule.others.told} {schedule.others.disruptive}",
     ]
