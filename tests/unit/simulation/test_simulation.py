@@ -62,38 +62,39 @@ def test_a_seed_replays_exactly() -> None:
         assert first == second
 
 
-class _Sabotage(t.NamedTuple):
-    """A mistake in the code under test that the simulation has to notice, and by which invariant."""
-
-    module: t.Any
-    name: str
-    instead: t.Any
-    noticed: str
-
-
-def _sabotages() -> dict[str, _Sabotage]:
+def _mistakes() -> dict[str, tuple[str, list[tuple[t.Any, str, t.Any]]]]:
+    """Mistakes in the code under test that the simulation has to notice, and the invariant that does not hold then."""
     rollback = core.find("_enforcement.rollback", "putting_back")
     rollback_class = getattr(rollback, "Rollback", None) or rollback.PuttingBack
     verification = core.find("_enforcement.verification", "proofs")
     guards = core.find("_enforcement.guards", "guards")
+    plan = core.find("_enforcement.plan", "planning")
     return {
-        "nothing is put back": _Sabotage(rollback_class, "_to_undo", lambda self, now: (), "W2"),
-        "what others have made is put back": _Sabotage(
-            rollback_class, "_to_undo", lambda self, now: tuple(self._plan.changes), "A3"
+        "nothing is put back": ("W2", [(rollback_class, "_to_undo", lambda self, now: ())]),
+        "what others have made is put back": (
+            "A3",
+            [(rollback_class, "_to_undo", lambda self, now: tuple(self._plan.changes))],
         ),
-        "no guard": _Sabotage(core.enforce.guards, "guard", lambda *arguments: None, "L1"),
-        "memory is not read": _Sabotage(verification.Proofs, "_read_memory", lambda self, session: None, "W5"),
-        "no clients are looked for": _Sabotage(guards, "_guard_sessions", lambda *arguments: None, "C1"),
+        "no guard": ("L1", [(guards, "guard", lambda *arguments: None)]),
+        "privileges are not flushed, and memory is not read": (
+            "W5",
+            [
+                (plan, "_flushes", lambda *arguments: False),
+                (verification.Proofs, "_read_memory", lambda self, session: None),
+            ],
+        ),
+        "clients do not matter": ("C1", [(guards, "_guard_sessions", lambda *arguments: None)]),
     }
 
 
-@pytest.mark.parametrize("mistake", sorted(_sabotages()))
+@pytest.mark.parametrize("mistake", sorted(_mistakes()))
 def test_a_mistake_is_noticed(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    sabotage = _sabotages()[mistake]
+    noticed, patches = _mistakes()[mistake]
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-    monkeypatch.setattr(sabotage.module, sabotage.name, sabotage.instead)
+    for module, name, instead in patches:
+        monkeypatch.setattr(module, name, instead)
     with Directory() as directory:
         for seed in range(_ENOUGH):
-            if any(sentence.startswith(sabotage.noticed) for sentence in simulate(seed, directory).broken):
+            if any(sentence.startswith(noticed) for sentence in simulate(seed, directory).broken):
                 return
     pytest.fail(f"{mistake}: not noticed in {_ENOUGH} schedules")
