@@ -219,6 +219,8 @@ class ServerSession:
     killed: bool = False
     # The statement that it waits with, or that has not arrived yet.
     waits: bool = False
+    # The exchange in which its statement was sent.
+    exchange: int = -1
 
     @property
     def client_host(self) -> str:
@@ -228,6 +230,15 @@ class ServerSession:
     def may(self, privilege: str) -> bool:
         """Whether it has the privilege."""
         return privilege in self.grants or SUPER in self.grants
+
+
+class Write(t.NamedTuple):
+    """One account that one statement of ours has changed, and the exchange in which it was sent."""
+
+    exchange: int
+    key: Key
+    before: Requirement
+    after: Requirement
 
 
 @dataclass

@@ -181,6 +181,8 @@ class Network:
         self.fault: t.Callable[[Exchange], Fault | None] = lambda exchange: None
         self.between: t.Callable[[Exchange], None] = lambda exchange: None
         self.happened: list[tuple[int, str]] = []
+        # Exchanges in which accounts were read, and the answer came.
+        self.reads: list[int] = []
         # The first exchange that was a statement which writes, in ``exchanges``.
         self.first_write: int | None = None
 
@@ -209,6 +211,7 @@ class Network:
         """One statement of the code under test."""
         fault = self._begin(statement, session.mogrify(statement, arguments))
         server, inner, timeout = session.server, session.inner, session.options.timeout
+        inner.exchange = len(self.exchanges) - 1
         kind = fault.kind if fault else ""
         if fault and kind in EITHER_FAULTS and not kind.endswith("after it"):
             self._disturb(fault)
@@ -279,6 +282,8 @@ class Network:
             inner.command, inner.info = "Sleep", None
         if inner.gone:
             raise session.lost(statement, 0.0)
+        if "FROM mysql.user" in statement:
+            self.reads.append(inner.exchange)
         return rows or []
 
     def _quietly(self, session: MemorySession, statement: str, arguments: tuple[t.Any, ...]) -> None:

@@ -12,7 +12,7 @@ import re
 import typing as t
 
 from . import model
-from .model import NONE, RELEASES, Accounts, Entry, Key, Release, Requirement, ServerSession
+from .model import NONE, RELEASES, Accounts, Entry, Key, Release, Requirement, ServerSession, Write
 from .sql import Parser, Row, Scope, ServerError, Unknown, like, parse_condition, parse_select
 
 if t.TYPE_CHECKING:
@@ -66,6 +66,7 @@ class MemoryServer:
         self.starts = 1
         # Statements of ours that had an effect, or may have one.
         self.effects: list[str] = []
+        self.writes: list[Write] = []
         self.our_flush = False
 
     # Identity
@@ -544,6 +545,12 @@ class MemoryServer:
         if session.author == US:
             self.effects.append(text)
 
+    def _changed(self, session: ServerSession, text: str, key: Key, requirement: Requirement) -> None:
+        self._written(session, text)
+        if session.author == US and key in self.accounts.table:
+            before = self.accounts.table[key].requirement
+            self.writes.append(Write(session.exchange, key, before, requirement))
+
     def _both(self, session: ServerSession) -> tuple[Accounts, ...]:
         return (self.accounts,) if session.author == US else (self.accounts, self.others)
 
@@ -586,9 +593,9 @@ class MemoryServer:
         if failures and self.release.atomic:
             raise failures[0]
         for key in good:
+            self._changed(session, text, key, requirement)
             for accounts in self._both(session):
                 accounts.require(key, requirement)
-            self._written(session, text)
         if failures:
             raise failures[0]
 
@@ -622,9 +629,10 @@ class MemoryServer:
         for key, entry in list(self.accounts.table.items()):
             scope.rows["user"] = self._user_row(key, entry)
             if wanted.value(scope):
+                requirement = (ssl_type or "NONE", cipher, issuer, subject)
+                self._changed(session, text, key, requirement)
                 for accounts in self._both(session):
-                    accounts.update(key, (ssl_type or "NONE", cipher, issuer, subject))
-                self._written(session, text)
+                    accounts.update(key, requirement)
 
     def _may_update(self, session: ServerSession) -> None:
         self._needs(session, model.UPDATE_ACCOUNTS, 1142, f"UPDATE command denied to {_who(session)}")

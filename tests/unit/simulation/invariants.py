@@ -196,6 +196,14 @@ def _accounts(schedule: Schedule, outcome: Outcome) -> list[str]:
         if entry.requirement not in allowed:
             found.append(f"A3 {key} has {entry.requirement}, which is neither old nor new")
     found += [f"A4 {key} is gone, and nobody else has dropped it" for key in others if key not in server.accounts.table]
+    for write in server.writes:
+        # What somebody else has made of it, and was seen before this was sent.
+        if write.before in (wanted, outcome.before.get(write.key)) or write.after == wanted:
+            continue
+        for exchange, key, requirement in schedule.others.touches:
+            seen = any(exchange <= read < write.exchange for read in schedule.network.reads)
+            if key == write.key and requirement == write.before and seen:
+                found.append(f"A5 {key} was given {write.after}, and somebody else's {requirement} had been seen")
     return found
 
 

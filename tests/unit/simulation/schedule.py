@@ -70,6 +70,9 @@ class Others:
 
     # Requirements that they have given to an account; None where it is gone.
     touched: dict[Key, set[t.Optional[Requirement]]] = field(default_factory=dict)
+    # The same, with the exchange before which it happened.
+    touches: list[tuple[int, Key, t.Optional[Requirement]]] = field(default_factory=list)
+    exchange: int = 0
     renamed: dict[Key, Key] = field(default_factory=dict)
     # Things that may keep this run from talking to the server, or from writing.
     disruptive: list[str] = field(default_factory=list)
@@ -79,6 +82,7 @@ class Others:
     def touch(self, key: Key, requirement: Requirement | None) -> None:
         """Somebody has given an account this requirement."""
         self.touched.setdefault(key, set()).add(requirement)
+        self.touches.append((self.exchange, key, requirement))
 
 
 class Schedule:
@@ -353,6 +357,7 @@ class Schedule:
         return Fault(kind, seconds, rng.choice([0.0, 0.0, 0.1, timeout * 2.0]))
 
     def _between(self, exchange: Exchange) -> None:
+        self.others.exchange = exchange.number
         while self._due(self._interference, exchange):
             self._interfere()
 

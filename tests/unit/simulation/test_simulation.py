@@ -72,7 +72,7 @@ def _mistakes() -> dict[str, tuple[str, list[tuple[t.Any, str, t.Any]]]]:
     return {
         "nothing is put back": ("W2", [(rollback_class, "_to_undo", lambda self, now: ())]),
         "what others have made is put back": (
-            "A3",
+            "A5",
             [(rollback_class, "_to_undo", lambda self, now: tuple(self._plan.changes))],
         ),
         "no guard": ("L1", [(guards, "guard", lambda *arguments: None)]),
