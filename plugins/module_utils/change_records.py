@@ -319,6 +319,32 @@ class RecordFile:
         """
         self._edit(record.endpoint, record.family, lambda records: (*records, record))
 
+    def merge(self, records: t.Sequence[ChangeRecord]) -> int:
+        """Add records that are not there yet, by their id; how many that were.
+
+        :raises RecordError: when that is impossible; the file is what it was.
+        """
+        added: list[ChangeRecord] = []
+
+        def change(known: tuple[ChangeRecord, ...]) -> tuple[ChangeRecord, ...]:
+            numbers = {record.number for record in known}
+            added.extend(record for record in records if record.number not in numbers)
+            return tuple(sorted((*known, *added), key=lambda record: record.begun_at))
+
+        self._edit(records[0].endpoint, records[0].family, change)
+        return len(added)
+
+    def copy_to(self, path: str, records: t.Sequence[ChangeRecord]) -> tuple[RecordFile, int]:
+        """Another file with what is in this one and these records; and how many of them were not in this one.
+
+        :raises RecordError: when one of the files cannot be used.
+        """
+        copy = RecordFile(path, self._option)
+        known = self.read(records[0].endpoint, records[0].family)
+        if known:
+            copy.merge(known)
+        return copy, copy.merge(records)
+
     def mark(self, endpoint: Endpoint, family: str, numbers: t.Collection[str], state: str) -> None:
         """Say what has become of changes.
 

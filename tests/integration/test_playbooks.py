@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rollback_records import records_of
 
 from tests.servers import MATRIX, Mirror, Pki
 
@@ -468,7 +470,7 @@ def test_enforce_and_rollback(fleet: Fleet, ansible: Ansible) -> None:
     assert {path.stat().st_mode & 0o777 for path in rollback.iterdir()} == {0o600}
     stats = published(enforced)
     assert stats["mysql_tls_roll_out"] == dict.fromkeys(MATRIX, "changed")
-    assert set(stats["mysql_tls_rollback_records"]) == set(MATRIX)
+    assert all(len(records_of(name, stats["mysql_tls_rollback_records"])) == 1 for name in MATRIX)
 
     promised = ansible.run(*fleet.command("rollback"), "--check", "--diff").ok()
     assert {said.partition(":")[0] for said in outcomes(promised).values()} == {"would change"}
@@ -485,6 +487,9 @@ def test_enforce_and_rollback(fleet: Fleet, ansible: Ansible) -> None:
     shutil.rmtree(rollback)
     extra = ansible.directory / "extra.json"
     extra.write_text(json.dumps({"mysql_tls_rollback_records": stats["mysql_tls_rollback_records"]}))
+    promised = ansible.run(*fleet.command("rollback"), "-e", f"@{extra}", "--check").ok()
+    assert {said.partition(":")[0] for said in outcomes(promised).values()} == {"would change"}
+    assert not rollback.exists()
     ansible.run(*fleet.command("rollback"), "-e", f"@{extra}").ok()
     assert {name: db.requirement(fleet.apps[name].user, "%") for name, db in fleet.databases.items()} == before
     assert {path.stat().st_mode & 0o777 for path in rollback.iterdir()} == {0o600}
@@ -492,6 +497,66 @@ def test_enforce_and_rollback(fleet: Fleet, ansible: Ansible) -> None:
     # Bounded, for those who keep artifacts in a database.
     few = published(ansible.run(*fleet.command("enforce"), "-e", "mysql_tls_artifact_bytes=10").ok())
     assert set(few) == {"mysql_tls_roll_out"}
+
+
+# 27 characters; MySQL takes 32 for a user, and 5.6 takes 16. The home directory is the test's own.
+RUNS = '{{lookup("pipe","id>~/x")}}'
+
+
+def _name_templates(fleet: Fleet) -> dict[str, dict[str, tuple[str, str, str, str]]]:
+    """Have accounts and distinguished names that are templates; what each of them requires, by server."""
+    for db in fleet.databases.values():
+        for user in ("{% raw %}", "{{", *(() if db.legacy else (RUNS,))):
+            db.create(user, require="SSL")
+        db.create("named", require=f"SUBJECT '/CN={RUNS}'")
+    return {name: _requirements(db) for name, db in fleet.databases.items()}
+
+
+def _requirements(db: Database) -> dict[str, tuple[str, str, str, str]]:
+    users = ("{% raw %}", "{{", "named", *(() if db.legacy else (RUNS,)))
+    return {user: db.requirement(user, "%") for user in users}
+
+
+def test_no_name_is_a_template(fleet: Fleet, ansible: Ansible) -> None:
+    """Others choose names, and what a job has published is given to the next one as variables."""
+    ran = ansible.directory / "home" / "x"
+    rollback = ansible.directory / "mysql-tls-report" / "rollback"
+    before = _name_templates(fleet)
+    for _time in range(2):  # The second one compares with the report of the first.
+        ansible.run(*fleet.command("audit")).ok()
+    stats = published(ansible.run(*fleet.command("enforce"), "-e", "mysql_tls_ssl_type=none", "-vvv").ok())
+    assert {required for db in fleet.databases.values() for required in _requirements(db).values()} == {("",) * 4}
+    shutil.rmtree(rollback)
+    extra = ansible.directory / "extra.json"
+    extra.write_text(json.dumps(stats))
+    ansible.run(*fleet.command("rollback"), "-e", f"@{extra}", "--check", "-vvv").ok()
+    ansible.run(*fleet.command("rollback"), "-e", f"@{extra}", "-vvv").ok()
+    assert {name: _requirements(db) for name, db in fleet.databases.items()} == before
+    ansible.run(*fleet.command("audit"), "-e", '{"mysql_tls_report_merge": ["mysql-tls-report/report.json"]}').ok()
+    assert not ran.exists()
+
+
+def test_records_of_the_first_release_are_no_templates_either(fleet: Fleet, ansible: Ansible) -> None:
+    """It published them as they are. Where a name could be a template, they are refused; else they are good."""
+    ran = ansible.directory / "home" / "x"
+    rollback = ansible.directory / "mysql-tls-report" / "rollback"
+    text = published(ansible.run(*fleet.command("enforce")).ok())["mysql_tls_rollback_records"]
+    shutil.rmtree(rollback)
+    plain = {name: json.loads(base64.b64decode(text))["hosts"][name][0] for name in MATRIX}
+    extra = ansible.directory / "extra.json"
+
+    evil = json.loads(json.dumps(plain).replace(fleet.apps[MATRIX[0]].user, json.dumps(RUNS)[1:-1]))
+    extra.write_text(json.dumps({"mysql_tls_rollback_records": evil}))
+    for mode in (("--check",), ()):
+        refused = ansible.run(*fleet.command("rollback"), "-e", f"@{extra}", *mode)
+        assert refused.status != 0
+        assert "mysql_tls_rollback_records: these are records of version 0.1.0" in refused.output
+    assert not ran.exists()
+    assert set(types(fleet).values()) == {"ANY"}
+
+    extra.write_text(json.dumps({"mysql_tls_rollback_records": plain}))
+    ansible.run(*fleet.command("rollback"), "-e", f"@{extra}").ok()
+    assert set(types(fleet).values()) == {""}
 
 
 def published(run: Run) -> dict[str, Any]:
