@@ -322,7 +322,7 @@ if __name__ == "__main__":
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import compose, run
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import run_module
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import run_module
 
 
 def main() -> t.NoReturn:

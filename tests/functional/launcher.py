@@ -24,9 +24,9 @@ from typing import Any
 
 COLLECTION = "ansible_collections.dbtls.rds_mysql"
 _IMPORTS = (
-    f"{COLLECTION}.plugins.module_utils.enforcement",
+    f"{COLLECTION}.plugins.module_utils._enforcement.enforce",
     f"{COLLECTION}.plugins.module_utils.probes",
-    f"{COLLECTION}.plugins.module_utils.module_runner",
+    f"{COLLECTION}.plugins.module_utils._core.module",
     f"{COLLECTION}.plugins.module_utils._bundle.run",
     "cryptography.x509",
     "http.client",

@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import argument_specs, enforcement_options
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.argument_spec import REQUIRE
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import STATUS
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import roll_out
 
 from tests import ansible_yaml
@@ -140,7 +141,7 @@ def test_the_module_takes_the_options(where: str, module: str, options: dict[str
             assert value in choices, f"{where}: {name}"
 
 
-SPECS = {"mysql_ssl_status": argument_specs.STATUS, "mysql_require_ssl": enforcement_options.REQUIRE}
+SPECS = {"mysql_ssl_status": STATUS, "mysql_require_ssl": REQUIRE}
 
 
 @pytest.mark.parametrize(

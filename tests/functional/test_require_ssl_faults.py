@@ -31,9 +31,9 @@ from typing import Any
 import pymysql
 import pytest
 import yaml
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import enforcement
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import connection_argument_spec
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement import enforce
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import connection_argument_spec
 from ansible_collections.dbtls.rds_mysql.plugins.modules import mysql_require_ssl
 from pymysql.connections import Connection
 
@@ -254,7 +254,7 @@ class Scene:
         """Make a run through the proxy, in this process."""
         options = parameters(**{**self.options, "login_port": self.proxy.port, **more})
         try:
-            values = enforcement.run(options, False)
+            values = enforce.run(options, False)
             return Said(values, repr(values))
         except RdsMysqlError as e:
             values = {"msg": e.message, "failed": True, **e.details}

@@ -15,8 +15,8 @@ import struct
 import sys
 from collections.abc import Callable
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import handshake
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import ssl_context
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import handshake
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import ssl_context
 
 Stream = socket.socket
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
 
 
 def check_bundle(

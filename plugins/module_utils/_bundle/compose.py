@@ -10,7 +10,6 @@ import hashlib
 import re
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import check, download
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import (
     SourceError,
@@ -18,7 +17,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download i
     without_credentials,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.source_cache import Known, KnownSource
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
 
 CA_SETS = ("current", "rds-ca-2015", "rds-ca-2019")
 GLOBAL = "global"

@@ -26,7 +26,7 @@ from urllib.request import url2pathname
 
 from ansible.module_utils.urls import ConnectionError as UrlsConnectionError
 from ansible.module_utils.urls import open_url
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
 
 SCHEMES = ("http", "https", "file")
 # The global bundle, the largest that AWS publishes, has about 165 kB.

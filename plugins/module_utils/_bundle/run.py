@@ -11,10 +11,10 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import compose, destination, download
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import Module
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import Module
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
 
 # A day. The system's clocks have an end as well.
 MAX_TIMEOUT = 86400

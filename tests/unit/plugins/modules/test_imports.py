@@ -42,7 +42,7 @@ def test_a_look_loads_nothing_of_what_it_does_not_do() -> None:
     assert not {f"{_PACKAGE}.module_utils.{name}" for name in not_yet} & before
     after = loaded(
         f"from {_PACKAGE}.modules.mysql_ssl_status import work\n"
-        f"from {_PACKAGE}.module_utils.errors import OptionError\n"
+        f"from {_PACKAGE}.module_utils._core.errors import OptionError\n"
         "try: work({'endpoints': None, 'login_host': 'db', 'login_port': 0})\n"
         "except OptionError: pass"
     )

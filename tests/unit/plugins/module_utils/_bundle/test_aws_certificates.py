@@ -13,13 +13,13 @@ from pathlib import Path
 
 import cryptography
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import compose as composing
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import pkcs12, source_cache
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import Access, Validators
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.source_cache import KnownSource
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
 
 from tests.servers import MYSQL_RDS_CA, SSL_PROFILES, Mirror, ServerUnavailable, published_certificates
 

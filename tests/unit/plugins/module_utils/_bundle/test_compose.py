@@ -8,7 +8,6 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import check
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import compose as composing
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import (
@@ -16,8 +15,9 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download i
     Access,
     SourceError,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates import CertificateError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import CertificateError
 
 from tests.servers import Mirror, Pki
 

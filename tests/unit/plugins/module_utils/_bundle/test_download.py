@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import download
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import Access, SourceError, Validators
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
 
 from tests.servers import Mirror, Pki
 
