@@ -154,7 +154,7 @@ def test_an_orderly_tree(tmp_path: Path) -> None:
         ),
         ("modules/x", f"from {COLLECTION}plugin_utils.in_process import y", "modules/x.py imports plugin_utils"),
         ("plugin_utils/x", f"from {COLLECTION}action import y", "plugin_utils/x.py imports action"),
-        ("module_utils/accounts", "", "module_utils/_mysql/accounts.py lives in no package"),
+        ("module_utils/accounts", "", "module_utils/accounts.py lives in no package"),
         ("module_utils/_extra/x", "", "module_utils/_extra/x.py lives in no package"),
         ("module_utils/_tls/x", "from ..flat import y", "module_utils/_tls/x.py imports flat"),
         ("module_utils/_tls/x", "\n" * 400, "module_utils/_tls/x.py has 400 lines"),
