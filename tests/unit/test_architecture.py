@@ -48,11 +48,13 @@ def violations(plugins: Path) -> list[str]:
         tree, place = ast.parse(text), _place(name)
         if place not in MAY_IMPORT:
             found.append(f"{where} lives in no package")
-        for target in sorted(set(_imports(tree, name))):
+        targets = set(_imports(tree, name))
+        for target in targets:
             ends = range(len(target), 0, -1)
             graph.setdefault(name, set()).update([target[:end] for end in ends if target[:end] in files][:1])
-            if place in MAY_IMPORT and _place(target) not in MAY_IMPORT[place] | {place}:
-                found.append(f"{where} imports {_place(target)}")
+        if place in MAY_IMPORT:
+            wrong = {_place(target) for target in targets} - MAY_IMPORT[place] - {place}
+            found += [f"{where} imports {target}" for target in sorted(wrong)]
         if name[0] == "module_utils" and len(text.splitlines()) > MOST_LINES_OF_FILE:
             found.append(f"{where} has {len(text.splitlines())} lines")
         for node in ast.walk(tree):
