@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates import Certificate
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import Certificate
 
 # An area (eusc in the European Sovereign Cloud, else two letters), one or more words, a number: every region name so
 # far, and surely the next ones.

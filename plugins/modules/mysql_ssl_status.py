@@ -368,8 +368,8 @@ if __name__ == "__main__":
 
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import STATUS
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import Module, run_module
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import Module, run_module
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import STATUS
 
 
 def work(params: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import Account, Requirement, quote, quote_account
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
+    Account,
+    Requirement,
+    quote,
+    quote_account,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
 
 _CLAUSES = {"NONE": "NONE", "ANY": "SSL", "X509": "X509"}
 

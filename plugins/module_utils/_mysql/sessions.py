@@ -9,8 +9,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import QueryFailed, Session
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import QueryFailed, Session
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,10 @@ import time
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import (
-    accounts,
-    certificate_names,
-    certificates,
-    handshake,
-)
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import live_sessions
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import (
-    ServerCertificate,
-    ServerStatus,
-    SessionStatus,
-)
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import (
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import accounts, handshake
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import discover
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import (
     ConnectionFailed,
     NoVerdict,
     QueryFailed,
@@ -36,13 +27,18 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import 
     tls_failure,
     verifier,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection_options import (
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import (
     OLD_TLS_VERSIONS,
     TLS_VERSIONS,
     ConnectionOptions,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import discover
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import live_sessions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import (
+    ServerCertificate,
+    ServerStatus,
+    SessionStatus,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates, names
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.tls_versions import Probe
@@ -267,7 +263,7 @@ def _certificate(
         chain=tuple(certificates.parse_certificate(part, source) for part in chain or (der,)),
         trusted=trusted,
         trust_error=trust_error,
-        hostname_matches=None if options.unix_socket else certificate_names.matches_host(certificate, options.host),
+        hostname_matches=None if options.unix_socket else names.matches_host(certificate, options.host),
     )
 
 

@@ -10,11 +10,11 @@ import datetime as dt
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import Account, AccountState
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates import Certificate, utc_now
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection_options import ConnectionOptions
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.handshake import Handshake
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, AccountState
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.handshake import Handshake
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import Certificate, utc_now
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import LiveSession

@@ -10,11 +10,11 @@ import json
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, Requirement, quote_account
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.requirements import require_statement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import ServerStatus
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import Account, Requirement, quote_account
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates import Certificate
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import Certificate
 
 OFFER_TLS = (
     "Set ssl_ca, ssl_cert and ssl_key under [mysqld] in the server's option file, remove skip_ssl and an empty "

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.collect import collect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.findings import findings
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import ServerStatus
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.result import describe
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection_options import ConnectionOptions
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
 
 
 def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -13,9 +13,9 @@ import typing as t
 import warnings
 from contextlib import closing
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import outcome
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.run import run as check_one
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import outcome
 
 _PROGRESS_SECONDS = 2.0
 # How long the main thread sleeps at most before it can notice a signal.

@@ -12,9 +12,9 @@ import typing as t
 import warnings
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import handshake
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import ssl_context
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection_options import TLS_VERSIONS, ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import handshake
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import ssl_context
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import TLS_VERSIONS, ConnectionOptions
 
 # OpenSSL's reasons for an answer in another version than the one that was asked for.
 _OTHER_VERSION = ("UNSUPPORTED_PROTOCOL", "WRONG_SSL_VERSION", "WRONG_VERSION_NUMBER")

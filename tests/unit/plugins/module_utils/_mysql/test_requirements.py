@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, Requirement
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.requirements import require_statement
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import Account, Requirement
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.dialects import Dialect
 
 NEW = Dialect("mysql", "8.0.36", {})
 OLD = Dialect("mysql", "5.6.24", {})

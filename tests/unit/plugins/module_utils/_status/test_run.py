@@ -11,8 +11,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import MissingLibrary, OptionError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import run as status
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import MissingLibrary, OptionError
 
 from ..scripted_server import Conversation, greeting, scripted
 
