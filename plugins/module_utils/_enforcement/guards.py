@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import (
     Change,
     EnforcementError,
@@ -25,7 +26,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login impor
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import (
     NAME,
-    parameter_group_advice,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import names
 
@@ -47,7 +47,7 @@ def guard(control: Session, dialect: Dialect, plan: Plan, wish: Wish) -> None:
     if plan.switch and plan.switch.needed and dialect.managed_by:
         raise EnforcementError(
             f"{NAME} of {endpoint} cannot be set by a client. Nothing was changed. "
-            f"{parameter_group_advice(dialect, plan.switch.wanted)}",
+            f"{_rds.secure_transport_advice(dialect.managed_by, plan.switch.wanted)}",
             **plan.describe(),
         )
     if not plan.switches_on and not plan.tightens:

@@ -10,8 +10,8 @@ import socket
 import typing as t
 
 import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import sweep
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
 
 from ..scripted_server import greeting, scripted
 
