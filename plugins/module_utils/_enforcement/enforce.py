@@ -15,6 +15,7 @@ import typing as t
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.deferred_signals import Interrupts
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.change_log import ChangeLog
@@ -249,7 +250,7 @@ def _advice(error: RdsMysqlError, dialect: Dialect, journal: Journal) -> str:
         return ""
     return (
         ". The login needs SYSTEM_VARIABLES_ADMIN (SUPER on MariaDB and old servers) for it. "
-        + secure_transport.parameter_group_advice(dialect, journal.sent[-1].text.endswith("ON"))
+        + _rds.secure_transport_advice(dialect.managed_by, journal.sent[-1].text.endswith("ON"))
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plaintext_sessions import PlaintextSession
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Plan
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import EnforcementError, Request
@@ -21,10 +22,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login impor
     Session,
     open_session,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import (
-    NAME,
-    parameter_group_advice,
-)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import NAME
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import names
 
 
@@ -45,7 +43,7 @@ def guard(control: Session, dialect: Dialect, plan: Plan, request: Request) -> N
     if plan.switch and plan.switch.needed and dialect.managed_by:
         raise EnforcementError(
             f"{NAME} of {endpoint} cannot be set by a client. Nothing was changed. "
-            f"{parameter_group_advice(dialect, plan.switch.wanted)}"
+            f"{_rds.secure_transport_advice(dialect.managed_by, plan.switch.wanted)}"
         )
     if not plan.enables_secure_transport and not plan.tightens:
         return
