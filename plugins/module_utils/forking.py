@@ -25,7 +25,7 @@ _CHUNK_BYTES = 1 << 16
 # POSIX's least PIPE_BUF: a write of so much is never split.
 _WHOLE_BYTES = 512
 
-Result = t.Tuple[int, t.Any]
+Result = tuple[int, t.Any]
 Results = t.Generator[t.Optional[Result], None, None]
 # Takes numbers, and yields each with its result, which JSON can hold; None in between says that there is none yet.
 Work = t.Callable[[t.Iterator[int]], Results]
