@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 OK = b"\0\0\0\x02\0\0\0"
 REFUSED = b"\xff" + (1045).to_bytes(2, "little") + b"#28000Access denied"
 EOF = b"\xfe\0\0\x02\0"
-Rows = t.List[t.Tuple[t.Any, ...]]
+Rows = list[tuple[t.Any, ...]]
 
 COMMON = {
     "have_openssl": "YES",

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +19,9 @@ _PACKAGE = "ansible_collections.dbtls.rds_mysql.plugins"
 def loaded(statements: str) -> set[str]:
     """The names of the modules that a Python has loaded after these statements."""
     program = f"{statements}\nimport sys\nprint(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True)
+    # ansible-test has the directory above ansible_collections on the path by other means.
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[7])}
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=env, check=True)
     return set(done.stdout.split())
 
 
