@@ -115,6 +115,11 @@ def _statements(db: Database, dialect: Any) -> Iterator[tuple[str, str, tuple[An
         "SET GLOBAL require_secure_transport = ON",
         "SET PERSIST require_secure_transport = ON",
         "SET GLOBAL require_secure_transport = OFF",
+    ):
+        yield from both(statement)
+        yield admin("SHOW GLOBAL VARIABLES WHERE Variable_name = 'require_secure_transport'")
+    yield "weak", "RESET PERSIST IF EXISTS require_secure_transport", (), SAME
+    for statement in (
         "RESET PERSIST IF EXISTS require_secure_transport",
         "RESET PERSIST IF EXISTS require_secure_transport",
     ):

@@ -83,7 +83,7 @@ class MemoryServer:
         }
         if not self.release.mariadb:
             found["server_uuid"] = f"7dbaa03e-eac7-11f1-a26a-02fc{self.number:08d}"
-        elif self.release.numbers >= (11, 0):
+        elif self.release.numbers >= (10, 11):
             found["server_uid"] = base64.b64encode(f"uid-of-server-{self.number:06d}".encode()).decode()
         return found
 
@@ -497,8 +497,8 @@ class MemoryServer:
         parts = [("ISSUER", issuer), ("SUBJECT", subject), ("CIPHER", cipher)]
         if not self.release.mariadb and self.release.numbers >= (5, 7):
             parts = [("SUBJECT", subject), ("ISSUER", issuer), ("CIPHER", cipher)]
-        # MySQL writes them as they are, quotes and backslashes too.
-        shown = _escaped if self.release.mariadb else str
+        # All but MariaDB 11.8 write them as they are, quotes and backslashes too.
+        shown = _escaped if self.release.mariadb and self.release.numbers >= (11, 0) else str
         return " REQUIRE " + " ".join(f"{name} '{shown(value)}'" for name, value in parts if value)
 
     # What writes
@@ -689,10 +689,12 @@ class MemoryServer:
         parser.end()
         if not self.release.has_persist:
             raise _syntax(text)
+        if _SWITCH not in self.persisted:
+            return
         if not session.may(model.SET_VARIABLES):
             raise ServerError(1227, _DENIED.format("SYSTEM_VARIABLES_ADMIN"))
         self._written(session, text)
-        self.persisted.pop(_SWITCH, None)
+        del self.persisted[_SWITCH]
 
     def _do_kill(self, session: ServerSession, text: str, arguments: t.Sequence[t.Any]) -> None:
         parser = self._parser(session, text)
@@ -716,7 +718,7 @@ class MemoryServer:
 
     def _kill(self, session: ServerSession, number: int, *, always: bool = False) -> None:
         other = self.sessions.get(number)
-        if other is None or not (session.may(model.PROCESS) or other.user == session.user or always):
+        if other is None:
             raise ServerError(1094, f"Unknown thread id: {number}")
         if not (always or session.may(model.KILL) or other.user == session.user):
             raise ServerError(1095, f"You are not owner of thread {number}")
