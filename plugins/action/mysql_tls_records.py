@@ -11,8 +11,8 @@ import os
 import typing as t
 
 from ansible import constants
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.change_records import RecordFile
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import RecordFile
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rollback_records import VARIABLE, records_of

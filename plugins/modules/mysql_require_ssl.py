@@ -554,15 +554,15 @@ if __name__ == "__main__":
 
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import enforcement
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.enforcement_options import REQUIRE
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import Module, run_module
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import Module, run_module
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement import enforce
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.argument_spec import REQUIRE
 
 
 def main() -> t.NoReturn:
     """Require, prove, and leave."""
     module = Module(**REQUIRE.for_module(), supports_check_mode=True)
-    run_module(module, lambda: enforcement.run(module.params, module.check_mode))
+    run_module(module, lambda: enforce.run(module.params, module.check_mode))
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ import binascii
 import json
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.change_records import ChangeRecord
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import ChangeRecord
 
 VARIABLE = "mysql_tls_rollback_records"
 FORMAT = "dbtls.rds_mysql.records"

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rollback_records import records_of
 
-from tests.integration.conftest import Servers
-from tests.integration.helpers import Database
+from tests.functional.conftest import Servers
+from tests.functional.helpers import Database
 from tests.servers import Pki
 
 from .conftest import COLLECTION

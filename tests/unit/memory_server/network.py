@@ -152,9 +152,7 @@ class MemorySession:
         return self.network.query(self, statement, tuple(arguments))
 
     def _failed(self, statement: str, code: int, text: str) -> Exception:
-        return t.cast(
-            "Exception", core.mysql_errors.QueryFailed(statement, code, text, connection_lost=not self._open)
-        )
+        return t.cast("Exception", core.mysql_errors.QueryFailed(statement, code, text, connection_lost=not self._open))
 
     def lost(self, statement: str, lingers: float, text: str = "Lost connection to MySQL server") -> Exception:
         """The client has given up."""
@@ -205,9 +203,7 @@ class Network:
 
     # Statements
 
-    def query(
-        self, session: MemorySession, statement: str, arguments: tuple[t.Any, ...]
-    ) -> list[tuple[t.Any, ...]]:
+    def query(self, session: MemorySession, statement: str, arguments: tuple[t.Any, ...]) -> list[tuple[t.Any, ...]]:
         """One statement of the code under test."""
         fault = self._begin(statement, session.mogrify(statement, arguments))
         server, inner, timeout = session.server, session.inner, session.options.timeout
@@ -269,9 +265,7 @@ class Network:
             self.clock.sleep(timeout)
         raise session.lost(statement, 0.0, "Lost connection to MySQL server during query (timed out)")
 
-    def _run(
-        self, session: MemorySession, statement: str, arguments: tuple[t.Any, ...]
-    ) -> list[tuple[t.Any, ...]]:
+    def _run(self, session: MemorySession, statement: str, arguments: tuple[t.Any, ...]) -> list[tuple[t.Any, ...]]:
         inner = session.inner
         inner.command, inner.info = "Query", session.mogrify(statement, arguments)
         try:
@@ -314,9 +308,7 @@ class Network:
         errors = core.mysql_errors
         server = self.server
         if kind == UNREACHABLE or self.clock.now < server.down_until:
-            raise errors.ConnectionFailed(
-                f"Cannot reach {options.endpoint}: Connection refused.", CR_CONN_HOST_ERROR
-            )
+            raise errors.ConnectionFailed(f"Cannot reach {options.endpoint}: Connection refused.", CR_CONN_HOST_ERROR)
         if kind == SILENT:
             self.clock.sleep(max(0.0, end - self.clock.now))
             raise errors.ConnectionFailed(

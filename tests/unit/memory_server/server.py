@@ -193,8 +193,12 @@ class MemoryServer:
             )
         if transport == "TCP/IP" and self.variables.get(_SWITCH) == "ON":
             code = 1045 if self.release.mariadb and self.release.numbers < (11, 0) else 3159
-            raise denied if code == 1045 else ServerError(
-                3159, "Connections using insecure transport are prohibited while --require_secure_transport=ON."
+            raise (
+                denied
+                if code == 1045
+                else ServerError(
+                    3159, "Connections using insecure transport are prohibited while --require_secure_transport=ON."
+                )
             )
         self.cached.add(key)
         self._next_number += 1
@@ -583,9 +587,7 @@ class MemoryServer:
             elif self.release.atomic and model.SYSTEM_USER in entry.grants and not session.may(model.SYSTEM_USER):
                 failures.append(ServerError(1227, _DENIED.format("SYSTEM_USER")))
             elif (
-                entry.plugin == "mysql_native_password"
-                and not self.release.mariadb
-                and self.release.numbers >= (9, 0)
+                entry.plugin == "mysql_native_password" and not self.release.mariadb and self.release.numbers >= (9, 0)
             ):
                 failures.append(ServerError(1524, "Plugin 'mysql_native_password' is not loaded"))
             else:

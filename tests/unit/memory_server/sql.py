@@ -428,9 +428,7 @@ class Select(t.NamedTuple):
             found.sort(key=lambda pair: pair[0])
         return [row for _order, row in found][: self.limit]
 
-    def _joined(
-        self, scope: Scope, sources: list[tuple[str, t.Sequence[Row], Expression | None]]
-    ) -> t.Iterator[None]:
+    def _joined(self, scope: Scope, sources: list[tuple[str, t.Sequence[Row], Expression | None]]) -> t.Iterator[None]:
         if not sources:
             yield None
             return

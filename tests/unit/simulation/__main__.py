@@ -32,7 +32,9 @@ def main() -> int:
             kind = sentence.split(" ")[0]
             kinds[kind] += 1
             first.setdefault(kind, (seed, sentence))
-    print(f"{summary.schedules} schedules in {summary.seconds:.1f} s: {summary.schedules / summary.seconds:.0f} a second")
+    print(
+        f"{summary.schedules} schedules in {summary.seconds:.1f} s: {summary.schedules / summary.seconds:.0f} a second"
+    )
     print(dict(summary.words))
     for kind, count in kinds.most_common():
         print(f"{count:6} {kind}: seed {first[kind][0]}: {first[kind][1][:260]}")

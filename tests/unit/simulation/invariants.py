@@ -10,8 +10,8 @@ import json
 import typing as t
 from dataclasses import dataclass, field
 
-from tests.unit.memory_server import Key, MemoryServer, Requirement, core, model, network
-from tests.unit.memory_server.server import US, meets
+from tests.unit.memory_server import Key, MemoryServer, Requirement, model, network
+from tests.unit.memory_server.server import meets
 from tests.unit.memory_server.sql import ServerError
 
 from .schedule import Schedule

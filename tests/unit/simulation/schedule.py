@@ -14,8 +14,19 @@ import random
 import typing as t
 from dataclasses import dataclass, field
 
-from tests.unit.memory_server import (RELEASES, Clock, Entry, Exchange, Fault, Key, MemoryServer, Network, Requirement)
-from tests.unit.memory_server import model, network
+from tests.unit.memory_server import (
+    RELEASES,
+    Clock,
+    Entry,
+    Exchange,
+    Fault,
+    Key,
+    MemoryServer,
+    Network,
+    Requirement,
+    model,
+    network,
+)
 from tests.unit.memory_server.server import US, meets
 
 LOGIN = "admin"
@@ -23,7 +34,7 @@ SUBJECT, ISSUER = "/O=Tests/CN=admin", "/O=Tests/CN=Tests CA"
 
 _USERS = ("app", "report", "o'brien", "back\\slash", "Jörg", "app2", "app")
 _HOSTS = ("%", "10.0.0.%", "10.0.0.5", "192.168.1.7", "db.example.com", "localhost")
-_DISTINGUISHED_NAMES = (SUBJECT, "/O=Other/CN=x", "/CN=it's \"q\" back\\slash")
+_DISTINGUISHED_NAMES = (SUBJECT, "/O=Other/CN=x", '/CN=it\'s "q" back\\slash')
 # Privileges that a login of people may lack.
 _LACKING: tuple[tuple[str, ...], ...] = (
     (model.UPDATE_ACCOUNTS, model.RELOAD, model.SUPER),

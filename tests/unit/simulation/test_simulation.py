@@ -22,6 +22,7 @@ import sys
 import typing as t
 
 import pytest
+
 from tests.unit.memory_server import core
 
 from .simulate import Directory, run_many, simulate, told
@@ -35,7 +36,9 @@ _SHOWN = 3
 
 def test_schedules() -> None:
     summary = run_many(FIRST, SCHEDULES)
-    print(f"{summary.schedules} schedules in {summary.seconds:.1f} s: {summary.schedules / summary.seconds:.0f} a second")
+    print(
+        f"{summary.schedules} schedules in {summary.seconds:.1f} s: {summary.schedules / summary.seconds:.0f} a second"
+    )
     print(dict(summary.words))
     # Schedules that all end in the first guard would hold any invariant.
     if SCHEDULES >= _ENOUGH:
@@ -54,7 +57,11 @@ def test_a_seed_replays_exactly() -> None:
     for seed in ("3", "58", "139"):
         first, second = (
             subprocess.run(
-                [*command, seed], capture_output=True, text=True, env={**os.environ, "PYTHONHASHSEED": hashing}, check=False
+                [*command, seed],
+                capture_output=True,
+                text=True,
+                env={**os.environ, "PYTHONHASHSEED": hashing},
+                check=False,
             ).stdout
             for hashing in ("1", "2")
         )

@@ -10,7 +10,7 @@ import re
 import typing as t
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rollback_records import encode, records_of
 from hypothesis import given
 from hypothesis import strategies as st
