@@ -4,7 +4,7 @@
 
 """What a server is: its release, what differs between releases, its accounts, and who is connected.
 
-The facts are those of real servers, which tests/integration/test_memory_server.py compares.
+The facts are those of real servers, which tests/functional/test_memory_server.py compares.
 """
 
 from __future__ import annotations

@@ -71,26 +71,22 @@ def test_a_seed_replays_exactly() -> None:
 
 def _mistakes() -> dict[str, tuple[str, list[tuple[t.Any, str, t.Any]]]]:
     """Mistakes in the code under test that the simulation has to notice, and the invariant that does not hold then."""
-    rollback = core.find("_enforcement.rollback", "putting_back")
-    rollback_class = getattr(rollback, "Rollback", None) or rollback.PuttingBack
-    verification = core.find("_enforcement.verification", "proofs")
-    guards = core.find("_enforcement.guards", "guards")
-    plan = core.find("_enforcement.plan", "planning")
+    rollback_class = getattr(core.rollback, "Rollback", None) or core.rollback.PuttingBack
     return {
         "nothing is put back": ("W2", [(rollback_class, "_to_undo", lambda self, now: ())]),
         "what others have made is put back": (
             "A5",
             [(rollback_class, "_to_undo", lambda self, now: tuple(self._plan.changes))],
         ),
-        "no guard": ("L1", [(guards, "guard", lambda *arguments: None)]),
+        "no guard": ("L1", [(core.guards, "guard", lambda *arguments: None)]),
         "privileges are not flushed, and memory is not read": (
             "W5",
             [
-                (plan, "_flushes", lambda *arguments: False),
-                (verification.Proofs, "_read_memory", lambda self, session: None),
+                (core.plan, "_flushes", lambda *arguments: False),
+                (core.verification.Proofs, "_read_memory", lambda self, session: None),
             ],
         ),
-        "clients do not matter": ("C1", [(guards, "_guard_sessions", lambda *arguments: None)]),
+        "clients do not matter": ("C1", [(core.guards, "_guard_sessions", lambda *arguments: None)]),
     }
 
 

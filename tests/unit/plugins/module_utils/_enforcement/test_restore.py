@@ -9,8 +9,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import Account, AccountState, Requirement
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.change_records import (
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, AccountState, Requirement
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import (
     BEGUN,
     MADE,
     RESTORED,
@@ -18,9 +18,9 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.change_records imp
     ChangeRecord,
     Endpoint,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.planning import Change
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.restoring import ALL, LAST, Restoration, restoration
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.secure_transport import SwitchState
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Change
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.restore import ALL, LAST, Restoration, restoration
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchState
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

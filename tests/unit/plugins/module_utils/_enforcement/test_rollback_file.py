@@ -12,8 +12,8 @@ import os
 import typing as t
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.accounts import LEVELS, Account, Requirement
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.change_records import (
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import LEVELS, Account, Requirement
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import (
     BEGUN,
     FORMAT,
     MADE,
@@ -24,8 +24,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.change_records imp
     RecordError,
     RecordFile,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.planning import Change
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.secure_transport import SwitchState
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Change
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchState
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
