@@ -43,6 +43,7 @@ class MemoryServer:
         self.clock = clock
         self.release: Release = RELEASES[name]
         self.number = number
+        self.disk = number  # that of another one, where it is a copy
         self.offers_tls = offers_tls
         self.certificate_is_good = True
         self.variables = dict(self.release.variables)
@@ -82,9 +83,9 @@ class MemoryServer:
             "version": self.release.version,
         }
         if not self.release.mariadb:
-            found["server_uuid"] = f"7dbaa03e-eac7-11f1-a26a-02fc{self.number:08d}"
+            found["server_uuid"] = f"7dbaa03e-eac7-11f1-a26a-02fc{self.disk:08d}"
         elif self.release.numbers >= (10, 11):
-            found["server_uid"] = base64.b64encode(f"uid-of-server-{self.number:06d}".encode()).decode()
+            found["server_uid"] = base64.b64encode(f"uid-of-server-{self.disk:06d}".encode()).decode()
         return found
 
     # What others do
@@ -239,7 +240,7 @@ class MemoryServer:
         return Parser(text, self._backslash(session))
 
     def _scope(self, session: ServerSession, arguments: t.Sequence[t.Any]) -> Scope:
-        functions = {
+        functions: dict[str, t.Callable[..., t.Any]] = {
             "CONNECTION_ID": lambda: session.number,
             "CURRENT_USER": lambda: "{}@{}".format(*session.account),
             "USER": lambda: f"{session.user}@{session.client_host}",
@@ -743,7 +744,7 @@ class MemoryServer:
 
 def meets(requirement: Requirement, transport: str, certificate: tuple[str, str] | None) -> bool:
     """Whether a login fulfils what its account requires."""
-    ssl_type, cipher, issuer, subject = requirement
+    ssl_type, _cipher, issuer, subject = requirement
     if ssl_type == "NONE":
         return True
     if transport != "SSL/TLS" or (ssl_type != "ANY" and certificate is None):

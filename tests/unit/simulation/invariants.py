@@ -257,9 +257,9 @@ def _word(schedule: Schedule, outcome: Outcome) -> list[str]:
             if key in schedule.others.touched:
                 continue
             for where, values in (("table", server.accounts.table), ("memory", server.accounts.memory)):
-                now = values[key].requirement if key in values else ("gone",)
-                if now[0] != kind:
-                    found.append(f"W5 'changed' to {kind}, and {key} has {now[0]} in the {where}")
+                has = values[key].requirement[0] if key in values else "gone"
+                if has != kind:
+                    found.append(f"W5 'changed' to {kind}, and {key} has {has} in the {where}")
         return found
     if word == LEFT:
         found = []
@@ -286,10 +286,9 @@ def _switch(schedule: Schedule, outcome: Outcome) -> list[str]:
         return [f"S1 '{outcome.word}', and the switch is {now} ({persisted[0]}), not {others} ({persisted[1]})"]
     told = outcome.values.get(name)
     restarted = any(kind in (network.RESTART_BEFORE, network.RESTART_AFTER) for _n, kind in schedule.network.happened)
-    if outcome.word == CHANGED and told and told["before"] != told["after"] and not restarted:
-        if now != ("ON" if told["after"] else "OFF"):
-            return [f"S2 'changed', and the switch is {now}"]
-    return []
+    if outcome.word != CHANGED or not told or told["before"] == told["after"] or restarted:
+        return []
+    return [] if now == ("ON" if told["after"] else "OFF") else [f"S2 'changed', and the switch is {now}"]
 
 
 def _unknown(schedule: Schedule, outcome: Outcome) -> list[str]:

@@ -4,9 +4,9 @@
 
 """Deterministic simulation of mysql_require_ssl: one process, one seed, and everything drawn from it.
 
-A schedule is a server, its accounts, a request, faults at any exchange with the server, and other administrators between
-the exchanges. The module's own work runs on it with time that passes only when somebody waits, and afterwards what it
-said, what it recorded and what it left behind are compared with the truth (invariants.py).
+A schedule is a server, its accounts, a request, faults at any exchange with the server, and other administrators
+between the exchanges. The module's own work runs on it with time that passes only when somebody waits, and afterwards
+what it said, what it recorded and what it left behind are compared with the truth (invariants.py).
 
 Environment variables: SIMULATED_SCHEDULES, how many (200000 for the long form); SIMULATION_SEED, the first one. A seed
 that fails is shown exchange by exchange, and again with::

@@ -9,7 +9,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, AccountState, Requirement
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Change
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.restore import (
+    ALL,
+    LAST,
+    Restoration,
+    restoration,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import (
     BEGUN,
     MADE,
@@ -18,8 +24,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollb
     ChangeRecord,
     Endpoint,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Change
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.restore import ALL, LAST, Restoration, restoration
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, AccountState, Requirement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchState
 from hypothesis import given, settings
 from hypothesis import strategies as st

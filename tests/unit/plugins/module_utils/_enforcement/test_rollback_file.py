@@ -12,7 +12,7 @@ import os
 import typing as t
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import LEVELS, Account, Requirement
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Change
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import (
     BEGUN,
     FORMAT,
@@ -24,7 +24,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollb
     RecordError,
     RecordFile,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Change
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import LEVELS, Account, Requirement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchState
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -57,7 +57,9 @@ records = st.builds(
     family=st.sampled_from(["mysql", "mariadb"]),
     version=names,
     changes=st.lists(
-        changes.filter(lambda change: change.before != change.after), max_size=4, unique_by=lambda change: change.account
+        changes.filter(lambda change: change.before != change.after),
+        max_size=4,
+        unique_by=lambda change: change.account,
     ).map(tuple),
     switch=st.none() | st.tuples(switches, switches),
     rollback_statements=st.lists(names, max_size=3).map(tuple),
@@ -87,7 +89,7 @@ def test_a_record_is_read_as_it_was_written(record: ChangeRecord) -> None:
 @settings(deadline=None)
 @given(anything)
 def test_whatever_stands_there_instead(value: t.Any) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="is missing"):
         ChangeRecord.parse(value)
 
 
@@ -143,13 +145,16 @@ def test_whatever_is_in_the_file(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "changes.json"
     path.write_bytes(content)
     path.chmod(0o600)
+    file = RecordFile(str(path), "restore_file")
     try:
-        found = RecordFile(str(path), "restore_file").read(Endpoint("db", 3306, None), "mysql")
-    except RecordError as e:
-        assert e.message.startswith(f"restore_file: {path} ")
-    else:
-        assert found == ()
-        assert json.loads(content)["changes"] == []
+        empty = json.loads(content) == {"format": FORMAT, "version": 1, "changes": []}
+    except (ValueError, RecursionError):
+        empty = False
+    if empty:
+        assert file.read(Endpoint("db", 3306, None), "mysql") == ()
+        return
+    with pytest.raises(RecordError, match=f"restore_file: {path} "):
+        file.read(Endpoint("db", 3306, None), "mysql")
 
 
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -160,9 +165,7 @@ def test_what_is_added_and_marked(tmp_path: Path, several: list[ChangeRecord], d
         os.unlink(path)
     file = RecordFile(path, "rollback_file")
     first = several[0]
-    of_one = [
-        ChangeRecord.parse({**record.describe(), "server": first.describe()["server"]}) for record in several
-    ]
+    of_one = [ChangeRecord.parse({**record.describe(), "server": first.describe()["server"]}) for record in several]
     for record in of_one:
         file.add(record)
     assert file.read(first.endpoint, first.family) == tuple(of_one)
