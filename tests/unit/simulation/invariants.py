@@ -128,7 +128,7 @@ class Outcome:
                 "Operation ALTER USER failed",
                 "refused the login",
                 "holds no change",
-                "needs SYSTEM_VARIABLES_ADMIN",
+                "Access denied; you need",
             )
         )
 
