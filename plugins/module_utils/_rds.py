@@ -118,3 +118,9 @@ def parameter_group_advice(managed_by: str, parameter: str, value: str) -> str:
         f'"ParameterName={parameter},ParameterValue={quoted},ApplyMethod={method}" {then}. '
         "A default parameter group cannot be edited: attach a custom one first, which takes a reboot to count."
     )
+
+
+def secure_transport_advice(managed_by: str | None, wanted: bool) -> str:
+    """How to set require_secure_transport where no client may; of a server that may be RDS's, managed_by is None."""
+    advice = parameter_group_advice(managed_by or "rds", "require_secure_transport", "ON" if wanted else "OFF")
+    return f"On RDS and Aurora it is a parameter. {advice}"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import Session
@@ -115,12 +114,6 @@ def _read_persisted(session: Session) -> bool | None:
 def _is_on(value: t.Any) -> bool:
     text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
     return text.upper() in _SWITCHED_ON
-
-
-def parameter_group_advice(dialect: Dialect, wanted: bool) -> str:
-    """How the switch is set on RDS and Aurora, where no client may."""
-    advice = _rds.parameter_group_advice(dialect.managed_by or "rds", NAME, "ON" if wanted else "OFF")
-    return f"On RDS and Aurora it is a parameter. {advice}"
 
 
 def not_lasting(dialect: Dialect, wanted: bool) -> str:
