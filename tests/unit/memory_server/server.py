@@ -247,6 +247,7 @@ class MemoryServer:
             "COALESCE": lambda *values: next((value for value in values if value is not None), None),
             "IFNULL": lambda first, second: second if first is None else first,
             "CONCAT": lambda *values: "".join(str(value) for value in values),
+            "LOCATE": lambda part, text: 0 if text is None else str(text).lower().find(str(part).lower()) + 1,
             "LOWER": lambda value: str(value).lower(),
             "JSON_VALUE": _json_value,
             "GET_LOCK": lambda name, seconds: self._get_lock(session, name, seconds),

@@ -71,19 +71,18 @@ def test_a_seed_replays_exactly() -> None:
 
 def _mistakes() -> dict[str, tuple[str, list[tuple[t.Any, str, t.Any]]]]:
     """Mistakes in the code under test that the simulation has to notice, and the invariant that does not hold then."""
-    rollback_class = getattr(core.rollback, "Rollback", None) or core.rollback.PuttingBack
     return {
-        "nothing is put back": ("W2", [(rollback_class, "_to_undo", lambda self, now: ())]),
+        "nothing is put back": ("W2", [(core.rollback.Rollback, "_to_undo", lambda self, now: ())]),
         "what others have made is put back": (
             "A5",
-            [(rollback_class, "_to_undo", lambda self, now: tuple(self._plan.changes))],
+            [(core.rollback.Rollback, "_to_undo", lambda self, now: tuple(self._plan.changes))],
         ),
-        "no guard": ("L1", [(core.guards, "guard", lambda *arguments: None)]),
+        "no guard": ("L1", [(core.enforce, "guard", lambda *arguments: None)]),
         "privileges are not flushed, and memory is not read": (
             "W5",
             [
                 (core.plan, "_flushes", lambda *arguments: False),
-                (core.verification.Proofs, "_read_memory", lambda self, session: None),
+                (core.verification.ChangeVerifier, "_read_memory", lambda self, session: None),
             ],
         ),
         "clients do not matter": ("C1", [(core.guards, "_guard_sessions", lambda *arguments: None)]),
