@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import secrets
 import sys
 import time
 import typing as t
@@ -53,20 +54,32 @@ class _Time:
         return getattr(time, name)
 
 
+class _Secrets:
+    """The module ``secrets``, with numbers that are the same in every run; they mark statements."""
+
+    def __init__(self, first: int) -> None:
+        self._next = first
+
+    def token_hex(self, length: int) -> str:
+        """As that of ``secrets``, one after the other."""
+        self._next += 1
+        return f"{self._next:0{2 * length}x}"
+
+
 _open_session = login.open_session
 
 
 def _places() -> list[tuple[t.Any, str]]:
-    """Every name in the code under test that stands for logging in, or for the time."""
+    """Every name in the code under test that stands for logging in, for the time, or for chance."""
     found = []
     for name, module in list(sys.modules.items()):
         if name.startswith(_PACKAGE) and module is not None:
-            found += [(module, at) for at in ("open_session", "time") if _is_real(getattr(module, at, None))]
+            found += [(module, at) for at in ("open_session", "secrets", "time") if _is_real(getattr(module, at, None))]
     return found
 
 
 def _is_real(value: t.Any) -> bool:
-    return value is _open_session or value is time
+    return value is _open_session or value is secrets or value is time
 
 
 _PLACES = _places()
@@ -75,7 +88,11 @@ _PLACES = _places()
 @contextlib.contextmanager
 def at_work_on(network: t.Any) -> t.Iterator[None]:
     """While this lasts, the code under test logs in over this network, and time is its clock's."""
-    instead = {"open_session": network.connect, "time": _Time(network.clock)}
+    instead = {
+        "open_session": network.connect,
+        "secrets": _Secrets(network.first_secret),
+        "time": _Time(network.clock),
+    }
     before = [(module, name, getattr(module, name)) for module, name in _PLACES]
     try:
         for module, name in _PLACES:

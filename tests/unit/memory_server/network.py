@@ -178,6 +178,7 @@ class Network:
         self.numbers_are_the_servers = True
         self.proxy_answers = False
         self.logins: list[Login] = []
+        self.first_secret = 0
         self.exchanges: list[str] = []
         self.fault: t.Callable[[Exchange], Fault | None] = lambda exchange: None
         self.between: t.Callable[[Exchange], None] = lambda exchange: None

@@ -308,7 +308,8 @@ def _unknown(schedule: Schedule, outcome: Outcome) -> list[str]:
 
     That is: after the first statement that writes was sent, a connection was lost, a login failed, or something took
     too long; or at any time the server was restarted, the endpoint led to another server, or another administrator
-    ended a session of this run, made the server read-only, or took its login from it.
+    ended a session of this run, made the server read-only, or took its login from it; or when an account that was to
+    change is gone, perhaps only renamed.
     """
     if outcome.word != UNKNOWN:
         return []
@@ -318,6 +319,10 @@ def _unknown(schedule: Schedule, outcome: Outcome) -> list[str]:
         return ["U1 'state unknown', and nothing that writes was ever sent"]
     if schedule.others.disruptive or not world.numbers_are_the_servers:
         return []
+    wanted = _wanted(schedule)
+    for key, made in schedule.others.touched.items():
+        if None in made and outcome.before.get(key, wanted) != wanted:
+            return []  # It may live on under another name, with what was written.
     for number, kind in world.happened:
         if kind in LASTING or (kind in LOSSY and number >= first):
             return []

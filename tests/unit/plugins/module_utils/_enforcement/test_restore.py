@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Change
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.restore import (
     ALL,
     LAST,
@@ -24,6 +23,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollb
     ChangeRecord,
     Endpoint,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import Change
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, AccountState, Requirement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchState
 from hypothesis import given, settings

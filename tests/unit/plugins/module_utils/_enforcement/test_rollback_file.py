@@ -12,7 +12,6 @@ import os
 import typing as t
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Change
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import (
     BEGUN,
     FORMAT,
@@ -22,8 +21,9 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollb
     ChangeRecord,
     Endpoint,
     RecordError,
-    RecordFile,
+    RollbackFile,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import Change
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import LEVELS, Account, Requirement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchState
 from hypothesis import HealthCheck, assume, given, settings
@@ -145,7 +145,7 @@ def test_whatever_is_in_the_file(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "changes.json"
     path.write_bytes(content)
     path.chmod(0o600)
-    file = RecordFile(str(path), "restore_file")
+    file = RollbackFile(str(path), "restore_file")
     try:
         empty = json.loads(content) == {"format": FORMAT, "version": 1, "changes": []}
     except (ValueError, RecursionError):
@@ -163,7 +163,7 @@ def test_what_is_added_and_marked(tmp_path: Path, several: list[ChangeRecord], d
     path = str(tmp_path / "changes.json")
     if os.path.exists(path):
         os.unlink(path)
-    file = RecordFile(path, "rollback_file")
+    file = RollbackFile(path, "rollback_file")
     first = several[0]
     of_one = [ChangeRecord.parse({**record.describe(), "server": first.describe()["server"]}) for record in several]
     for record in of_one:
