@@ -52,11 +52,12 @@ def make_record(
     number: int, state: str, changes: t.Sequence[Change], switch: tuple[SwitchState, SwitchState] | None
 ) -> ChangeRecord:
     return ChangeRecord(
-        number=str(number),
+        id=str(number),
         state=state,
         begun_at="2026-01-01T00:00:00Z",
         ended_at=None,
         endpoint=Endpoint("db", 3306, None),
+        identity=None,
         family="mysql",
         version="9.7.4",
         changes=tuple(changes),

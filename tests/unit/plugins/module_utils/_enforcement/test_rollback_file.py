@@ -25,6 +25,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollb
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import Change
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import LEVELS, Account, Requirement
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import ServerIdentity
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchState
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -49,10 +50,11 @@ endpoints = st.builds(Endpoint, names.map(str.lower), st.integers(1, 65535), st.
 )
 records = st.builds(
     ChangeRecord,
-    number=st.uuids().map(lambda value: value.hex),
+    id=st.uuids().map(lambda value: value.hex),
     state=st.sampled_from([BEGUN, MADE, UNDONE, RESTORED]),
     begun_at=st.datetimes().map(lambda value: value.isoformat()),
     ended_at=st.none() | st.datetimes().map(lambda value: value.isoformat()),
+    identity=st.none() | st.builds(ServerIdentity, names, names, names, names),
     endpoint=endpoints.filter(lambda endpoint: endpoint.socket is not None or bool(endpoint.host)),
     family=st.sampled_from(["mysql", "mariadb"]),
     version=names,
@@ -158,7 +160,7 @@ def test_whatever_is_in_the_file(tmp_path: Path, content: bytes) -> None:
 
 
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(records, min_size=1, max_size=4, unique_by=lambda record: record.number), st.data())
+@given(st.lists(records, min_size=1, max_size=4, unique_by=lambda record: record.id), st.data())
 def test_what_is_added_and_marked(tmp_path: Path, several: list[ChangeRecord], data: st.DataObject) -> None:
     path = str(tmp_path / "changes.json")
     if os.path.exists(path):
@@ -169,10 +171,10 @@ def test_what_is_added_and_marked(tmp_path: Path, several: list[ChangeRecord], d
     for record in of_one:
         file.add(record)
     assert file.read(first.endpoint, first.family) == tuple(of_one)
-    marked = {record.number for record in of_one if data.draw(st.booleans())}
+    marked = {record.id for record in of_one if data.draw(st.booleans())}
     file.mark(first.endpoint, first.family, marked, UNDONE)
     for before, after in zip(of_one, file.read(first.endpoint, first.family)):
-        if before.number in marked:
+        if before.id in marked:
             assert (after.state, after.changes, after.switch) == (UNDONE, before.changes, before.switch)
         else:
             assert after == before
