@@ -17,6 +17,9 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect imp
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import LiveSession, live_sessions
 
+if t.TYPE_CHECKING:
+    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Plan
+
 
 @dataclass(frozen=True)
 class PlaintextSession:
