@@ -13,15 +13,12 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import accounts, secure_transport
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
-    Account,
-    AccountState,
-    Requirement,
-    Selection,
-)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.account_patterns import Selection, host_admits
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, AccountState, Requirement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import QueryFailed, Session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import TABLE_DENIED, QueryFailed
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchChange
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import LiveSession, live_sessions
 
 ALTER_USER = "alter_user"
@@ -40,9 +37,6 @@ _ACCOUNTS_PER_STATEMENT = 100
 # The smallest max_allowed_packet that a server takes is 1024 bytes; a packet also holds more than the text.
 _PACKET_HEADROOM = 512
 _SMALLEST_PACKET = 1024
-
-# ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR
-_UPDATE_DENIED = (1142, 1143)
 
 
 class EnforcementError(RdsMysqlError):
@@ -356,7 +350,7 @@ _ADDRESSES = re.compile(r"[0-9.%_/]+\Z|.*:")
 
 
 def _admits(account_host: str, client_host: str) -> bool:
-    if accounts.host_admits(account_host, client_host):
+    if host_admits(account_host, client_host):
         return True
     # A server that resolves names shows a client by its name, and admits it by its address as well.
     return bool(_ADDRESSES.match(account_host)) and not _is_address(client_host)
@@ -441,7 +435,7 @@ def _may_update_user_table(control: Session, dialect: Dialect) -> bool:
     try:
         control.query("EXPLAIN UPDATE mysql.user SET ssl_type = ssl_type WHERE User = '' AND Host = ''")
     except QueryFailed as e:
-        if e.code in _UPDATE_DENIED:
+        if e.code in TABLE_DENIED:
             return False
         raise
     return True

@@ -30,14 +30,16 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import acco
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, Requirement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import (
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
+    ER_NO_SUCH_THREAD,
+    ER_SPECIFIC_ACCESS_DENIED_ERROR,
     ConnectionFailed,
     LoginRefused,
     QueryFailed,
-    Session,
-    open_session,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 # Fresh sessions that are tried at least, and the pauses between logins, in seconds: a server that is being restarted
 # is met again as soon as it is there.
@@ -52,9 +54,8 @@ _UPTIME_SLACK = 2.0
 # A sentence with the statements of thousands of accounts helps nobody; the return values have them all.
 _LONGEST_LIST = 20000
 
-ER_NO_SUCH_THREAD = 1094
-# ER_SPECIFIC_ACCESS_DENIED_ERROR: FLUSH PRIVILEGES without the privilege RELOAD.
-_RELOAD_DENIED = 1227
+# FLUSH PRIVILEGES without the privilege RELOAD.
+_RELOAD_DENIED = ER_SPECIFIC_ACCESS_DENIED_ERROR
 
 
 @dataclass(frozen=True)

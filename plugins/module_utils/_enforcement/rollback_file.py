@@ -21,12 +21,12 @@ import uuid
 from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Change, Plan
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import LEVELS, Account, Requirement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchState
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import iso8601, utc_now
 
 FORMAT = "dbtls.rds_mysql.changes"
 _VERSION = 1
