@@ -25,10 +25,11 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollb
     RollbackFile,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import secure_transport
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import AccountState, Selection
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.account_patterns import Selection
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import AccountState
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchChange, SwitchState
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 
 def _file(params: t.Mapping[str, t.Any], name: str) -> RollbackFile | None:

@@ -41,14 +41,15 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import secu
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import AccountState, read_accounts
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect, discover
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import AnotherServer, require_server
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import (
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
+    SETTING_VARIABLE_DENIED,
     ConnectionFailed,
     QueryFailed,
-    Session,
-    open_session,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import AnotherServer, require_server
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 # How often a plan is made again because somebody else has changed accounts meanwhile.
 _PLANS = 3
@@ -246,7 +247,7 @@ def _advice(error: RdsMysqlError, dialect: Dialect, journal: Journal) -> str:
     """What to do instead, where the server-wide switch was refused."""
     if not isinstance(error, QueryFailed) or not journal.sent or not journal.sent[-1].changes_secure_transport:
         return ""
-    if error.code not in secure_transport.PRIVILEGE_MISSING:
+    if error.code not in SETTING_VARIABLE_DENIED:
         return ""
     return (
         ". The login needs SYSTEM_VARIABLES_ADMIN (SUPER on MariaDB and old servers) for it. "

@@ -16,13 +16,11 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.reque
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import Change
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import ConnectionFailed
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import require_server
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import (
-    ConnectionFailed,
-    Session,
-    open_session,
-)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import NAME
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import names
 
 

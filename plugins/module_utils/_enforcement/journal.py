@@ -18,15 +18,14 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.state
     Statement,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import QueryFailed, Session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import ER_NO_SUCH_THREAD, QueryFailed
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 # How long a session that was ended may take to go.
 _GOING_SECONDS = 10.0
 _LOOK_AGAIN_SECONDS = 0.02
 # Two clocks count an uptime: the server's and this machine's.
 _CLOCK_SLACK = 1.0
-
-ER_NO_SUCH_THREAD = 1094
 
 
 @dataclass(frozen=True)

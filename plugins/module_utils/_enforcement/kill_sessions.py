@@ -18,15 +18,14 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plain
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Plan
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import EnforcementError, Request
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import QueryFailed, Session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import ER_NO_SUCH_THREAD, QueryFailed
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 # How long sessions may take to go, and how long clients have to come back, in seconds. One that is back without TLS
 # so soon would have been locked out.
 _GOING_SECONDS = 5.0
 _LOOK_AGAIN_SECONDS = 0.05
 _COMING_BACK_SECONDS = 1.0
-
-ER_NO_SUCH_THREAD = 1094
 
 
 def kill_statements(control: Session, plan: Plan, request: Request) -> tuple[str, ...]:

@@ -12,13 +12,11 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import Request
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, host_admits
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.account_patterns import host_admits
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import Session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import LiveSession, live_sessions
-
-if t.TYPE_CHECKING:
-    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Plan
 
 
 @dataclass(frozen=True)

@@ -39,12 +39,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
     quote_account,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import TABLE_DENIED, QueryFailed
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import ServerIdentity, read_only_identity
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import QueryFailed, Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchChange
-
-# ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR
-_UPDATE_DENIED = (1142, 1143)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 
 @dataclass(frozen=True)
@@ -296,7 +294,7 @@ def _may_update_user_table(control: Session, dialect: Dialect) -> bool:
     try:
         control.query("EXPLAIN UPDATE mysql.user SET ssl_type = ssl_type WHERE User = '' AND Host = ''")
     except QueryFailed as e:
-        if e.code in _UPDATE_DENIED:
+        if e.code in TABLE_DENIED:
             return False
         raise
     return True

@@ -10,7 +10,8 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Pattern, Requirement, Selection
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.account_patterns import Pattern, Selection
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Requirement
 
 ALTER_USER = "alter_user"
 GRANT_TABLES = "grant_tables"

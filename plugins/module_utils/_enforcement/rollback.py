@@ -29,15 +29,15 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import secu
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, Requirement, read_accounts
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import require_server
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import (
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
     ConnectionFailed,
     LoginRefused,
     QueryFailed,
-    Session,
-    open_session,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import require_server
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 # Fresh sessions that are tried at least, and the pauses between logins, in seconds: a server that is being restarted
 # is met again as soon as it is there.

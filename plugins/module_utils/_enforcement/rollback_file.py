@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, fields, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import locked_directory, write_atomically
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Plan
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import Change
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import LEVELS, Account, Requirement
@@ -25,7 +26,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect imp
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import ServerIdentity
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchState
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import iso8601, utc_now
 
 FORMAT = "dbtls.rds_mysql.changes"
 _VERSION = 1

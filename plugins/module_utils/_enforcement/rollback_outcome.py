@@ -15,7 +15,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollb
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import secure_transport
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, Requirement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import Session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 # A sentence with the statements of thousands of accounts helps nobody; the return values have them all.
 _LONGEST_LIST = 20000

@@ -16,8 +16,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
     where_accounts,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.requirements import require_statement
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 FLUSH_PRIVILEGES = "FLUSH PRIVILEGES"
 # GRANT on an account that somebody has dropped meanwhile would create it, without a password.

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import Session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 _MYSQL = ("hostname", "port", "datadir", "server_uuid")
 _MARIADB = ("hostname", "port", "datadir", "pid_file")

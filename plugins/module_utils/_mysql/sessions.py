@@ -10,7 +10,8 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import QueryFailed, Session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import QueryFailed
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 
 @dataclass(frozen=True)

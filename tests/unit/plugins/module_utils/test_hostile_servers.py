@@ -17,10 +17,11 @@ import typing as t
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import Deadline
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import handshake
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import ssl_context
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import run as status
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import offline_verification
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.context import ssl_context
 
 from .scripted_server import NONCE, Conversation, greeting, packet, scripted
 
@@ -158,7 +159,7 @@ def test_every_variant_over_a_socket_ends_at_once() -> None:
     with scripted(*scripts) as server:
         for _script in scripts:
             try:
-                handshake.look(ENDPOINT, ("127.0.0.1", server.port), context, 5)
+                handshake.probe(ENDPOINT, ("127.0.0.1", server.port), context, Deadline(5))
                 ends["seen"] += 1
             except handshake.HandshakeError as e:
                 assert ENDPOINT in e.message  # noqa: PT017  either way is right
@@ -401,7 +402,7 @@ def test_leaving_sends_neither_user_nor_password() -> None:
         done.set()
 
     with scripted(script) as server:
-        handshake.look(ENDPOINT, ("127.0.0.1", server.port), None, 5)
+        handshake.probe(ENDPOINT, ("127.0.0.1", server.port), None, Deadline(5))
         assert done.wait(IN_TIME)
     login, answer, command = conversations
     # Capability flags, maximum packet size, character set, 23 bytes reserved; then an empty user, an empty answer, and

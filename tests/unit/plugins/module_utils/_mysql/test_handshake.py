@@ -9,8 +9,9 @@ import time
 import typing as t
 
 import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import Deadline
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import handshake
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import ssl_context
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.context import ssl_context
 
 from ..scripted_server import (
     Conversation,
@@ -25,7 +26,7 @@ if t.TYPE_CHECKING:
 
 def look(port: int, timeout: float = 2) -> handshake.Handshake:
     context = ssl_context(None, check_hostname=False, tls_min_version="TLSv1.2")
-    return handshake.look("db:3306", ("127.0.0.1", port), context, timeout)
+    return handshake.probe("db:3306", ("127.0.0.1", port), context, Deadline(timeout))
 
 
 def test_a_server_without_tls() -> None:
@@ -112,4 +113,4 @@ def test_plain_text_after_the_request_for_tls() -> None:
 
 def test_nobody_listens() -> None:
     with pytest.raises(handshake.HandshakeError, match=r"Cannot reach db:3306: Connection refused"):
-        handshake.look("db:3306", ("127.0.0.1", 1), None, 2)
+        handshake.probe("db:3306", ("127.0.0.1", 1), None, Deadline(2))

@@ -10,13 +10,13 @@ import typing as t
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import authentication, login
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import (
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import authentication
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
     ConnectionFailed,
     LoginRefused,
     QueryFailed,
-    open_session,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -380,14 +380,3 @@ def test_a_statement_that_takes_too_long() -> None:
             assert 0.5 < time.monotonic() - started < 60
             assert caught.value.connection_lost
         done.set()
-
-
-def test_a_context_made_ahead_is_used_once() -> None:
-    login.make_contexts_ahead()
-    ahead = list(login._AHEAD)
-    login.make_contexts_ahead()
-    assert ahead == login._AHEAD
-    made = [login.ssl_context(None, False, "TLSv1.2") for _number in range(len(ahead) + 2)]
-    assert {id(context) for context in ahead} < {id(context) for context in made}
-    assert len({id(context) for context in made}) == len(made)
-    assert not login._AHEAD

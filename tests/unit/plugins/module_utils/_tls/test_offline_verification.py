@@ -13,8 +13,8 @@ import threading
 import typing as t
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import ssl_context
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates, offline_verification
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.context import ssl_context
 
 if t.TYPE_CHECKING:
     from pathlib import Path
