@@ -17,7 +17,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificate
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import rds_authorities
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import compose as composing
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import pkcs12, source_cache
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import Access, Validators
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.access import Access
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import Validators
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.source_cache import KnownSource
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
 

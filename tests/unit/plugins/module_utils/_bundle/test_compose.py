@@ -11,11 +11,8 @@ import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import check
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import compose as composing
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import (
-    MAX_SOURCE_BYTES,
-    Access,
-    SourceError,
-)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.access import Access
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import MAX_SOURCE_BYTES, SourceError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates import CertificateError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
 
@@ -232,7 +229,7 @@ def test_what_has_been_checked_is_not_checked_again_and_what_has_changed_is(mirr
     validators = {url: source.validators for url, source in first.known.items()}
 
     def earlier(certificates: tuple[x509.Certificate, ...]) -> composing.Earlier:
-        return composing.Earlier(validators, lambda: (first.known, certificates))
+        return composing.Earlier(validators, lambda: (first.known, certificates, {}))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(check, "check_bundle", None)
@@ -248,7 +245,7 @@ def test_what_has_been_checked_is_not_checked_again_and_what_has_changed_is(mirr
 def test_a_record_that_only_knows_what_to_ask_with(mirror: Mirror, pki: Pki) -> None:
     url = f"{mirror.url}/eu-central-1/eu-central-1-bundle.pem"
     first = composing.compose([url], access(pki))
-    earlier = composing.Earlier({url: first.known[url].validators}, lambda: ({}, ()))
+    earlier = composing.Earlier({url: first.known[url].validators}, lambda: ({}, (), {}))
     again = composing.compose([url], access(pki), earlier=earlier)
     assert (again.sources[0].status, again.content) == ("fetched", first.content)
     assert [request.status for request in mirror.requests] == [200, 304, 200]
