@@ -13,11 +13,11 @@ description:
   - Writes the bundle of CA certificates that clients need to verify the servers of Amazon RDS and Aurora in a region.
   - Nothing is written unless every source could be read, every certificate parses, every one is a CA certificate, and
     the issuer of every certificate that is not a root is in the bundle and has signed it.
-  - The file is replaced atomically, and only when its content changes. A bundle that is weaker than the one that is there
-    is refused; see O(allow_weaker).
-  - Beside the file, the module keeps a hidden one, C(.<name>.sources.json), with the region and set of the bundle and the
-    entity tags and dates that the sources had. With it, a source that has not changed costs a conditional request and no
-    download. It holds no URL and no password, and can be deleted at any time; then the next run downloads.
+  - The file is replaced atomically, and only when its content changes. A bundle that is weaker than the one that is
+    there is refused; see O(allow_weaker).
+  - Beside the file, the module keeps a hidden one, C(.<name>.sources.json), with the region and set of the bundle and
+    the entity tags and dates that the sources had. With it, a source that has not changed costs a conditional request
+    and no download. It holds no URL and no password, and can be deleted at any time; then the next run downloads.
   - Runs that write in the same directory take turns.
 author:
   - dbtls contributors (@dbtls)
@@ -33,7 +33,8 @@ options:
   dest:
     description:
       - Path of the file to write. Its directory has to exist, unless O(create_directory=true).
-      - In check mode the directory may be missing, as an earlier task may be the one that creates it. A warning says so.
+      - In check mode the directory may be missing, as an earlier task may be the one that creates it. A warning says
+        so.
       - A symbolic link is followed.
     type: path
     required: true
@@ -74,7 +75,8 @@ options:
   urls:
     description:
       - The http, https or file URLs to make the bundle of, instead of O(region), O(ca_set) and O(base_url).
-      - They cannot hold a user name or a password; set O(url_username) and O(url_password). An C(@) in a path is C(%40).
+      - They cannot hold a user name or a password; set O(url_username) and O(url_password). An C(@) in a path is
+        C(%40).
       - Their queries, which may be signatures, are left out of messages and return values.
       - What a file URL names has to be a regular file. The certificates have to be in PEM form.
       - Over plain http anybody on the network path can choose the CAs that clients trust. Without O(checksum) that is a
@@ -91,23 +93,23 @@ options:
   allow_weaker:
     description:
       - Whether to replace a bundle by one that is weaker, with a warning instead of a failure.
-      - Weaker is one without a root that is valid today, where the old one has one; one with a new certificate whose RSA key
-        has fewer than 2048 bits, whose key usage does not permit a CA to sign certificates, or which the path length of its
-        issuer forbids; and one that lacks a CA that the old one has and that has not expired.
-      - A CA is missed only in a bundle of the same O(region) and O(ca_set), or of the same O(urls). Where nothing is known of
-        the file that is there, because this module has not written it, it is taken for one of the same.
+      - Weaker is one without a root that is valid today, where the old one has one; one with a new certificate whose
+        RSA key has fewer than 2048 bits, whose key usage does not permit a CA to sign certificates, or which the path
+        length of its issuer forbids; and one that lacks a CA that the old one has and that has not expired.
+      - A CA is missed only in a bundle of the same O(region) and O(ca_set), or of the same O(urls). Where nothing is
+        known of the file that is there, because this module has not written it, it is taken for one of the same.
       - Where there is no bundle yet, any that verifies is written, with warnings.
     type: bool
     default: false
     version_added: 0.2.0
   unknown_roots:
     description:
-      - What to do about roots that are not in this collection's table of the roots that AWS has published. V(warn) names them
-        in a warning, V(fail) writes nothing, and V(ignore) does not look.
-      - The default is V(warn) for AWS's own addresses, and V(ignore) with O(base_url) or O(urls), whose CAs may well be your
-        own.
-      - The table was made on 2026-11-28, of the bundles of the commercial regions. The roots of the China regions, of AWS
-        GovCloud (US) since 2022, and of regions opened later are not in it.
+      - What to do about roots that are not in this collection's table of the roots that AWS has published. V(warn)
+        names them in a warning, V(fail) writes nothing, and V(ignore) does not look.
+      - The default is V(warn) for AWS's own addresses, and V(ignore) with O(base_url) or O(urls), whose CAs may well
+        be your own.
+      - The table was made on 2026-11-28, of the bundles of the commercial regions. The roots of the China regions, of
+        AWS GovCloud (US) since 2022, and of regions opened later are not in it.
     type: str
     choices: [warn, fail, ignore]
     version_added: 0.2.0
@@ -121,8 +123,8 @@ options:
   create_directory:
     description:
       - Whether to create the directory of O(dest), and those above it, where they are missing.
-      - Directories that are created get O(owner), O(group) and O(mode) of the file, with the permission to enter where the
-        file can be read. With O(mode=0640) that is 0750. Those that are there are left as they are.
+      - Directories that are created get O(owner), O(group) and O(mode) of the file, with the permission to enter
+        where the file can be read. With O(mode=0640) that is 0750. Those that are there are left as they are.
     type: bool
     default: false
     version_added: 0.2.0

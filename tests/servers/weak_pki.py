@@ -2,19 +2,24 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Authorities as nobody should have them: what a mirror that lies puts in the place of a good bundle."""
+"""Authorities as nobody should have them, which a mirror that lies puts in the place of a good bundle, and its own."""
 
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import typing as t
 from dataclasses import dataclass
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from .pki import TlsFiles
+
+_LOOPBACK = x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))
 _Key = t.Union[ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey]
 
 
@@ -88,3 +93,31 @@ def authority(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
         )
     return Authority(builder.sign(signer, digest or hashes.SHA256()), own)
+
+
+def server(directory: Path, issuer: Authority, names: t.Sequence[str]) -> TlsFiles:
+    """A server certificate for these host names and 127.0.0.1, in files of the directory."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")]))
+        .issuer_name(issuer.certificate.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=30))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([*(x509.DNSName(name) for name in names), _LOOPBACK]), critical=False
+        )
+        .sign(issuer.key, hashes.SHA256())
+    )
+    files = TlsFiles(directory / "ca.pem", directory / "server.pem", directory / "server.key")
+    files.ca.write_bytes(issuer.pem)
+    files.cert.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    files.key.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return files

@@ -228,7 +228,7 @@ def _certificates(body: bytes, source: str, max_certificates: int) -> tuple[x509
     count = body.count(b"-----BEGIN CERTIFICATE-----")
     if count > max_certificates:
         raise _too_many(f"{source} holds", count, max_certificates)
-    return x509.parse_pem(body, source)
+    return x509.parse_pem(body, source, is_root=known_roots.is_known)
 
 
 def _too_many(held: str, count: int, limit: int) -> x509.CertificateError:
