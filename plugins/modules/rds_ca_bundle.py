@@ -392,8 +392,9 @@ if __name__ == "__main__":
 
 import typing as t
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import compose, run
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import run_module
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import run_module
 
 
 def main() -> t.NoReturn:
@@ -403,8 +404,8 @@ def main() -> t.NoReturn:
             "dest": {"type": "path", "required": True},
             "format": {"type": "str", "default": "pem", "choices": ["pem", "pkcs12"]},
             "passphrase": {"type": "str", "no_log": True},
-            "region": {"type": "str", "default": compose.GLOBAL},
-            "ca_set": {"type": "str", "default": "current", "choices": list(compose.CA_SETS)},
+            "region": {"type": "str", "default": _rds.GLOBAL},
+            "ca_set": {"type": "str", "default": "current", "choices": list(_rds.CA_SETS)},
             "base_url": {"type": "str"},
             "urls": {"type": "list", "elements": "str"},
             "checksum": {"type": "str"},

@@ -10,7 +10,7 @@ import typing as t
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
 
 SCHEMES = ("http", "https", "file")
 # A whole attempt may take so many times ``timeout``: each wait is short enough when a byte comes now and then.

@@ -10,7 +10,7 @@ import datetime as dt
 import heapq
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
 
 if t.TYPE_CHECKING:
     from cryptography import x509 as library

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where AWS publishes which CA certificates, and composing a CA bundle of them."""
+"""Composing a CA bundle of what sources hold."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import hashlib
 import re
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import check, download, known_roots
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.access import (
     Access,
@@ -20,23 +19,9 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.access imp
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import SourceError, Validators
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.source_cache import Known, KnownSource
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
 
-CA_SETS = ("current", "rds-ca-2015", "rds-ca-2019")
-GLOBAL = "global"
-
-# "Using SSL/TLS to encrypt a connection to a DB instance or cluster", Amazon RDS User Guide, and its counterparts for
-# AWS GovCloud (US) and the China regions.
-_TRUST_STORES = (
-    ("us-gov-", "https://truststore.pki.us-gov-west-1.rds.amazonaws.com"),
-    ("cn-", "https://rds-truststore.s3.cn-north-1.amazonaws.com.cn"),
-    ("", "https://truststore.pki.rds.amazonaws.com"),
-)
-_OLD_SETS_BASE_URL = "https://s3.amazonaws.com/rds-downloads"
-
-# An area (eusc in the European Sovereign Cloud, else two letters), one or more words, a number: every region name so
-# far, and surely the next ones.
-_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-[1-9][0-9]?\Z")
 # All of AWS's together are 120 in 165 kB.
 MAX_CERTIFICATES = 500
 MAX_BYTES = 4 * 1024 * 1024
@@ -86,25 +71,6 @@ class Bundle(t.NamedTuple):
     def checksum(self) -> str:
         """SHA-256 of the content, in hex."""
         return hashlib.sha256(self.content).hexdigest()
-
-
-def source_urls(region: str, ca_set: str, base_url: str | None) -> tuple[str, ...]:
-    """The URLs that make the bundle of a region, in the order of concatenation.
-
-    :raises OptionError: when the region is not the name of one.
-    """
-    if region != GLOBAL and not _REGION.match(region):
-        raise OptionError(f"region: {region!r} is not an AWS region name such as 'eu-central-1', nor 'global'.")
-    if ca_set == "current":
-        base = base_url or next(url for prefix, url in _TRUST_STORES if region.startswith(prefix))
-        return ("{0}/{1}/{1}-bundle.pem".format(base.rstrip("/"), region),)
-    if region == GLOBAL:
-        raise OptionError(
-            f"region: ca_set {ca_set} has an intermediate certificate for each region and none for 'global'; "
-            "set region to the region of the database."
-        )
-    base = (base_url or _OLD_SETS_BASE_URL).rstrip("/")
-    return (f"{base}/{ca_set}-{region}.pem", f"{base}/{ca_set}-root.pem")
 
 
 def parse_checksum(checksum: str) -> str:

@@ -15,14 +15,14 @@ import typing as t
 from contextlib import ExitStack, contextmanager, suppress
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import check, compose, source_cache
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import (
     NotSynced,
     locked_directory,
     write_atomically,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
 
 # A file that is larger is none that this module has written.
 MAX_OLD_BYTES = 32 * 1024 * 1024

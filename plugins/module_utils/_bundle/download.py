@@ -35,7 +35,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.access imp
     parsed,
     shown,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 
 # The global bundle, the largest that AWS publishes, has about 165 kB.
 MAX_SOURCE_BYTES = 2 * 1024 * 1024

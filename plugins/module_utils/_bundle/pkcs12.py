@@ -13,8 +13,8 @@ from __future__ import annotations
 import typing as t
 import warnings
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import MissingLibrary, OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import MissingLibrary, OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
 
 _NEEDED = "cryptography >= 45.0.0"
 

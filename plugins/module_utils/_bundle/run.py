@@ -12,7 +12,7 @@ import typing as t
 from contextlib import ExitStack
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import check, compose, destination, source_cache
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.access import (
     Access,
@@ -20,8 +20,9 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.access imp
     private_parts,
     shown,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import Module
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import Module
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
 
 # A day. The system's clocks have an end as well.
 MAX_TIMEOUT = 86400
@@ -31,7 +32,7 @@ LONGEST_LIST = 5
 def urls_from_params(params: t.Mapping[str, t.Any]) -> tuple[str, ...]:
     """What to read; raises OptionError naming the option that is wrong."""
     if params["urls"] is None:
-        return compose.source_urls(params["region"], params["ca_set"], params["base_url"])
+        return _rds.source_urls(params["region"], params["ca_set"], params["base_url"])
     urls = tuple(str(url) for url in params["urls"])
     if not urls:
         raise OptionError("urls: the list is empty.")

@@ -22,9 +22,9 @@ import os
 import stat
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.check import RULES, Weaknesses
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import Validators
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
 
 MODE = 0o644
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH

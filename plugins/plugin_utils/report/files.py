@@ -13,7 +13,7 @@ import secrets
 import typing as t
 from pathlib import Path
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.coding import WrongShape, decode, encode
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
     FORMAT,

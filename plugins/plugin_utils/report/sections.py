@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.rds_authorities import is_retired_authority
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._rds import is_retired_authority
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import timeline, words
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.markup import Child, Markup, clip, element
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (

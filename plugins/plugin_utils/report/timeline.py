@@ -10,7 +10,7 @@ import datetime as dt
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates import iso8601
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import iso8601
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.markup import Markup, element
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import Server
 

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import cryptography
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import rds_authorities
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import compose as composing
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import known_roots, pkcs12, source_cache
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.access import Access
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import Validators
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.source_cache import KnownSource
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
 
 from tests.servers import MYSQL_RDS_CA, SSL_PROFILES, Mirror, ServerUnavailable, published_certificates
 
@@ -62,7 +62,7 @@ def test_all_are_described_and_written_as_they_came(package: str) -> None:
         assert described["not_before"] < described["not_after"]
         assert described["key"].split()[0] in ("RSA", "EC")
         assert certificate.is_ca
-        assert rds_authorities.rds_authority(certificate) or "Amazon RDS" not in certificate.common_name
+        assert _rds.rds_authority(certificate) or "Amazon RDS" not in certificate.common_name
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -109,7 +109,7 @@ def test_the_bundle_of_2015_is_what_cat_makes_of_its_two_files(tmp_path: Path) -
     (tmp_path / "rds-ca-2015-eu-central-1.pem").write_bytes(intermediate)
     (tmp_path / "rds-ca-2015-root.pem").write_bytes(root)
     with Mirror(tmp_path) as mirror:
-        urls = composing.source_urls("eu-central-1", "rds-ca-2015", mirror.url)
+        urls = _rds.source_urls("eu-central-1", "rds-ca-2015", mirror.url)
         bundle = composing.compose(urls, Access())
     assert bundle.content == intermediate + root
     told = composing.expiry_warnings(bundle, 90)

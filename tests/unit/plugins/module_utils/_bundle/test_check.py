@@ -8,8 +8,8 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import check
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
 
 from tests.servers import weak_pki
 from tests.servers.weak_pki import Authority

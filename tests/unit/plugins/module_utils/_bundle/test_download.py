@@ -14,7 +14,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import acc
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import download
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.access import Access
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import SourceError, Validators
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
 
 from tests.servers import Mirror, Pki
 

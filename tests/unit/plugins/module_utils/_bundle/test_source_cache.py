@@ -8,10 +8,10 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import source_cache
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import Validators
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.source_cache import KnownSource
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
 
 from tests.servers import Pki
 
