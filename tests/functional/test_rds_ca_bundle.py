@@ -370,6 +370,10 @@ def test_directory_that_takes_no_files(fetch: Fetch, dest: Path) -> None:
 def test_options_that_cannot_be(fetch: Fetch, mirror: Mirror, dest: Path) -> None:
     for options, named in (
         ({"region": "../../etc"}, "region"),
+        (
+            {"urls": ["/etc/ssl/rds.pem"], "base_url": None},
+            "urls: '/etc/ssl/rds.pem' is not an http, https or file URL.",
+        ),
         ({"region": "EU-CENTRAL-1"}, "region"),
         ({"timeout": 0}, "timeout"),
         ({"timeout": 10**12}, "timeout"),

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 SCHEMES = ("http", "https", "file")
 # A whole attempt may take so many times ``timeout``: each wait is short enough when a byte comes now and then.
 ATTEMPT_TIMEOUTS = 5
@@ -53,13 +55,13 @@ def shown(url: str) -> str:
 def private_parts(urls: t.Any) -> set[str]:
     """What of given URLs must not be in a result.
 
-    That is each query, and all of them as soon as one holds user information or is not a URL: what Ansible makes of a
-    value that is not what it should be may be cut anywhere.
+    That is each query, and all of them as soon as one holds user information, or is something else that has URLs in it:
+    what Ansible makes of a value that is not what it should be may be cut anywhere.
 
     :arg urls: A text, or a list or dictionary of them.
     """
     texts = list(_texts(urls))
-    if any(_has_user_information(text) or parsed(text) is None or not urlsplit(text).scheme for text in texts):
+    if any(_has_user_information(text) or ("://" in text and not _SCHEME.match(text)) for text in texts):
         return set(texts)
     return {text[text.index("?") :] for text in texts if "?" in text}
 

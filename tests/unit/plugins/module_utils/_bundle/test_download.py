@@ -170,7 +170,15 @@ def test_a_text_that_ansible_has_cut_at_its_commas_is_masked_as_a_whole(text: st
 
 
 @pytest.mark.parametrize(
-    "given", [None, "", "https://mirror:8443/a,b.pem", "file:///etc/a:b@c.pem", ["https://mirror/%40scope/rds"]]
+    "given",
+    [
+        None,
+        "",
+        "https://mirror:8443/a,b.pem",
+        "file:///etc/a:b@c.pem",
+        ["https://mirror/%40scope/rds"],
+        "/etc/ssl/rds.pem",
+    ],
 )
 def test_nothing_private(given: t.Any) -> None:
     assert access_rules.private_parts(given) == set()
