@@ -783,11 +783,11 @@ def test_a_mirror_with_a_password(fleet: Fleet, ansible: Ansible, mirror: Mirror
     variables = ansible.directory / "mirror.yml"
     command = (*fleet.command("audit"), "-vvv", "-e", f"@{variables}")
     for password in ("pw-that-is-wrong", secret):
-        login = {"mysql_tls_url_username": "reader", "mysql_tls_url_password": password}
-        variables.write_text(json.dumps(login))
+        variables.write_text(json.dumps({"mysql_tls_url_username": "reader", "mysql_tls_url_password": password}))
         run = ansible.run(*command)
         assert (run.status == 0) == (password == secret), run.output
         assert all(name in run.output for name in ("current of eu-central-1", "current of eu-west-1"))
+    login = {"mysql_tls_url_username": "reader", "mysql_tls_url_password": secret}
     variables.write_text(json.dumps({**login, "mysql_tls_ca_set": "no-such-set"}))
     refused = ansible.run(*command)
     assert "value of ca_set must be one of" in refused.output
