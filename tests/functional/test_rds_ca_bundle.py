@@ -360,28 +360,46 @@ def test_a_null_byte(fetch: Fetch, mirror: Mirror, dest: Path) -> None:
     assert mirror.requests == []
 
 
-def test_credentials_in_urls_stay_out_of_results(fetch: Fetch, mirror: Mirror) -> None:
+def test_user_information_in_urls_is_refused_and_stays_out_of_results(fetch: Fetch, mirror: Mirror) -> None:
     secret = "pw!in-the-url"
-    with_credentials = mirror.url.replace("https://", f"https://reader:{secret}@")
-    done = fetch(base_url=with_credentials).ok()
-    assert secret not in done.output
-    mirror.respond(BUNDLE, status=404)
-    failed = fetch(base_url=with_credentials)
-    assert failed.failed
-    assert secret not in failed.msg
+    with_user = mirror.url.replace("https://", f"https://reader:{secret}@")
+    for option, options in (
+        ("base_url", {"base_url": with_user}),
+        ("urls", {"base_url": None, "urls": [mirror.url + BUNDLE, with_user]}),
+        ("urls", {"base_url": None, "urls": with_user.replace(secret, f"one,{secret},two")}),
+    ):
+        refused = fetch(**options)
+        assert refused.failed
+        assert refused.msg.startswith(f"{option}: ******** ")
+        assert "url_username and url_password" in refused.msg
+        assert secret not in refused.output
     # Nor where Ansible itself refuses the options, and repeats them all.
     for refused in (
-        fetch(base_url=with_credentials, ca_set="none"),
-        fetch(base_url=None, urls=[with_credentials], timeout="soon"),
-        fetch(urls=[with_credentials], base_url=with_credentials),
+        fetch(base_url=with_user, ca_set="none"),
+        fetch(base_url=None, urls=[with_user], timeout="soon"),
+        fetch(urls=[with_user], base_url=with_user),
         # Also in an option that there is not, and in what Ansible cannot or can make a list of.
-        fetch(url=with_credentials),
-        fetch(base_url=None, urls={"url": with_credentials}),
-        fetch(base_url={"url": with_credentials}),
+        fetch(url=with_user),
+        fetch(url={"of": with_user}),
+        fetch(base_url=None, urls={"url": with_user}),
+        fetch(base_url={"url": with_user}),
         # Ansible itself shows what is given to an option that there is not.
         fetch(password=secret),
         fetch(base_url=None, urls=[{"url": mirror.url, "url_password": secret}]),
-        fetch(base_url=None, urls=with_credentials.replace(secret, f"one,{secret},two")),
     ):
         assert refused.failed
         assert secret not in refused.output
+    assert mirror.requests == []
+
+
+def test_a_query_stays_out_of_results(fetch: Fetch, mirror: Mirror) -> None:
+    """It may be a signature or a token."""
+    url = f"{mirror.url}{BUNDLE}?X-Amz-Signature=s1gnature"
+    done = fetch(base_url=None, urls=[url]).ok()
+    assert "s1gnature" not in done.output
+    assert done["sources"][0]["url"] == f"{mirror.url}{BUNDLE}?..."
+    assert fetch(base_url=None, urls=[url]).ok()["sources"][0]["status"] == "not_modified"
+    mirror.respond(BUNDLE, status=404)
+    failed = fetch(base_url=None, urls=[url])
+    assert failed.failed
+    assert "s1gnature" not in failed.output

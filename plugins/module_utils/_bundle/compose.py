@@ -14,7 +14,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import che
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import (
     SourceError,
     Validators,
-    without_credentials,
+    shown,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.source_cache import Known, KnownSource
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
@@ -126,8 +126,7 @@ def compose(
     :raises CertificateError: when what it holds is not a CA bundle.
     """
     wanted = parse_checksum(checksum) if checksum else None
-    for url in urls:
-        download.check_url(url, "urls", access)
+    download.check_urls(urls, "urls", access)
 
     validators = earlier.validators if earlier else {}
     readings = [download.Reading(url, access, validators.get(url)) for url in urls]
@@ -139,11 +138,10 @@ def compose(
     for url, reading in zip(urls, readings):
         status, source = _read(url, access, reading, known.get(url))
         now_known[url] = source
-        shown = without_credentials(url)
-        fetched.append(FetchedSource(url=shown, status=status, bytes=source.bytes))
+        fetched.append(FetchedSource(url=shown(url), status=status, bytes=source.bytes))
         for certificate in source.certificates:
             found.setdefault(certificate.der, certificate)
-            source_of.setdefault(certificate.der, shown)
+            source_of.setdefault(certificate.der, shown(url))
     kept, dropped = _sort_out_expired(tuple(found.values()), expired, source_of)
     if kept != checked:
         check.check_bundle(kept, source_of, dropped)
@@ -158,7 +156,7 @@ def compose(
     if wanted and wanted != bundle.checksum:
         raise SourceError(
             "checksum: the bundle made of {} has sha256:{}, not sha256:{}.".format(
-                " and ".join(without_credentials(url) for url in urls), bundle.checksum, wanted
+                " and ".join(shown(url) for url in urls), bundle.checksum, wanted
             )
         )
     return bundle
@@ -174,7 +172,7 @@ def _read(
             return "not_modified", known
         answer = download.read(url, access)
     body = answer.body or b""
-    certificates = x509.parse_pem(body, without_credentials(url))
+    certificates = x509.parse_pem(body, shown(url))
     return "fetched", KnownSource(answer.validators, len(body), certificates)
 
 

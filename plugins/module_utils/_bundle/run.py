@@ -54,7 +54,7 @@ def access_from_params(params: t.Mapping[str, t.Any]) -> download.Access:
 
 
 class BundleModule(Module):
-    """A module whose passwords in URLs are masked, also where Ansible refuses the options, before the work begins."""
+    """A module that masks what is private in URLs, also where Ansible refuses the options, before the work begins."""
 
     # Whether what cannot be done raises RdsMysqlError.
     raising = False
@@ -63,16 +63,21 @@ class BundleModule(Module):
         """Leave with a message."""
         if self.raising:
             raise RdsMysqlError(msg)
-        # An option that is refused may have another name, so all are looked at.
-        self.no_log_values.update(download.passwords_in(self.params))
+        self._mask()
         super().fail_json(msg, **kwargs)
         raise AssertionError("fail_json does not return")
 
     def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
         """Leave with a result."""
-        self.no_log_values.update(download.passwords_in([self.params["base_url"], self.params["urls"]]))
+        self._mask()
         super().exit_json(**kwargs)
         raise AssertionError("exit_json does not return")
+
+    def _mask(self) -> None:
+        for name, value in self.params.items():
+            # An option that is refused may have another name.
+            if name in ("base_url", "urls") or "://" in str(value):
+                self.no_log_values.update(download.private_parts(value))
 
 
 def check_characters(params: t.Mapping[str, t.Any]) -> None:
@@ -89,8 +94,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     check_characters(params)
     dest = os.path.realpath(params["dest"])
     urls, access, form = urls_from_params(params), access_from_params(params), destination.format_from_params(params)
-    for url in urls:
-        download.check_url(url, "urls" if params["urls"] else "base_url", access)
+    download.check_urls(urls, "urls" if params["urls"] else "base_url", access)
     destination.check_destination(params["dest"])
     destination.check_destination(dest)
     old = destination.read_old(dest, form, force=params["force"])

@@ -22,7 +22,7 @@ import os
 import stat
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import Validators, without_credentials
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import Validators
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
 
 MODE = 0o644
@@ -112,8 +112,8 @@ def path_of(dest: str) -> str:
 
 
 def url_digest(url: str) -> str:
-    """SHA-256 of a URL without credentials, in hex."""
-    return hashlib.sha256(without_credentials(url).encode("utf-8")).hexdigest()
+    """SHA-256 of a URL, in hex."""
+    return hashlib.sha256(url.encode("utf-8")).hexdigest()
 
 
 def dump(

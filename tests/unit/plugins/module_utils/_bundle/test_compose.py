@@ -178,12 +178,6 @@ def test_a_source_that_cannot_be_read(url: str, message: str) -> None:
         compose(url)
 
 
-def test_credentials_in_a_url_are_not_shown() -> None:
-    with pytest.raises(SourceError) as caught:
-        compose("https://user:s3cret@127.0.0.1:1/bundle.pem")
-    assert "s3cret" not in str(caught.value)
-
-
 def test_a_download_that_breaks_off_between_two_certificates_is_not_a_bundle(mirror: Mirror, pki: Pki) -> None:
     # What came is a bundle in itself, which only the promised length gives away.
     (url,) = composing.source_urls("eu-central-1", "current", mirror.url)
