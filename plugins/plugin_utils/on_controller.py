@@ -10,6 +10,7 @@ import abc
 import typing as t
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable_values
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 
 
@@ -31,7 +32,8 @@ class ControllerAction(ActionBase):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         validate: t.Callable[..., tuple[t.Any, dict[str, t.Any]]] = self.validate_argument_spec
         _validated, given = validate(self.argument_spec)
-        result.update(self.work(plain(given), task_vars or {}))
+        # These make words and names of files. What servers have said is in the words.
+        result.update(printable_values(self.work(plain(given), task_vars or {})))
         return result
 
 

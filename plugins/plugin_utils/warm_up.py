@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from ansible import template
+from ansible.template import Templar, trust_as_template
 from ansible.vars import clean
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import login
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates, offline_verification
@@ -25,8 +25,7 @@ def warm_up() -> None:
     offline_verification.verify((certificate,), login.ssl_context(None, False, "TLSv1.2"), "localhost")
     login.make_contexts_ahead()
     login.connection_class()
-    trusted = getattr(template, "trust_as_template", str)  # before ansible-core 2.19 every text is a template
-    template.Templar(loader=None).template(trusted("{{ 0 | default(0) }}"))
+    Templar(loader=None).template(trust_as_template("{{ 0 | default(0) }}"))
     clean.clean_facts({})  # looks for the connection plugins, whose variables no fact may have the names of
 
 

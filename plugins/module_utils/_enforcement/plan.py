@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import accounts, secure_transport
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
     Account,
@@ -220,8 +221,8 @@ class Plan:
                 }
             )
             if later != before:
-                before_lines.append(f"{state.account}: {before.describe()}\n")
-                after_lines.append(f"{state.account}: {later.describe()}\n")
+                before_lines.append(printable(f"{state.account}: {before.describe()}") + "\n")
+                after_lines.append(printable(f"{state.account}: {later.describe()}") + "\n")
         described: dict[str, t.Any] = {}
         if self.switch:
             told = self.switch.describe()
