@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.yaml import yaml_load
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import HostVariables
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import PREFIX, HostVariables
 
 # Extra variables that Ansible evaluates before there is a host. See the role's README.
 OF_PLAYBOOKS = frozenset({"mysql_tls_hosts", "mysql_tls_canary", "mysql_tls_serial"})
@@ -43,8 +43,9 @@ def unknown_variables(fleet: t.Mapping[str, HostVariables], variables: t.Collect
     sentences = []
     for name in sorted(hosts):
         where = [host for host in hosts[name] if name not in own[host]]
-        nearest = difflib.get_close_matches(name, sorted(variables), 1)
-        meant = f" Did you mean {nearest[0]}?" if nearest else ""
+        # Without what all of them have in common.
+        nearest = difflib.get_close_matches(name[len(PREFIX) :], sorted(one[len(PREFIX) :] for one in variables), 1)
+        meant = f" Did you mean {PREFIX}{nearest[0]}?" if nearest else ""
         if where:
             sentences.append(f"{name} is not a variable of dbtls.rds_mysql (set for {listed(where)}).{meant}")
     return [*sentences, f"A variable of your own can be listed in {OWN}."] if sentences else []
