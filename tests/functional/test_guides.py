@@ -21,7 +21,7 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.argument_spec import REQUIRE
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import STATUS
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import role_variables
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_variables import known
 
 from tests import ansible_yaml
 
@@ -167,7 +167,7 @@ def role_variables() -> list[tuple[str, str]]:
 
 def variables() -> set[str]:
     """What one sets for the role and for the playbooks."""
-    return set(role_variables.known())
+    return set(known())
 
 
 def awx_settings() -> set[str]:
