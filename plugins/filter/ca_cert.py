@@ -9,10 +9,10 @@ name: ca_cert
 short_description: The CA certificates that a host's server is verified with
 version_added: 0.2.0
 description:
-  - Takes what M(dbtls.rds_mysql.mysql_tls_bundles) has returned for all hosts, and gives the file of one host. The role
-    P(dbtls.rds_mysql.mysql_tls#role) uses it.
-  - Fails where the file of that host could not be determined or fetched. An older bundle that may be there is not what was
-    asked for, and without one the server would not be verified.
+  - Takes what M(dbtls.rds_mysql.mysql_tls_bundles) has returned for all hosts, and gives the file of one host. The
+    role P(dbtls.rds_mysql.mysql_tls#role) uses it.
+  - Fails where the file of that host could not be determined or fetched. An older bundle that may be there is not what
+    was asked for, and without one the server would not be verified.
 author:
   - dbtls contributors (@dbtls)
 positional: host, downloads
@@ -59,7 +59,7 @@ def ca_cert(needed: t.Mapping[str, t.Any], host: str, downloads: t.Mapping[str, 
     if host in needed["errors"]:
         raise AnsibleFilterError(f"The CA bundle of {host} could not be determined: {needed['errors'][host]}")
     path = str(needed["ca_certs"][host])
-    for bundle, download in zip(needed["bundles"], (downloads or {}).get("results", ())):
+    for bundle, download in zip(needed["bundles"], (downloads or {}).get("results", ()), strict=False):
         if bundle["dest"] == path and download.get("failed"):
             raise AnsibleFilterError(f"The CA bundle could not be fetched: {download.get('msg', '')}")
     return path

@@ -9,8 +9,8 @@ name: rollout_summary
 short_description: What a change has come to on each host
 version_added: 0.2.0
 description:
-  - Puts the results that M(dbtls.rds_mysql.mysql_require_ssl) and M(dbtls.rds_mysql.mysql_ssl_status) have registered for
-    many hosts into words, and into what M(ansible.builtin.set_stats) can publish. The role
+  - Puts the results that M(dbtls.rds_mysql.mysql_require_ssl) and M(dbtls.rds_mysql.mysql_ssl_status) have registered
+    for many hosts into words, and into what M(ansible.builtin.set_stats) can publish. The role
     P(dbtls.rds_mysql.mysql_tls#role) uses it.
   - The results are those in the variables C(mysql_tls_change) and C(mysql_tls_look) of each host.
   - Control characters in what servers have said are escaped in the words.

@@ -10,8 +10,8 @@ short_description: Determine which CA bundles the hosts of a play need
 version_added: 0.1.0
 description:
   - Reads the variables of the role P(dbtls.rds_mysql.mysql_tls#role) for each host, with everything that the host's own
-    tasks would see, and returns the CA bundles without repetitions. A fleet of a thousand servers in three regions needs
-    three CA bundles.
+    tasks would see, and returns the CA bundles without repetitions. A fleet of a thousand servers in three regions
+    needs three CA bundles.
   - This is one task for all hosts. Asking each host with M(ansible.builtin.set_fact) would be a task for each, and
     C(hostvars) shows neither the variables of the play nor those of a role.
   - A host for which C(mysql_tls_ca_cert) is set needs none.
@@ -63,8 +63,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 bundles:
-  description: The bundles, as options of M(dbtls.rds_mysql.rds_ca_bundle), in the order of the hosts. An option that is not
-    set is empty.
+  description: The bundles, as options of M(dbtls.rds_mysql.rds_ca_bundle), in the order of the hosts. An option that
+    is not set is empty.
   returned: success
   type: list
   elements: dict

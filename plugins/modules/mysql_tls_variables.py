@@ -10,8 +10,8 @@ short_description: Check the variables of the role before any host is contacted
 version_added: 0.2.0
 description:
   - Fails if a variable that begins with C(mysql_tls_) is set for a host and is not one of the role
-    P(dbtls.rds_mysql.mysql_tls#role) or of the playbooks. A typo in C(mysql_tls_accounts) would otherwise be ignored without
-    a word. The message has the nearest name that there is.
+    P(dbtls.rds_mysql.mysql_tls#role) or of the playbooks. A typo in C(mysql_tls_accounts) would otherwise be ignored
+    without a word. The message has the nearest name that there is.
   - What is set counts, wherever that is, in the inventory, C(group_vars), the play or C(--extra-vars).
   - The variable C(mysql_tls_own_variables) lists variables of your own.
   - Works on the controller only, whatever the connection of the host. Run it once for all hosts.
@@ -32,8 +32,9 @@ options:
       - With V(names), the names of the variables are checked.
       - With V(scope), it also has to be said which accounts are meant, with C(mysql_tls_accounts) or
         C(mysql_tls_all_accounts).
-      - With V(selection), C(mysql_tls_hosts) has to match a host, and C(mysql_tls_canary) and C(mysql_tls_serial) have to be
-        numbers or percentages. The playbooks check that in a play of its own, as Ansible needs them to begin the next one.
+      - With V(selection), C(mysql_tls_hosts) has to match a host, and C(mysql_tls_canary) and C(mysql_tls_serial) have
+        to be numbers or percentages. The playbooks check that in a play of its own, as Ansible needs them to begin the
+        next one.
     type: str
     default: names
     choices: [names, scope, selection]

@@ -20,7 +20,7 @@ PREFIX = "mysql_tls_"
 class HostVariables:
     """What a task would see on one host. A value is evaluated when it is asked for."""
 
-    def __init__(self, seen: t.Mapping[str, t.Any], loader: t.Any = None) -> None:
+    def __init__(self, seen: dict[str, t.Any], loader: t.Any = None) -> None:
         self._seen = seen
         self._templar = Templar(loader=loader, variables=seen)
 

@@ -162,8 +162,8 @@ class InProcessAction(NormalAction):
             message = validated.errors.msg
             if isinstance(validated.errors[0], UnsupportedError):
                 message = f"Unsupported parameters for ({self._task.action}) module: {message}"
-            sentence, texts = misplaced_elements(spec.argument_spec, params)
-            secrets |= misplaced_secrets(params) | texts
+            sentence, texts = misplaced_elements(spec.argument_spec, given)
+            secrets |= misplaced_secrets(given) | texts
             result: dict[str, t.Any] = {"failed": True, "msg": sentence or message}
         else:
             secrets |= {printable(secret) for secret in secrets}

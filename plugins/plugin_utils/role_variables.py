@@ -76,11 +76,13 @@ def missing_scope(fleet: t.Mapping[str, HostVariables]) -> list[str]:
     sentences = []
     if unnamed:
         sentences.append(
-            f"No accounts are named for {listed(unnamed)}. Set mysql_tls_accounts, such as [\"app@*\"], or "
+            f'No accounts are named for {listed(unnamed)}. Set mysql_tls_accounts, such as ["app@*"], or '
             "mysql_tls_all_accounts to true for every account."
         )
     if twice:
-        sentences.append(f"Both mysql_tls_accounts and mysql_tls_all_accounts are set for {listed(twice)}. Set one of them.")
+        sentences.append(
+            f"Both mysql_tls_accounts and mysql_tls_all_accounts are set for {listed(twice)}. Set one of them."
+        )
     return sentences
 
 
@@ -89,7 +91,8 @@ def wrong_batches(variables: HostVariables) -> list[str]:
     names = set(variables.names())
     given = {name: variables.value(name) for name in _BATCHES if name in names}
     return [
-        f"{name} is {'' if value is None else value!r} and has to be a number of servers, such as 1, or a percentage, such as 25%."
+        f"{name} is {'' if value is None else value!r} and has to be a number of servers, such as 1, or a percentage, "
+        "such as 25%."
         for name, value in given.items()
         if isinstance(value, bool) or not _BATCH.fullmatch(str(value).strip())
     ]

@@ -202,11 +202,12 @@ def test_a_hostile_version_stays_text(ansible: Ansible, tmp_path: Path) -> None:
 
 def test_lists_one_level_too_deep(ansible: Ansible, db: Database, admin: Account) -> None:
     """Ansible's own message about that has the whole value. A password there may not be as it is in a text."""
-    passwords = ["it's \"quoted\" pw!", "back\\slash pw!", "plain-pw!"]
+    passwords = ['it\'s "quoted" pw!', "back\\slash pw!", "plain-pw!"]
     ansible.secrets += [*passwords, *(repr(password)[1:-1] for password in passwords), "quoted", "slash pw"]
     endpoints = [{"host": "127.0.0.1", "login_user": "app", "login_password": password} for password in passwords]
     accounts = [{"user": "app", "password": password} for password in passwords]
     good = options(db, admin)
+    # Ansible shows the lines of a file that an error is in, so that passwords are not in that of the play.
     tasks: list[dict[str, Any]] = [
         {STATUS: {"endpoints": ["{{ dbs }}"]}, "register": "deep"},
         {STATUS: {"endpoints": ["{{ dbs[0] }}", ["{{ dbs[1] }}"]]}, "register": "second"},
@@ -224,13 +225,17 @@ def test_lists_one_level_too_deep(ansible: Ansible, db: Database, admin: Account
     for name in ("verified", "deeper"):
         assert results[name]["msg"] == f"verify: element 1{too_deep}"
     for name in ("text", "text_in_a_list"):
-        assert results[name]["msg"].startswith("endpoints: element 1 is a str and has to be a dictionary."), results[name]
+        assert results[name]["msg"].startswith("endpoints: element 1 is a str and has to be a dictionary."), results[
+            name
+        ]
     for secret in ansible.secrets:
         assert secret not in json.dumps(results, ensure_ascii=False)
 
 
 # C0, DEL, C1 and bidirectional controls, as UTF-8.
-CONTROLS = re.compile(b"[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
+CONTROLS = re.compile(
+    b"[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]"
+)
 # Clears the screen, sets the clipboard, colors by C1, turns the text around; 16 characters are what MySQL 5.6 takes.
 HOSTILE = "x\x1b[2J\x7f\x9b31m\u202ey"
 

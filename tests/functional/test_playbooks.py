@@ -882,14 +882,18 @@ def test_results_of_an_earlier_play_are_known(fleet: Fleet, ansible: Ansible) ->
     [
         ("mysql_tls_hosts=no-such-host", "mysql_tls_hosts: no host matches 'no-such-host'."),
         ("mysql_tls_hosts=", "mysql_tls_hosts: no host matches ''."),
-        ("mysql_tls_canary=one", "mysql_tls_canary is 'one' and has to be a number of servers, such as 1, or a percentage"),
+        (
+            "mysql_tls_canary=one",
+            "mysql_tls_canary is 'one' and has to be a number of servers, such as 1, or a percentage",
+        ),
         ("mysql_tls_serial=", "mysql_tls_serial is '' and has to be a number of servers, such as 1, or a percentage"),
-        ("mysql_tls_serial=-1", "mysql_tls_serial is '-1' and has to be a number of servers, such as 1, or a percentage"),
+        (
+            "mysql_tls_serial=-1",
+            "mysql_tls_serial is '-1' and has to be a number of servers, such as 1, or a percentage",
+        ),
     ],
 )
-def test_hosts_and_batches_that_cannot_be_meant(
-    fleet: Fleet, ansible: Ansible, variable: str, sentence: str
-) -> None:
+def test_hosts_and_batches_that_cannot_be_meant(fleet: Fleet, ansible: Ansible, variable: str, sentence: str) -> None:
     assert sentence in refused_before_any_contact(fleet, ansible, "enforce", "-e", variable)
 
 

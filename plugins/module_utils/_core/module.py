@@ -30,9 +30,10 @@ def misplaced_secrets(params: t.Any) -> set[str]:
 
 
 def misplaced_elements(argument_spec: dict[str, dict[str, t.Any]], params: t.Any) -> tuple[str, set[str]]:
-    """What is in a list of dictionaries and is not a dictionary: a sentence about it, and every text in it.
+    """What is in a list of dictionaries and is not a dictionary: a sentence about it, and texts that may hold passwords.
 
     Ansible's own message has the whole value, passwords included: only of a dictionary it knows which part is one.
+    Those of dictionaries that are a level too deep are among misplaced_secrets.
     """
     sentences, texts = [], set()
     for name, option in argument_spec.items():
@@ -58,8 +59,6 @@ def _is_dictionary(value: t.Any) -> bool:
 def _texts(value: t.Any) -> t.Iterator[str]:
     if isinstance(value, str):
         yield from {value, value.strip()} - {""}
-    elif isinstance(value, t.Mapping):
-        yield from _texts(list(value.values()))
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _texts(item)
@@ -69,13 +68,20 @@ class Module(AnsibleModule):
     """A module that masks a password also where it is refused, because its option has another name."""
 
     def __init__(self, **given: t.Any) -> None:
+        # As given: where an element of a list is of the wrong type, Ansible's validation leaves it out of params.
+        self._given: dict[str, t.Any] = {}
         initialize: t.Callable[..., None] = super().__init__
         initialize(**given)
 
+    def _load_params(self) -> None:
+        load: t.Callable[[], None] = super()._load_params
+        load()
+        self._given = dict(self.params)
+
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
         """Leave with a message."""
-        sentence, texts = misplaced_elements(self.argument_spec, self.params)
-        self.no_log_values.update(misplaced_secrets(self.params), texts)
+        sentence, texts = misplaced_elements(self.argument_spec, self._given)
+        self.no_log_values.update(misplaced_secrets(self._given), texts)
         super().fail_json(sentence or msg, **kwargs)
         raise AssertionError("fail_json does not return")
 

@@ -4,8 +4,8 @@
 
 """What servers say, safe to print to a terminal.
 
-Error texts, account names and names in certificates are chosen by others. A terminal takes control characters in them for
-commands: clear the screen, set the clipboard, move the cursor to a line that was printed before.
+Error texts, account names and names in certificates are chosen by others. A terminal takes control characters in them
+for commands: clear the screen, set the clipboard, move the cursor to a line that was printed before.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def printable_values(value: t.Any) -> t.Any:
 def printable_result(result: dict[str, t.Any]) -> dict[str, t.Any]:
     """A task's result as Ansible may print it.
 
-    ``msg``, ``warnings`` and ``diff`` are printed, and are escaped. All else keeps its value, unless the task has failed:
-    then Ansible prints all of it, as JSON, in which it escapes no more than C0. A rollback record that would have to be
-    escaped is left out there. It is in the rollback file.
+    ``msg``, ``warnings`` and ``diff`` are printed, and are escaped. All else keeps its value, unless the task has
+    failed: then Ansible prints all of it, as JSON, in which it escapes no more than C0. A rollback record that would
+    have to be escaped is left out there. It is in the rollback file.
     """
     if result.get("failed"):
         record = result.get(_EXACT)

@@ -34,9 +34,9 @@ BUNDLE = {
 
 def values(**given: t.Any) -> HostVariables:
     """Of one host, templates as they are in an inventory."""
-    return HostVariables({
-        name: trust_as_template(value) if isinstance(value, str) else value for name, value in given.items()
-    })
+    return HostVariables(
+        {name: trust_as_template(value) if isinstance(value, str) else value for name, value in given.items()}
+    )
 
 
 @pytest.mark.parametrize("nothing", ["", None, [], "{{ none }}", "{{ omit }}", "{{ '' }}"])
@@ -96,11 +96,15 @@ def test_unknown_variables() -> None:
     assert role_variables.unknown_variables({"one": values(mysql_tls_hosts=1)}, KNOWN) == []
 
 
-@pytest.mark.parametrize("own", [["mysql_tls_mine", "mysql_tls_yours"], "mysql_tls_mine, mysql_tls_yours", "{{ list }}"])
+@pytest.mark.parametrize(
+    "own", [["mysql_tls_mine", "mysql_tls_yours"], "mysql_tls_mine, mysql_tls_yours", "{{ list }}"]
+)
 def test_variables_of_ones_own(own: t.Any) -> None:
     """By host, as they are set by host."""
     known = KNOWN | {role_variables.OWN}
-    mine = values(mysql_tls_mine=1, mysql_tls_yours=2, mysql_tls_own_variables=own, list=["mysql_tls_mine", "mysql_tls_yours"])
+    mine = values(
+        mysql_tls_mine=1, mysql_tls_yours=2, mysql_tls_own_variables=own, list=["mysql_tls_mine", "mysql_tls_yours"]
+    )
     assert role_variables.unknown_variables({"one": mine}, known) == []
     found = role_variables.unknown_variables({"one": mine, "two": values(mysql_tls_mine=1)}, known)
     assert found[0] == "mysql_tls_mine is not a variable of dbtls.rds_mysql (set for two)."

@@ -8,10 +8,10 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import misplaced_elements
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import misplaced_elements, misplaced_secrets
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import STATUS
 
-PASSWORD = "it's \"quoted\" \\ pw!"
+PASSWORD = 'it\'s "quoted" \\ pw!'
 ENDPOINT = {"host": "db", "login_password": PASSWORD}
 
 
@@ -29,7 +29,8 @@ def test_what_is_no_dictionary(given: t.Any, sentence: str) -> None:
     said, texts = misplaced_elements(STATUS.argument_spec, {"endpoints": given})
     assert said.startswith(sentence)
     assert PASSWORD not in said
-    assert given == [7] or any(PASSWORD in text for text in texts)
+    secrets = texts | misplaced_secrets({"endpoints": given})
+    assert given == [7] or any(PASSWORD in text for text in secrets)
 
 
 @pytest.mark.parametrize("given", [None, [], [ENDPOINT], [ENDPOINT] * 2, ["host=db port=3306"], ['{"host": "db"}'], 7])

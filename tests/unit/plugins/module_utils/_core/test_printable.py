@@ -24,7 +24,17 @@ def test_no_control_character_is_left(text: str) -> None:
     escaped = printable(text)
     for character in escaped:
         assert unicodedata.category(character) not in ("Cc", "Cs", "Zl", "Zp")
-        assert unicodedata.bidirectional(character) not in ("LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI")
+        assert unicodedata.bidirectional(character) not in (
+            "LRE",
+            "RLE",
+            "PDF",
+            "LRO",
+            "RLO",
+            "LRI",
+            "RLI",
+            "FSI",
+            "PDI",
+        )
 
 
 @given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"])))
