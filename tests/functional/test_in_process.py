@@ -200,6 +200,22 @@ def test_a_hostile_version_stays_text(ansible: Ansible, tmp_path: Path) -> None:
     assert not witness.exists()
 
 
+@pytest.mark.parametrize("in_process", ["never", "always"])
+def test_a_cached_fact_stays_text(ansible: Ansible, tmp_path: Path, in_process: str) -> None:
+    """Another run reads it from a file and asks no server."""
+    witness = tmp_path / "witness"
+    hostile = "{{ lookup('pipe', 'touch " + str(witness) + "') }}"
+    ansible.secrets.append("no-password-here")
+    ansible.configuration = f"[defaults]\nfact_caching = jsonfile\nfact_caching_connection = {tmp_path}/facts\n"
+    with greeting_server(hostile) as port:
+        check = {STATUS: {"login_host": "127.0.0.1", "login_port": port, "ssl_mode": "preferred"}}
+        ansible.play([check], {"dbtls_in_process": in_process}).ok()
+    assert "lookup" in "".join(path.read_text() for path in (tmp_path / "facts").iterdir())
+    shown = {"ansible.builtin.debug": {"msg": "{{ ansible_facts.mysql_ssl.server.version }}"}}
+    assert "lookup('pipe'" in ansible.play([shown], {}).ok().output
+    assert not witness.exists()
+
+
 def test_lists_one_level_too_deep(ansible: Ansible, db: Database, admin: Account) -> None:
     """Ansible's own message about that has the whole value. A password there may not be as it is in a text."""
     passwords = ['it\'s "quoted" pw!', "back\\slash pw!", "plain-pw!"]

@@ -525,13 +525,24 @@ def test_no_name_is_a_template(fleet: Fleet, ansible: Ansible) -> None:
     ran = ansible.directory / "home" / "x"
     rollback = ansible.directory / "mysql-tls-report" / "rollback"
     before = _name_templates(fleet)
+    shown = ansible.directory / "shown.yml"
+    tasks = [{"ansible.builtin.debug": {"var": name}} for name in ("mysql_tls", "mysql_tls_roll_out")]
+    shown.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    extra = ansible.directory / "extra.json"
+
+    def published_and_shown(run: Run) -> dict[str, Any]:
+        """As the next job of a workflow has it: as extra variables, and rendered."""
+        stats = published(run.ok())
+        extra.write_text(json.dumps(stats))
+        ansible.run("ansible-playbook", "-i", "localhost,", str(shown), "-e", f"@{extra}").ok()
+        return stats
+
     for _time in range(2):  # The second one compares with the report of the first.
-        ansible.run(*fleet.command("audit")).ok()
-    stats = published(ansible.run(*fleet.command("enforce"), "-e", "mysql_tls_ssl_type=none", "-vvv").ok())
+        assert "lookup" in json.dumps(published_and_shown(ansible.run(*fleet.command("audit"))))
+    stats = published_and_shown(ansible.run(*fleet.command("enforce"), "-e", "mysql_tls_ssl_type=none", "-vvv"))
+    assert "lookup" not in json.dumps(stats)
     assert {required for db in fleet.databases.values() for required in _requirements(db).values()} == {("",) * 4}
     shutil.rmtree(rollback)
-    extra = ansible.directory / "extra.json"
-    extra.write_text(json.dumps(stats))
     ansible.run(*fleet.command("rollback"), "-e", f"@{extra}", "--check", "-vvv").ok()
     ansible.run(*fleet.command("rollback"), "-e", f"@{extra}", "-vvv").ok()
     assert {name: _requirements(db) for name, db in fleet.databases.items()} == before
