@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import gc
 import re
 import typing as t
 
@@ -14,6 +13,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.validation import check_type_dict
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import MissingLibrary, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable, printable_result
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.start_up import resume_garbage_collection
 
 _SOUNDS_SECRET = re.compile(r"(?i)pas|pwd|secret|token")
 
@@ -100,10 +100,7 @@ def outcome(work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
 
 def run_module(module: AnsibleModule, work: t.Callable[[], dict[str, t.Any]]) -> t.NoReturn:
     """Do a module's work and leave."""
-    if not gc.isenabled():
-        # What has been loaded stays, and is not looked at again; what the work makes is.
-        gc.freeze()
-        gc.enable()
+    resume_garbage_collection()
     # A secret is masked in either form.
     module.no_log_values.update([printable(secret) for secret in module.no_log_values])
     result = outcome(work)
