@@ -24,7 +24,7 @@ class ActionModule(ControllerAction):
     argument_spec = ARGUMENT_SPEC
 
     def work(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Look at what is set, and fail with a sentence for each thing that cannot be meant."""
+        """Check what is set, and fail with a sentence for each thing that cannot be meant."""
         fleet = Fleet(self._task, variables, self._loader)
         if options["check"] == "selection":
             sentences = _selection(fleet, HostVariables(variables, self._loader))

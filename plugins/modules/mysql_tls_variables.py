@@ -13,7 +13,7 @@ description:
     P(dbtls.rds_mysql.mysql_tls#role) or of the playbooks. A typo in C(mysql_tls_accounts) would otherwise be ignored
     without a word. The message has the nearest name that there is.
   - What is set counts, wherever that is, in the inventory, C(group_vars), the play or C(--extra-vars).
-  - The variable C(mysql_tls_own_variables) lists variables of your own.
+  - The variable C(mysql_tls_own_variables) lists custom variables.
   - Works on the controller only, whatever the connection of the host. Run it once for all hosts.
 author:
   - dbtls contributors (@dbtls)
@@ -66,5 +66,5 @@ msg:
   type: str
   sample: >-
     mysql_tls_account is not a variable of dbtls.rds_mysql (set for orders-db). Did you mean mysql_tls_accounts?
-    A variable of your own can be listed in mysql_tls_own_variables.
+    Custom variables can be listed in mysql_tls_own_variables.
 """

@@ -48,7 +48,7 @@ def unknown_variables(fleet: t.Mapping[str, HostVariables], variables: t.Collect
         meant = f" Did you mean {PREFIX}{nearest[0]}?" if nearest else ""
         if where:
             sentences.append(f"{name} is not a variable of dbtls.rds_mysql (set for {listed(where)}).{meant}")
-    return [*sentences, f"A variable of your own can be listed in {OWN}."] if sentences else []
+    return [*sentences, f"Custom variables can be listed in {OWN}."] if sentences else []
 
 
 def _own(variables: HostVariables) -> t.Collection[str]:

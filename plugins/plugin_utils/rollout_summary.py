@@ -132,8 +132,8 @@ def stop(changes: Results, checks: Results, most_failures: float) -> str | None:
     failed = [host for host in reached if changes[host].get("failed") or checks.get(host, {}).get("failed")]
     if 100.0 * len(failed) <= most_failures * len(reached):
         return None
-    share = f"{len(failed)} of {_servers(len(reached))} failed (limit {most_failures:g} %)"
-    return f"Roll-out stopped: {share}: {_some(failed)}"
+    servers = _servers(len(reached))
+    return f"Roll-out stopped: {len(failed)} of {servers} failed (limit {most_failures:g} %): {_some(failed)}"
 
 
 def _some(hosts: t.Sequence[str]) -> str:

@@ -91,7 +91,7 @@ def test_unknown_variables() -> None:
     assert role_variables.unknown_variables(fleet, KNOWN) == [
         "mysql_tls_acounts is not a variable of dbtls.rds_mysql (set for one, two). Did you mean mysql_tls_accounts?",
         "mysql_tls_zzz is not a variable of dbtls.rds_mysql (set for two).",
-        "A variable of your own can be listed in mysql_tls_own_variables.",
+        "Custom variables can be listed in mysql_tls_own_variables.",
     ]
     assert role_variables.unknown_variables({"one": values(mysql_tls_hosts=1)}, KNOWN) == []
 
