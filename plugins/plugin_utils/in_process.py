@@ -12,7 +12,6 @@ run elsewhere, as somebody else, or with another Python, the module does run.
 from __future__ import annotations
 
 import abc
-import contextlib
 import datetime as dt
 import importlib
 import json
@@ -47,18 +46,8 @@ def _missing_library() -> ImportError | None:
     return None
 
 
-def _warm_up() -> None:
-    # It only saves time; what OpenSSL's own rules forbid is said of the server.
-    with contextlib.suppress(Exception):
-        from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.warm_up import warm_up
-
-        warm_up()
-
-
 # Here, so that Ansible's main process imports them once, when it loads an action plugin, and not each forked one again.
 MISSING = _missing_library()
-if not MISSING:
-    _warm_up()
 
 VARIABLE = "dbtls_in_process"
 MODES = ("auto", "never", "always")

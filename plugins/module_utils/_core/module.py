@@ -30,7 +30,7 @@ def misplaced_secrets(params: t.Any) -> set[str]:
 
 
 def misplaced_elements(argument_spec: dict[str, dict[str, t.Any]], params: t.Any) -> tuple[str, set[str]]:
-    """What is in a list of dictionaries and is not a dictionary: a sentence about it, and texts that may hold passwords.
+    """What is in a list of dictionaries and is not one: a sentence about it, and texts that may hold passwords.
 
     Ansible's own message has the whole value, passwords included: only of a dictionary it knows which part is one.
     Those of dictionaries that are a level too deep are among misplaced_secrets.
