@@ -360,11 +360,10 @@ ansible_facts:
       sample: {compliant: true}
 """
 
-import gc
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core import start_up
 
 if __name__ == "__main__":
-    # What this process loads is no garbage until its end, and looking for some takes up to a sixth of its time.
-    gc.disable()
+    start_up.pause_garbage_collection()
 
 import typing as t
 
