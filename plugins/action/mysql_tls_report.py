@@ -16,8 +16,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates impor
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import looks, making, model
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.coding import clean, encode
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, model
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import clean, encode
 
 # Tells one run of Ansible from another: the main process imports this once, and each forked one inherits it.
 RUN_ID = uuid.uuid4().hex
@@ -42,7 +42,7 @@ class ActionModule(ControllerAction):
     def work(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """Read what the hosts have registered, and write the report of it."""
         now = iso8601(utc_now())
-        wanted = making.Wanted(
+        wanted = build.ReportRequest(
             dest=Path(options["dest"]).absolute(),
             title=clean(options["title"]),
             run=model.Run(RUN_ID, now, collection_version(), ansible_core_version, merged=len(options["merge"])),
@@ -54,9 +54,11 @@ class ActionModule(ControllerAction):
         result: dict[str, t.Any] = {}
         try:
             seen = _looks(options, variables)
-            result["found"] = {name: words for host, look in seen.items() for name, words in looks.words_of(host, look)}
-            own = [server for host, look in seen.items() for server in looks.servers_of(host, look, now)]
-            made = making.make(wanted, own)
+            result["found"] = {
+                name: words for host, look in seen.items() for name, words in from_results.words_of(host, look)
+            }
+            own = [server for host, look in seen.items() for server in from_results.servers_of(host, look, now)]
+            made = build.write_report(wanted, own)
         except RdsMysqlError as e:
             return {**result, "failed": True, "msg": e.message}
         result.update(_outcome(made))
@@ -87,7 +89,7 @@ def _look(hostvars: t.Any, host: str, variable: str) -> t.Any:
     return plain(hostvars[host][variable] if isinstance(value, str) else value)
 
 
-def _outcome(made: making.Made) -> dict[str, t.Any]:
+def _outcome(made: build.WrittenReport) -> dict[str, t.Any]:
     summary = encode(made.report.summary)
     return {
         "changed": made.changed,

@@ -14,7 +14,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.coding import WrongShape, decode, encode
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import WrongShape, decode, encode
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
     FORMAT,
     FORMAT_VERSION,

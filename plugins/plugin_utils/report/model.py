@@ -10,7 +10,6 @@ The fields are those of ``report.json`` (see ``docs/report.schema.json``). Times
 from __future__ import annotations
 
 import re
-import typing as t
 from dataclasses import dataclass, field
 
 FORMAT = "dbtls.rds_mysql/report"
@@ -300,37 +299,3 @@ def problem_of(server: Server) -> str | None:
     if server.certificate is not None:
         times += [server.certificate.not_before, server.certificate.not_after]
     return next((f"has the time {text!r}" for text in times if text is not None and not is_time(text)), None)
-
-
-def summarize(servers: t.Sequence[Server]) -> Summary:
-    """The numbers of these servers, and up to five kinds of findings of severity medium or high, worst first."""
-
-    def having(attribute: str, value: str) -> int:
-        return sum(getattr(server, attribute) == value for server in servers)
-
-    return Summary(
-        servers=len(servers),
-        looked_at=having("state", LOOKED_AT),
-        compliant=having("verdict", COMPLIANT),
-        not_compliant=having("verdict", NOT_COMPLIANT),
-        undecided=having("verdict", UNDECIDED),
-        unreachable=having("state", UNREACHABLE),
-        not_looked_at=having("state", NOT_LOOKED_AT),
-        findings=FindingCounts(
-            **{severity: sum(server.count(severity) for server in servers) for severity in SEVERITIES}
-        ),
-        worst=tuple(kind for kind in kinds_of_findings(servers) if kind.severity in ("high", "medium"))[:5],
-    )
-
-
-def kinds_of_findings(servers: t.Sequence[Server]) -> list[Worst]:
-    """Findings by id and severity: the most severe first, then those on most servers."""
-    groups: dict[tuple[str, str], list[tuple[str, Finding]]] = {}
-    for server in servers:
-        for finding in server.findings:
-            groups.setdefault((finding.severity, finding.id), []).append((server.name, finding))
-    kinds = [
-        Worst(name, severity, len(group), len({server for server, _finding in group}), group[0][1].message)
-        for (severity, name), group in groups.items()
-    ]
-    return sorted(kinds, key=lambda kind: (SEVERITIES.index(kind.severity), -kind.servers, kind.id))

@@ -14,7 +14,7 @@ import functools
 import hashlib
 from pathlib import Path
 
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import sections, words
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import labels, sections
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.markup import Markup, element, source
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import Report
 
@@ -66,7 +66,10 @@ def _header(report: Report) -> Markup:
         "header",
         element("h1", report.title),
         element(
-            "p", "As of ", element("time", words.moment(report.run.made_at), datetime=report.run.made_at), class_="meta"
+            "p",
+            "As of ",
+            element("time", labels.moment(report.run.made_at), datetime=report.run.made_at),
+            class_="meta",
         ),
     )
 

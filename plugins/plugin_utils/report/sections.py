@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.rds_authorities import is_retired_authority
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import timeline, words
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import labels, timeline
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.markup import Child, Markup, clip, element
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
     COMPLIANT,
@@ -25,8 +25,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model impor
     Report,
     Server,
     Summary,
-    kinds_of_findings,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.summary import kinds_of_findings
 
 # What a page of thousands of servers shows of one list; all of it is in report.json.
 _MOST_ROWS = 200
@@ -119,7 +119,7 @@ def overview(report: Report) -> Section:
     return _section(
         "overview",
         "Overview",
-        element("p", words.headline(summary), class_="headline"),
+        element("p", labels.headline(summary), class_="headline"),
         _proportions(summary) if summary.servers else None,
         _worst(summary),
         _changes_in_short(report.changes),
@@ -144,7 +144,7 @@ def _proportions(summary: Summary) -> Child:
         "svg", bars, viewBox="0 0 1000 14", preserveAspectRatio="none", class_="proportions", aria_hidden="true"
     )
     tiles = [
-        element("div", element("dt", words.OUTCOMES[name]), element("dd", count), class_=f"tile {name}")
+        element("div", element("dt", labels.OUTCOMES[name]), element("dd", count), class_=f"tile {name}")
         for name, count in _outcome_counts(summary)
     ]
     return [drawing, element("dl", tiles, class_="tiles")]
@@ -158,8 +158,8 @@ def _worst(summary: Summary) -> Child:
         element(
             "li",
             _severity(kind.severity),
-            element("a", words.title_of(kind.id), href=f"#finding-{_anchor(kind.id)}"),
-            f" on {words.counted(kind.servers, 'server')}. ",
+            element("a", labels.title_of(kind.id), href=f"#finding-{_anchor(kind.id)}"),
+            f" on {labels.counted(kind.servers, 'server')}. ",
             element("span", "For example: ", _name(kind.example), class_="quiet"),
         )
         for kind in summary.worst
@@ -172,8 +172,8 @@ def _changes_in_short(found: Changes | None) -> Child:
         return None
     parts = [f"{len(found.better):,} better", f"{len(found.worse):,} worse"]
     if found.drift:
-        parts.append(f"{words.counted(len(found.drift), 'account')} slipped back to no TLS")
-    return element("p", f"Since {words.moment(found.since)}: ", element("a", ", ".join(parts), href="#changes"), ".")
+        parts.append(f"{labels.counted(len(found.drift), 'account')} slipped back to no TLS")
+    return element("p", f"Since {labels.moment(found.since)}: ", element("a", ", ".join(parts), href="#changes"), ".")
 
 
 # Since last time
@@ -186,7 +186,7 @@ def changes(found: Changes | None) -> Section | None:
     return _section(
         "changes",
         "Since last time",
-        element("p", f"Compared with the report of {words.moment(found.since)}."),
+        element("p", f"Compared with the report of {labels.moment(found.since)}."),
         _drift(found),
         _change_list("Worse", found.worse),
         _change_list("Better", found.better),
@@ -221,7 +221,7 @@ def _change_list(title: str, found: tuple[Change, ...]) -> Child:
         (
             _name(change.server),
             _severity(change.severity),
-            "Reachability" if change.id == "server" else words.title_of(change.id),
+            "Reachability" if change.id == "server" else labels.title_of(change.id),
             _name(change.message),
         )
         for change in found[:_MOST_ROWS]
@@ -247,7 +247,7 @@ def unseen(servers: t.Sequence[Server]) -> Section | None:
         return None
     ordered = sorted(found.items(), key=lambda item: (item[0][0], -len(item[1]), item[0]))
     rows = [
-        (_name(message), _badge(words.OUTCOMES[state], state), len(names), _names(names))
+        (_name(message), _badge(labels.OUTCOMES[state], state), len(names), _names(names))
         for (_last, state, message), names in ordered[:_MOST_ROWS]
     ]
     return _section(
@@ -292,14 +292,14 @@ def table_of_servers(servers: t.Sequence[Server]) -> Section:
 
 def _filters(servers: t.Sequence[Server]) -> Markup:
     """Shown by the script, without which they would do nothing."""
-    present = {words.outcome(server) for server in servers}
+    present = {labels.outcome(server) for server in servers}
     ids = sorted({finding.id for server in servers for finding in server.findings})
-    states = [(name, title) for name, title in words.OUTCOMES.items() if name in present]
+    states = [(name, title) for name, title in labels.OUTCOMES.items() if name in present]
     return element(
         "div",
         element("label", "Find", element("input", type="search", id="filter-text", autocomplete="off")),
         _select("State", "filter-state", states),
-        _select("Finding", "filter-finding", [(name, words.title_of(name)) for name in ids]),
+        _select("Finding", "filter-finding", [(name, labels.title_of(name)) for name in ids]),
         element("button", "Reset", type="button", id="filter-reset"),
         element("p", id="filter-status", role="status"),
         id="filters",
@@ -319,15 +319,15 @@ def _paging() -> Markup:
 
 
 def _server_row(server: Server) -> Markup:
-    result = words.outcome(server)
+    result = labels.outcome(server)
     certificate = server.certificate
     without = None if server.accounts is None else sum(account.admits_plaintext for account in server.accounts)
     plaintext = None if server.sessions is None else server.sessions.plaintext
-    order = list(words.OUTCOMES).index(result)
+    order = list(labels.OUTCOMES).index(result)
     return element(
         "tr",
         element("th", _name(server.name), _elsewhere(server), scope="row"),
-        element("td", _badge(words.OUTCOMES[result], result), data_v=order),
+        element("td", _badge(labels.OUTCOMES[result], result), data_v=order),
         _findings_cell(server),
         element("td", _software(server)),
         element("td", _session(server)),
@@ -403,7 +403,7 @@ def _expiry(server: Server) -> Markup:
     if server.certificate is None:
         return _unknown()
     days = server.certificate.days_left
-    text = "expired" if server.certificate.expired else f"in {words.counted(days, 'day')}"
+    text = "expired" if server.certificate.expired else f"in {labels.counted(days, 'day')}"
     kind = "bad" if server.certificate.expired else None
     return element("td", _time(server.certificate.not_after), element("small", text), data_v=days, class_=kind)
 
@@ -438,10 +438,10 @@ def _findings_of(name: str, servers: t.Sequence[Server]) -> Child:
         for (severity, message, remediation), names in ordered[:_MOST_ROWS]
     ]
     affected = len({server for names in groups.values() for server in names})
-    title = words.title_of(name)
+    title = labels.title_of(name)
     return element(
         "section",
-        element("h3", title, " ", element("small", f"{name}, on {words.counted(affected, 'server')}")),
+        element("h3", title, " ", element("small", f"{name}, on {labels.counted(affected, 'server')}")),
         _table(title, ("Finding", "Severity", "Servers", "What to do"), rows, len(ordered)),
         id=f"finding-{_anchor(name)}",
         class_="finding",
@@ -460,7 +460,7 @@ def accounts(servers: t.Sequence[Server]) -> Section:
                 key = account.name, _why_not_high(server, account.local)
                 found.setdefault(key, []).append(server.name)
     known = sum(server.accounts is not None for server in servers)
-    scope = element("p", f"The accounts of {words.counted(known, 'server')} could be read.")
+    scope = element("p", f"The accounts of {labels.counted(known, 'server')} could be read.")
     if not found:
         return _section("accounts", "Accounts without TLS", scope, element("p", "None of them may log in without TLS."))
     ordered = sorted(found.items(), key=lambda item: (bool(item[0][1]), -len(item[1]), item[0]))
@@ -498,7 +498,7 @@ def sessions(servers: t.Sequence[Server]) -> Section:
                 found.setdefault(key, []).append(server.name)
                 counts[key] = counts.get(key, 0) + group.plaintext
     known = sum(server.sessions is not None for server in servers)
-    scope = element("p", f"{words.counted(known, 'server')} told about the sessions.")
+    scope = element("p", f"{labels.counted(known, 'server')} told about the sessions.")
     if not found:
         text = "None of them had a session without TLS." if known else "So nothing can be said about sessions."
         return _section("sessions", "Sessions without TLS", scope, element("p", text))
@@ -580,7 +580,7 @@ def reading_guide() -> Section:
     )
     meanings = (
         ("Compliant", "No finding of severity medium or high, and its accounts are known or TLS is required of all."),
-        (words.OUTCOMES[NOT_COMPLIANT], "At least one finding of severity medium or high."),
+        (labels.OUTCOMES[NOT_COMPLIANT], "At least one finding of severity medium or high."),
         ("Seen in part", in_part),
         ("Not reached", "It did not answer, or turned the look away before anything could be seen."),
         ("Not looked at", "The run ended for it before the look."),

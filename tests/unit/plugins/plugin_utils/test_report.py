@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import (
-    changes,
+    build,
+    compare,
     files,
-    looks,
-    making,
+    from_results,
     markup,
     model,
+    summary,
     timeline,
 )
 
@@ -65,12 +66,12 @@ def status(*findings: dict[str, str], **more: t.Any) -> dict[str, t.Any]:
 
 
 def server(look: t.Any, name: str = "db1", at: str = NOW) -> model.Server:
-    (made,) = looks.servers_of(name, look, at)
+    (made,) = from_results.servers_of(name, look, at)
     return made
 
 
 def report(*servers: model.Server, run: str = "1", at: str = NOW) -> model.Report:
-    return model.Report("T", model.Run(run, at, "0.1.0", "2.19.0"), model.summarize(servers), tuple(servers))
+    return model.Report("T", model.Run(run, at, "0.1.0", "2.19.0"), summary.summarize(servers), tuple(servers))
 
 
 # States and verdicts
@@ -126,7 +127,7 @@ def test_sweep() -> None:
     """Each endpoint is a server of its own, by host and port."""
     entry = {"host": "a.example.com", "port": 3307, "failed": False, "msg": None, "warnings": ["w"], **status()}
     lost = {"host": "b.example.com", "port": 3306, "failed": True, "msg": "Gone.", "mysql_ssl": None, "warnings": []}
-    first, second = looks.servers_of("localhost", {"changed": False, "endpoints": [entry, lost]}, NOW)
+    first, second = from_results.servers_of("localhost", {"changed": False, "endpoints": [entry, lost]}, NOW)
     assert (first.name, first.inventory_hostname, first.state) == ("a.example.com:3307", "localhost", "looked_at")
     assert first.warnings == ("w",)
     assert (second.name, second.state, str(second.endpoint)) == (
@@ -160,25 +161,25 @@ def test_the_newest_look_counts() -> None:
     gone = server({"failed": True, "msg": "Gone."}, at=LATER)
     never = server(None, at=LATER)
     for order in ([old, new, never], [never, new, old], [new, never, old]):
-        assert looks.combine(order) == (new,)
-    assert looks.combine([gone, old]) == (gone,)
-    assert looks.combine([old, never]) == (old,)
-    assert [s.name for s in looks.combine([replace(old, name="b"), replace(old, name="a")])] == ["a", "b"]
+        assert from_results.combine(order) == (new,)
+    assert from_results.combine([gone, old]) == (gone,)
+    assert from_results.combine([old, never]) == (old,)
+    assert [s.name for s in from_results.combine([replace(old, name="b"), replace(old, name="a")])] == ["a", "b"]
 
 
 def test_a_run_that_reports_twice_has_looked_once() -> None:
     """The time stays that of the first report that had it."""
     first, again = server(status(), at=NOW), server(status(), at=LATER)
-    assert looks.keep_times([again], [first]) == [first]
+    assert from_results.keep_times([again], [first]) == [first]
     changed = server(status(finding()), at=LATER)
-    assert looks.keep_times([changed], [first]) == [changed]
+    assert from_results.keep_times([changed], [first]) == [changed]
 
 
 # Changes
 
 
 def compared(before: t.Any, now: t.Any) -> model.Changes:
-    return changes.compare(report(server(before)), [server(now, at=LATER)])
+    return compare.compare(report(server(before)), [server(now, at=LATER)])
 
 
 def test_better_and_worse() -> None:
@@ -233,7 +234,7 @@ def test_drift() -> None:
 
 def test_servers_come_and_go() -> None:
     """By name."""
-    found = changes.compare(
+    found = compare.compare(
         report(server(status(), "a"), server(status(), "b")), [server(status(), "b"), server(None, "c")]
     )
     assert (found.servers_added, found.servers_gone, found.better, found.worse) == (("c",), ("a",), (), ())
@@ -242,43 +243,43 @@ def test_servers_come_and_go() -> None:
 # Files
 
 
-def wanted(directory: Path, run: str, at: str = NOW, **more: t.Any) -> making.Wanted:
-    return making.Wanted(dest=directory / "d" / "e", title="T", run=model.Run(run, at, "0.1.0", "2.19.0"), **more)
+def wanted(directory: Path, run: str, at: str = NOW, **more: t.Any) -> build.ReportRequest:
+    return build.ReportRequest(dest=directory / "d" / "e", title="T", run=model.Run(run, at, "0.1.0", "2.19.0"), **more)
 
 
 def test_a_run_after_another(tmp_path: Path) -> None:
     """The first report becomes the previous one; a second of the same run does not."""
     bad, good = server(status(finding())), server(status())
-    first = making.make(wanted(tmp_path, "1"), [bad])
+    first = build.write_report(wanted(tmp_path, "1"), [bad])
     assert first.changed
     assert first.report.changes is None
     assert sorted(path.name for path in (tmp_path / "d/e").iterdir()) == ["report.csv", "report.html", "report.json"]
-    again = making.make(wanted(tmp_path, "1", LATER), [bad])
+    again = build.write_report(wanted(tmp_path, "1", LATER), [bad])
     assert not again.changed
     assert not (tmp_path / "d/e/previous.json").exists()
     for at in (NOW, LATER):
-        second = making.make(wanted(tmp_path, "2", at), [good])
+        second = build.write_report(wanted(tmp_path, "2", at), [good])
         assert second.report.changes is not None
         assert [change.id for change in second.report.changes.better] == ["account-without-tls"]
         assert second.report.changes.since_run == "1"
-    third = making.make(wanted(tmp_path, "3"), [replace(good, seen_at=LATER)])
+    third = build.write_report(wanted(tmp_path, "3"), [replace(good, seen_at=LATER)])
     assert not third.changed
     assert third.report.changes is not None
     assert third.report.changes.since_run == "2"
     (tmp_path / "d/e/report.csv").unlink()
-    assert making.make(wanted(tmp_path, "3"), [good]).changed
+    assert build.write_report(wanted(tmp_path, "3"), [good]).changed
 
 
 def test_previous_and_merge(tmp_path: Path) -> None:
     """By name; a report that is about to be replaced is compared with as it was."""
-    old = making.make(wanted(tmp_path / "old", "1"), [server(status(finding()), "a"), server(status(), "b")])
+    old = build.write_report(wanted(tmp_path / "old", "1"), [server(status(finding()), "a"), server(status(), "b")])
     path = Path(old.paths["json"])
-    made = making.make(wanted(tmp_path / "new", "2", previous=path), [server(status(), "a", LATER)])
+    made = build.write_report(wanted(tmp_path / "new", "2", previous=path), [server(status(), "a", LATER)])
     assert made.report.changes is not None
     assert made.report.changes.servers_gone == ("b",)
-    merged = making.make(wanted(tmp_path / "all", "3", merge=(path, Path(made.paths["json"]))), [])
+    merged = build.write_report(wanted(tmp_path / "all", "3", merge=(path, Path(made.paths["json"]))), [])
     assert [(s.name, s.verdict) for s in merged.report.servers] == [("a", "compliant"), ("b", "compliant")]
-    own = making.make(wanted(tmp_path / "old", "4", previous=path), [server(status(), "a")])
+    own = build.write_report(wanted(tmp_path / "old", "4", previous=path), [server(status(), "a")])
     assert own.report.changes is not None
     assert own.report.changes.since_run == "1"
 
@@ -309,7 +310,7 @@ def test_bad_reports(tmp_path: Path, content: t.Any, reason: str, option: str) -
     before = path.read_bytes()
     ways: dict[str, dict[str, t.Any]] = {"dest": {}, "merge": {"merge": (path,)}, "previous": {"previous": path}}
     with pytest.raises(RdsMysqlError) as caught:
-        making.make(wanted(tmp_path, "2", **ways[option]), [server(status())])
+        build.write_report(wanted(tmp_path, "2", **ways[option]), [server(status())])
     assert caught.value.message.startswith(f"{option}: {path} ")
     assert reason in caught.value.message
     assert path.read_bytes() == before
@@ -322,17 +323,17 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     both: list[tuple[str, dict[str, t.Any]]] = [("merge", {"merge": (missing,)}), ("previous", {"previous": missing})]
     for option, more in both:
         with pytest.raises(RdsMysqlError, match=rf"{option}: .*no\.json cannot be read: No such file"):
-            making.make(wanted(tmp_path, "1", **more), [])
+            build.write_report(wanted(tmp_path, "1", **more), [])
     (tmp_path / "d").write_text("a file")
     with pytest.raises(RdsMysqlError, match=r"dest: the directory .* cannot be made"):
-        making.make(wanted(tmp_path, "1"), [])
+        build.write_report(wanted(tmp_path, "1"), [])
 
 
 def test_a_directory_in_the_way(tmp_path: Path) -> None:
     """Nothing half written stays behind."""
     (tmp_path / "d/e/report.html").mkdir(parents=True)
     with pytest.raises(RdsMysqlError, match=r"dest: .*report\.html cannot be written"):
-        making.make(wanted(tmp_path, "1"), [server(status())])
+        build.write_report(wanted(tmp_path, "1"), [server(status())])
     assert [path.name for path in (tmp_path / "d/e").iterdir() if path.name.startswith(".")] == []
 
 
@@ -383,11 +384,11 @@ def test_numbers() -> None:
         server({"failed": True, "msg": "x"}, "e"),
         server(None, "f"),
     ]
-    summary = model.summarize(servers)
-    assert summary.servers == summary.looked_at + summary.unreachable + summary.not_looked_at == 6
-    assert summary.looked_at == summary.compliant + summary.not_compliant + summary.undecided == 4
-    assert (summary.findings.high, summary.findings.medium) == (3, 1)
-    assert [(kind.id, kind.findings, kind.servers) for kind in summary.worst] == [
+    numbers = summary.summarize(servers)
+    assert numbers.servers == numbers.looked_at + numbers.unreachable + numbers.not_looked_at == 6
+    assert numbers.looked_at == numbers.compliant + numbers.not_compliant + numbers.undecided == 4
+    assert (numbers.findings.high, numbers.findings.medium) == (3, 1)
+    assert [(kind.id, kind.findings, kind.servers) for kind in numbers.worst] == [
         ("account-without-tls", 3, 2),
         ("weak-protocol", 1, 1),
     ]

@@ -10,17 +10,17 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import changes, files, looks, model
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.junit import to_junit
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import compare, files, from_results, model, summary
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.csv_report import to_csv
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.junit_report import to_junit
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.page import to_html
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.table import to_csv
 
 # What makes a server not compliant fails a test case where nothing else is said.
 _JUNIT_FAILS_FROM = "medium"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ReportRequest:
     """What is asked for. ``previous`` and ``merge`` name reports in JSON; ``fail_on`` is a severity or None."""
 
     dest: Path
@@ -33,7 +33,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Made:
+class WrittenReport:
     """The report, where its files are, by kind, and whether they say something else than before."""
 
     report: model.Report
@@ -41,57 +41,57 @@ class Made:
     changed: bool
 
 
-def make(wanted: Wanted, own: t.Sequence[model.Server]) -> Made:
+def write_report(request: ReportRequest, own: t.Sequence[model.Server]) -> WrittenReport:
     """Make the report of these servers, and of those of the reports to merge.
 
     :raises RdsMysqlError: when a report cannot be read, or a file not written.
     """
-    there = wanted.dest / files.JSON
+    there = request.dest / files.JSON
     existing = files.read_report(there, "dest") if there.exists() else None
-    same_run = existing is not None and existing.run.id == wanted.run.id
-    merged = [files.read_report(path, "merge") for path in wanted.merge]
-    servers = looks.combine(
+    same_run = existing is not None and existing.run.id == request.run.id
+    merged = [files.read_report(path, "merge") for path in request.merge]
+    servers = from_results.combine(
         [
             *(server for report in merged for server in report.servers),
-            *looks.keep_times(own, existing.servers if existing and same_run else ()),
+            *from_results.keep_times(own, existing.servers if existing and same_run else ()),
         ]
     )
-    previous = _previous(wanted, None if same_run else existing)
+    previous = _previous(request, None if same_run else existing)
     report = model.Report(
-        title=wanted.title,
-        run=wanted.run,
-        summary=model.summarize(servers),
+        title=request.title,
+        run=request.run,
+        summary=summary.summarize(servers),
         servers=servers,
-        changes=changes.compare(previous, servers) if previous else None,
+        changes=compare.compare(previous, servers) if previous else None,
     )
     texts = {"html": to_html(report), "json": files.to_json(report), "csv": to_csv(report)}
-    if wanted.junit:
-        texts["junit"] = to_junit(report, wanted.fail_on or _JUNIT_FAILS_FROM)
+    if request.junit:
+        texts["junit"] = to_junit(report, request.fail_on or _JUNIT_FAILS_FROM)
     names = {"html": files.HTML, "json": files.JSON, "csv": files.CSV, "junit": files.JUNIT}
-    paths = {kind: wanted.dest / names[kind] for kind in texts}
+    paths = {kind: request.dest / names[kind] for kind in texts}
     complete = all(path.exists() for path in paths.values())
-    files.make_directory(wanted.dest)
+    files.make_directory(request.dest)
     if existing is not None and not same_run:
-        files.write(wanted.dest / files.PREVIOUS, files.to_json(existing))
+        files.write(request.dest / files.PREVIOUS, files.to_json(existing))
     # The JSON last: whoever finds it finds the others too.
     for kind in sorted(texts, key=lambda kind: kind == "json"):
         files.write(paths[kind], texts[kind])
-    return Made(
+    return WrittenReport(
         report=report,
         paths={kind: str(path) for kind, path in paths.items()},
         changed=not complete or existing is None or not files.same_content(existing, report),
     )
 
 
-def _previous(wanted: Wanted, existing: model.Report | None) -> model.Report | None:
+def _previous(request: ReportRequest, existing: model.Report | None) -> model.Report | None:
     """The report to compare with.
 
     :arg existing: That of an earlier run in the directory.
     """
-    default = wanted.dest / files.PREVIOUS
+    default = request.dest / files.PREVIOUS
     # The file in the directory is about to be replaced by this very report.
-    if wanted.previous is not None and wanted.previous.resolve() != (wanted.dest / files.JSON).resolve():
-        return files.read_report(wanted.previous, "previous")
+    if request.previous is not None and request.previous.resolve() != (request.dest / files.JSON).resolve():
+        return files.read_report(request.previous, "previous")
     if existing is not None:
         return existing
     return files.read_report(default, "dest") if default.exists() else None

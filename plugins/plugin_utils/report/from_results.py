@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.coding import WrongShape, clean, decode
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import WrongShape, clean, decode
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
     COMPLIANT,
     LOOKED_AT,

@@ -15,7 +15,7 @@ import typing as t
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.changes import could_show
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.compare import could_show
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
     NOT_LOOKED_AT,
     SEVERITIES,
