@@ -1,0 +1,78 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The registry of finding kinds: the one list that the module, the report, JUnit and the comparison read.
+
+It imports nothing but the standard library, as a controller reads it too.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+# The most severe first, as people read them. This is the only order that there is.
+SEVERITIES = ("high", "medium", "low", "info")
+# The least severity of a finding that makes a server non-compliant.
+DECISIVE_FROM = "medium"
+
+# What a check must have seen before the absence of a finding says anything: the TLS handshake or the lack of it, the
+# server's certificate, its verification with a CA bundle, the accounts, the other clients' sessions, the variable
+# require_secure_transport, or anything that a login shows.
+Evidence = t.Literal["tls", "certificate", "certificate_trust", "accounts", "sessions", "secure_transport", "login"]
+
+
+def at_least(severity: str, threshold: str) -> bool:
+    """Whether a severity is the threshold or more severe."""
+    return SEVERITIES.index(severity) <= SEVERITIES.index(threshold)
+
+
+@dataclass(frozen=True)
+class FindingKind:
+    """What findings of one id have in common.
+
+    ``title`` names several of them. ``severity`` is the most severe that one can have. ``requires`` is what a check
+    must have seen to show one. ``same_matter_as`` is the id of the kind that is the same matter at an earlier stage.
+    ``controls`` are references to controls of security standards.
+    """
+
+    id: str
+    title: str
+    severity: str
+    requires: Evidence
+    same_matter_as: str | None = None
+    controls: tuple[str, ...] = ()
+
+    @property
+    def decides(self) -> bool:
+        """Whether one can make a server non-compliant."""
+        return at_least(self.severity, DECISIVE_FROM)
+
+    @property
+    def matter(self) -> str:
+        """What findings of several kinds about one matter have in common."""
+        return self.same_matter_as or self.id
+
+
+KINDS = (
+    FindingKind("tls-unavailable", "Servers without TLS", "high", "tls"),
+    FindingKind("account-without-tls", "Accounts that can log in without TLS", "high", "accounts"),
+    FindingKind("anonymous-account", "Anonymous accounts", "high", "accounts"),
+    FindingKind("plaintext-session", "Clients connected without TLS", "high", "sessions"),
+    FindingKind("certificate-untrusted", "Certificates that do not verify", "high", "certificate_trust"),
+    FindingKind("certificate-hostname-mismatch", "Certificates for another name", "high", "certificate"),
+    FindingKind(
+        "certificate-expired", "Expired certificates", "high", "certificate", same_matter_as="certificate-expiring"
+    ),
+    FindingKind("certificate-expiring", "Certificates that expire soon", "medium", "certificate"),
+    FindingKind("rds-ca-retired", "Certificates of retired RDS CAs", "medium", "certificate"),
+    FindingKind("weak-protocol", "Servers that accept obsolete TLS versions", "medium", "tls"),
+    FindingKind(
+        "transport-not-required", "Servers that do not require TLS for every connection", "low", "secure_transport"
+    ),
+    FindingKind("sessions-not-visible", "Servers that do not expose session TLS status", "info", "login"),
+)
+"""Every kind, in the order of a list of checks."""
+
+BY_ID: t.Mapping[str, FindingKind] = {kind.id: kind for kind in KINDS}
