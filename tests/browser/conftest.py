@@ -178,7 +178,7 @@ def make_report(tmp_path: Path) -> MakeReport:
     def make(looks: dict[str, Look | None], run: str = "1", now: str | None = None, **more: Any) -> build.WrittenReport:
         moment = now or iso8601(dt.datetime.now(dt.timezone.utc))
         servers = [server for host, look in looks.items() for server in from_results.servers_of(host, look, moment)]
-        wanted = build.ReportRequest(
+        request = build.ReportRequest(
             **{
                 "dest": tmp_path / "report",
                 "title": "Databases of the shop",
@@ -187,7 +187,7 @@ def make_report(tmp_path: Path) -> MakeReport:
                 **more,
             }
         )
-        return build.write_report(wanted, servers)
+        return build.write_report(request, servers)
 
     return make
 

@@ -10,23 +10,28 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import compare, files, from_results, model, summary
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.csv_report import to_csv
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import DECISIVE_FROM
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import compare, files, from_results, model
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.csv_report import to_csv, to_findings_csv
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.junit_report import to_junit
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.page import to_html
-
-# What makes a server not compliant fails a test case where nothing else is said.
-_JUNIT_FAILS_FROM = "medium"
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.metrics import to_openmetrics
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.render import to_html
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.summary import summarize
 
 
 @dataclass(frozen=True)
 class ReportRequest:
-    """What is asked for. ``previous`` and ``merge`` name reports in JSON; ``fail_on`` is a severity or None."""
+    """What is asked for. ``previous`` and ``merge`` name reports in JSON; ``fail_on`` is a severity or None.
+
+    ``openmetrics`` is the file for node_exporter, None for no such file.
+    """
 
     dest: Path
     title: str
     run: model.Run
     junit: bool = False
+    openmetrics: Path | None = None
     merge: tuple[Path, ...] = ()
     previous: Path | None = None
     fail_on: str | None = None
@@ -39,59 +44,87 @@ class WrittenReport:
     report: model.Report
     paths: dict[str, str]
     changed: bool
+    warnings: tuple[str, ...] = ()
 
 
 def write_report(request: ReportRequest, own: t.Sequence[model.Server]) -> WrittenReport:
     """Make the report of these servers, and of those of the reports to merge.
 
-    :raises RdsMysqlError: when a report cannot be read, or a file not written.
+    :raises RdsMysqlError: when a report that was asked for cannot be read, or a file not written.
     """
-    there = request.dest / files.JSON
-    existing = files.read_report(there, "dest") if there.exists() else None
+    warnings: list[str] = []
+    existing = _read_own(request.dest / files.JSON, warnings)
     same_run = existing is not None and existing.run.id == request.run.id
     merged = [files.read_report(path, "merge") for path in request.merge]
+    previous = _previous(request, None if same_run else existing, warnings)
+    earlier = [report for report in (existing if same_run else None, previous) if report]
     servers = from_results.combine(
         [
             *(server for report in merged for server in report.servers),
-            *from_results.keep_times(own, existing.servers if existing and same_run else ()),
+            *from_results.keep_times(
+                compare.with_first_seen(own, *earlier), existing.servers if existing and same_run else ()
+            ),
         ]
     )
-    previous = _previous(request, None if same_run else existing)
     report = model.Report(
         title=request.title,
         run=request.run,
-        summary=summary.summarize(servers),
+        summary=summarize(servers),
         servers=servers,
         changes=compare.compare(previous, servers) if previous else None,
     )
-    texts = {"html": to_html(report), "json": files.to_json(report), "csv": to_csv(report)}
-    if request.junit:
-        texts["junit"] = to_junit(report, request.fail_on or _JUNIT_FAILS_FROM)
-    names = {"html": files.HTML, "json": files.JSON, "csv": files.CSV, "junit": files.JUNIT}
-    paths = {kind: request.dest / names[kind] for kind in texts}
+    texts = _texts(request, report)
+    paths = {kind: request.dest / name for kind, (name, _text) in texts.items()}
     complete = all(path.exists() for path in paths.values())
     files.make_directory(request.dest)
     if existing is not None and not same_run:
         files.write(request.dest / files.PREVIOUS, files.to_json(existing))
     # The JSON last: whoever finds it finds the others too.
     for kind in sorted(texts, key=lambda kind: kind == "json"):
-        files.write(paths[kind], texts[kind])
+        files.write(paths[kind], texts[kind][1])
+    if request.openmetrics is not None:
+        paths["openmetrics"] = request.openmetrics
+        files.write(request.openmetrics, to_openmetrics(report), files.METRICS_MODE, "openmetrics")
     return WrittenReport(
         report=report,
         paths={kind: str(path) for kind, path in paths.items()},
         changed=not complete or existing is None or not files.same_content(existing, report),
+        warnings=tuple(warnings),
     )
 
 
-def _previous(request: ReportRequest, existing: model.Report | None) -> model.Report | None:
+def _texts(request: ReportRequest, report: model.Report) -> dict[str, tuple[str, str]]:
+    """The files by kind: their names and texts."""
+    json_text = files.to_json(report)
+    texts = {
+        "html": (files.HTML, to_html(report, files.sha256(json_text))),
+        "json": (files.JSON, json_text),
+        "csv": (files.CSV, to_csv(report)),
+        "findings_csv": (files.FINDINGS_CSV, to_findings_csv(report)),
+    }
+    if request.junit:
+        texts["junit"] = (files.JUNIT, to_junit(report, request.fail_on or DECISIVE_FROM))
+    texts["checksums"] = (files.CHECKSUMS, files.to_checksums(dict(texts.values())))
+    return texts
+
+
+def _read_own(path: Path, warnings: list[str]) -> model.Report | None:
+    """A report that this module has left in the directory. A damaged one is no reason not to write a good one."""
+    if not path.exists():
+        return None
+    try:
+        return files.read_report(path, "dest")
+    except RdsMysqlError as e:
+        warnings.append(f"{e.message} It is ignored, and this report is not compared with it.")
+        return None
+
+
+def _previous(request: ReportRequest, existing: model.Report | None, warnings: list[str]) -> model.Report | None:
     """The report to compare with.
 
     :arg existing: That of an earlier run in the directory.
     """
-    default = request.dest / files.PREVIOUS
     # The file in the directory is about to be replaced by this very report.
     if request.previous is not None and request.previous.resolve() != (request.dest / files.JSON).resolve():
         return files.read_report(request.previous, "previous")
-    if existing is not None:
-        return existing
-    return files.read_report(default, "dest") if default.exists() else None
+    return existing or _read_own(request.dest / files.PREVIOUS, warnings)

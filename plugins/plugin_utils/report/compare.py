@@ -2,36 +2,28 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is different between two reports: better, worse, and accounts that have slipped back."""
+"""What is different between two reports: resolved, worse, and accounts that no longer require TLS."""
 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
-    LOOKED_AT,
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import (
+    BY_ID,
     SEVERITIES,
+    Evidence,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
+    CHECKED,
     Change,
     Changes,
-    Drift,
     Finding,
+    Regression,
     Report,
     Server,
 )
-
-# These are one matter at two stages.
-_SAME_MATTER = {"certificate-expired": "certificate-expiring"}
-_OF_ACCOUNTS = ("account-without-tls", "anonymous-account")
-_OF_SESSIONS = ("plaintext-session",)
-_OF_CERTIFICATES = (
-    "certificate-untrusted",
-    "certificate-hostname-mismatch",
-    "certificate-expired",
-    "certificate-expiring",
-    "rds-ca-retired",
-)
-_FROM_INSIDE = ("transport-not-required",)
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.summary import summarize
 
 _Key = tuple[str, str]
 
@@ -40,7 +32,7 @@ _Key = tuple[str, str]
 class _Found:
     """The changes of one server."""
 
-    better: list[Change]
+    resolved: list[Change]
     worse: list[Change]
     first_seen: list[Change]
 
@@ -50,18 +42,19 @@ def compare(earlier: Report, servers: t.Sequence[Server]) -> Changes:
     before = {server.name: server for server in earlier.servers}
     now = {server.name: server for server in servers}
     found = _Found([], [], [])
-    drift: list[Drift] = []
+    regressions: list[Regression] = []
     for name in sorted(before.keys() & now.keys()):
         _compare_states(before[name], now[name], found)
         _compare_findings(before[name], now[name], found)
-        drift += _drift(before[name], now[name])
+        regressions += _regressions(before[name], now[name])
     return Changes(
         since=earlier.run.made_at,
         since_run=earlier.run.id,
-        better=_sorted(found.better),
+        before=summarize(earlier.servers),
+        resolved=_sorted(found.resolved),
         worse=_sorted(found.worse),
         first_seen=_sorted(found.first_seen),
-        drift=tuple(drift),
+        regressions=tuple(regressions),
         servers_added=tuple(sorted(now.keys() - before.keys())),
         servers_gone=tuple(sorted(before.keys() - now.keys())),
     )
@@ -72,29 +65,57 @@ def _sorted(changes: list[Change]) -> tuple[Change, ...]:
 
 
 def could_show(server: Server, finding: str) -> bool:
-    """Whether the look at this server went far enough to show findings of that id."""
-    if server.state != LOOKED_AT:
+    """Whether the check of this server went far enough to show findings of that id."""
+    if server.state != CHECKED:
         return False
-    if finding in _OF_ACCOUNTS:
-        return server.accounts is not None
-    if finding in _OF_SESSIONS:
-        return server.sessions is not None
-    if finding == "certificate-untrusted":
-        return server.certificate is not None and server.certificate.trusted is not None
-    if finding in _OF_CERTIFICATES:
-        return server.certificate is not None
-    if finding in _FROM_INSIDE:
-        return server.tls is not None and server.tls.require_secure_transport is not None
-    return True
+    kind = BY_ID.get(finding)
+    return kind is None or _has_seen(server, kind.requires)
+
+
+def _has_seen(server: Server, evidence: Evidence) -> bool:
+    certificate, tls = server.certificate, server.tls
+    if evidence == "certificate_trust":
+        return certificate is not None and certificate.trusted is not None
+    if evidence == "secure_transport":
+        return tls is not None and tls.require_secure_transport is not None
+    seen: dict[Evidence, t.Any] = {
+        "tls": tls,
+        "certificate": certificate,
+        "accounts": server.accounts,
+        "sessions": server.sessions,
+        "login": server.session,
+    }
+    return seen[evidence] is not None
+
+
+def with_first_seen(servers: t.Sequence[Server], *earlier: Report) -> list[Server]:
+    """The servers, with the time since when each of their findings has been in the reports.
+
+    :arg earlier: The reports that may have had it before, the one that counts most first.
+    """
+    before = [{server.name: server for server in report.servers} for report in earlier]
+    dated = []
+    for server in servers:
+        known: dict[_Key, Finding] = {}
+        for report in reversed(before):
+            if server.name in report:
+                known.update(_by_matter(report[server.name]))
+        findings = tuple(_with_first_seen(finding, known.get(_matter(finding)), server) for finding in server.findings)
+        dated.append(replace(server, findings=findings))
+    return dated
+
+
+def _with_first_seen(finding: Finding, before: Finding | None, server: Server) -> Finding:
+    return replace(finding, first_seen=(before and before.first_seen) or finding.first_seen or server.checked_at)
 
 
 def _compare_states(before: Server, now: Server, found: _Found) -> None:
     if before.state == now.state:
         return
-    if now.state == LOOKED_AT:
-        found.better.append(Change(now.name, "server", "high", now.name, "It could be looked at again."))
-    elif before.state == LOOKED_AT:
-        found.worse.append(Change(now.name, "server", "high", now.name, f"It could not be looked at: {now.message}"))
+    if now.state == CHECKED:
+        found.resolved.append(Change(now.name, "server", "high", now.name, "It could be checked again."))
+    elif before.state == CHECKED:
+        found.worse.append(Change(now.name, "server", "high", now.name, f"It could not be checked: {now.message}"))
 
 
 def _compare_findings(before: Server, now: Server, found: _Found) -> None:
@@ -106,15 +127,20 @@ def _compare_findings(before: Server, now: Server, found: _Found) -> None:
             (found.worse if old is not None or could_show(before, new.id) else found.first_seen).append(change)
         elif old is not None and _rank(new) < _rank(old) and (new is not None or could_show(now, old.id)):
             message = "No longer found: " + old.message if new is None else f"{new.severity} now: {new.message}"
-            found.better.append(Change(now.name, old.id, old.severity, old.subject, message))
+            found.resolved.append(Change(now.name, old.id, old.severity, old.subject, message))
 
 
 def _by_matter(server: Server) -> dict[_Key, Finding]:
     """Findings by what they are about; of two about the same the more severe one, which comes first."""
     matters: dict[_Key, Finding] = {}
     for finding in server.findings:
-        matters.setdefault((_SAME_MATTER.get(finding.id, finding.id), finding.subject), finding)
+        matters.setdefault(_matter(finding), finding)
     return matters
+
+
+def _matter(finding: Finding) -> _Key:
+    kind = BY_ID.get(finding.id)
+    return kind.matter if kind else finding.id, finding.subject
 
 
 def _rank(finding: Finding | None) -> int:
@@ -122,9 +148,9 @@ def _rank(finding: Finding | None) -> int:
     return 0 if finding is None else len(SEVERITIES) - 1 - SEVERITIES.index(finding.severity)
 
 
-def _drift(before: Server, now: Server) -> t.Iterator[Drift]:
+def _regressions(before: Server, now: Server) -> t.Iterator[Regression]:
     required = {account.name: account for account in before.accounts or () if account.ssl_type != "NONE"}
     for account in now.accounts or ():
         then = required.get(account.name)
         if then is not None and account.ssl_type == "NONE" and not account.is_role:
-            yield Drift(now.name, account.user, account.host, then.ssl_type, account.ssl_type)
+            yield Regression(now.name, account.user, account.host, then.ssl_type, account.ssl_type)

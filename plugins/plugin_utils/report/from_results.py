@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import WrongShape, clean, decode
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
+    CHECKED,
     COMPLIANT,
-    LOOKED_AT,
-    NOT_COMPLIANT,
-    NOT_LOOKED_AT,
+    NON_COMPLIANT,
+    NOT_CHECKED,
     UNDECIDED,
     UNREACHABLE,
     Endpoint,
@@ -22,70 +22,83 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model impor
     problem_of,
 )
 
-_NEVER = "It was not looked at: the play ended for it before that."
-_NO_RESULT = "What is registered for it is no result of mysql_ssl_status"
+_NEVER = "It was not checked: the play ended for it before that."
+_NO_RESULT = "What is registered for it is not a result of mysql_ssl_status"
 _BREAKS_COMPLIANCE = ("high", "medium")
 
 
-def servers_of(host: str, look: t.Any, seen_at: str) -> list[Server]:
-    """The servers that one inventory host has looked at: itself, or the endpoints of a sweep.
+@dataclass(frozen=True)
+class Place:
+    """Where a server is, as far as the inventory says it."""
 
-    :arg look: The registered result in plain types, None where there is none.
-    :arg seen_at: When, ISO 8601.
+    cluster: str | None = None
+    region: str | None = None
+    aws_account: str | None = None
+    groups: tuple[str, ...] = ()
+
+
+def servers_of(host: str, result: t.Any, checked_at: str, place: Place | None = None) -> list[Server]:
+    """The servers that one inventory host has checked: itself, or the endpoints of a sweep.
+
+    :arg result: The registered result in plain types, None where there is none.
+    :arg checked_at: When, ISO 8601.
+    :arg place: Where the host's server is; the endpoints of a sweep are elsewhere.
     """
-    if look is None:
-        return [_not_looked_at(host, _NEVER)]
-    if not isinstance(look, t.Mapping):
-        return [_not_looked_at(host, _NO_RESULT + ".")]
-    if look.get("endpoints") is not None:
-        return _servers_of_sweep(host, look["endpoints"], seen_at)
-    if look.get("skipped"):
-        return [_not_looked_at(host, "It was not looked at: the task was skipped.")]
-    return [server_of(host, host, look, seen_at)]
+    if result is None:
+        servers = [_not_checked(host, _NEVER)]
+    elif not isinstance(result, t.Mapping):
+        servers = [_not_checked(host, _NO_RESULT + ".")]
+    elif result.get("endpoints") is not None:
+        return _servers_of_sweep(host, result["endpoints"], checked_at)
+    elif result.get("skipped"):
+        servers = [_not_checked(host, "It was not checked: the task was skipped.")]
+    else:
+        servers = [server_of(host, host, result, checked_at)]
+    return [replace(server, **vars(place)) for server in servers] if place else servers
 
 
-def words_of(host: str, look: t.Any) -> t.Iterator[tuple[str, t.Any]]:
-    """What was found in words: by name the lines of a summary, or why there is none. Nothing of what has no result.
+def summaries_of(host: str, result: t.Any) -> t.Iterator[tuple[str, t.Any]]:
+    """What was found in words: by name the lines of a summary, or why there is none. Nothing for what has no result.
 
-    :arg look: The registered result in plain types, None where there is none.
+    :arg result: The registered result in plain types, None where there is none.
     """
-    if not isinstance(look, t.Mapping):
+    if not isinstance(result, t.Mapping):
         return
-    entries = look.get("endpoints")
-    for entry in entries if isinstance(entries, list) else [look]:
+    entries = result.get("endpoints")
+    for entry in entries if isinstance(entries, list) else [result]:
         if not isinstance(entry, t.Mapping):
             continue
         status = entry.get("mysql_ssl")
-        words = status.get("summary") if isinstance(status, t.Mapping) else entry.get("msg")
-        if words:
-            yield (host if entry is look else f"{entry.get('host')}:{entry.get('port')}"), words
+        lines = status.get("summary") if isinstance(status, t.Mapping) else entry.get("msg")
+        if lines:
+            yield (host if entry is result else f"{entry.get('host')}:{entry.get('port')}"), lines
 
 
-def _servers_of_sweep(host: str, entries: t.Any, seen_at: str) -> list[Server]:
+def _servers_of_sweep(host: str, entries: t.Any, checked_at: str) -> list[Server]:
     if not isinstance(entries, list):
-        return [_not_looked_at(host, _NO_RESULT + ".")]
+        return [_not_checked(host, _NO_RESULT + ".")]
     servers = []
     for entry in entries:
         if not isinstance(entry, t.Mapping) or not isinstance(entry.get("host"), str):
-            servers.append(_not_looked_at(host, "An endpoint of what is registered for it has no host."))
+            servers.append(_not_checked(host, "An endpoint of what is registered for it has no host."))
             continue
-        seen = server_of(f"{entry['host']}:{entry.get('port')}", host, entry, seen_at)
-        if seen.state != LOOKED_AT and isinstance(entry.get("port"), int):
+        seen = server_of(f"{entry['host']}:{entry.get('port')}", host, entry, checked_at)
+        if seen.state != CHECKED and isinstance(entry.get("port"), int):
             seen = replace(seen, endpoint=Endpoint(clean(entry["host"]), entry["port"]))
         servers.append(seen)
     return servers
 
 
-def server_of(name: str, host: str, look: t.Mapping[str, t.Any], seen_at: str) -> Server:
-    """One server from what one look returned."""
-    message = clean(str(look.get("msg") or "No reason is given.")) if look.get("failed") else None
-    status = look.get("mysql_ssl")
+def server_of(name: str, host: str, result: t.Mapping[str, t.Any], checked_at: str) -> Server:
+    """One server from what one check returned."""
+    message = clean(str(result.get("msg") or "No reason is given.")) if result.get("failed") else None
+    status = result.get("mysql_ssl")
     if status is None:
         if message is None:
-            return _not_looked_at(name, _NO_RESULT + ".", host)
-        return Server(clean(name), clean(host), UNREACHABLE, seen_at=seen_at, message=message)
+            return _not_checked(name, _NO_RESULT + ".", host)
+        return Server(clean(name), clean(host), UNREACHABLE, checked_at=checked_at, message=message)
     if not isinstance(status, t.Mapping):
-        return _not_looked_at(name, _NO_RESULT + ".", host)
+        return _not_checked(name, _NO_RESULT + ".", host)
     try:
         known = decode(
             Server,
@@ -93,46 +106,46 @@ def server_of(name: str, host: str, look: t.Mapping[str, t.Any], seen_at: str) -
                 **status,
                 "name": name,
                 "inventory_hostname": host,
-                "state": LOOKED_AT,
-                "seen_at": seen_at,
+                "state": CHECKED,
+                "checked_at": checked_at,
                 "message": message,
-                "warnings": [str(warning) for warning in look.get("warnings") or ()],
+                "warnings": [str(warning) for warning in result.get("warnings") or ()],
             },
         )
     except WrongShape as e:
-        return _not_looked_at(name, f"{_NO_RESULT}: {e}.", host)
+        return _not_checked(name, f"{_NO_RESULT}: {e}.", host)
     problem = problem_of(known)
     if problem:
-        return _not_looked_at(name, f"What is registered for it {problem}.", host)
+        return _not_checked(name, f"What is registered for it {problem}.", host)
     return replace(known, verdict=verdict(known))
 
 
 def verdict(server: Server) -> str:
-    """Whether a server that was looked at is compliant, as far as can be told.
+    """Whether a server that was checked is compliant, as far as can be told.
 
     It is not when a finding of severity medium or high says so. To be compliant its accounts have to be known as well,
     or it has to require secure transport of all of them; otherwise nothing is decided.
     """
     if any(finding.severity in _BREAKS_COMPLIANCE for finding in server.findings):
-        return NOT_COMPLIANT
+        return NON_COMPLIANT
     if server.accounts is not None or (server.tls is not None and server.tls.require_secure_transport):
         return COMPLIANT
     return UNDECIDED
 
 
-def _not_looked_at(name: str, message: str, host: str | None = None) -> Server:
-    return Server(clean(name), clean(host or name), NOT_LOOKED_AT, message=message)
+def _not_checked(name: str, message: str, host: str | None = None) -> Server:
+    return Server(clean(name), clean(host or name), NOT_CHECKED, message=message)
 
 
 def combine(servers: t.Iterable[Server]) -> tuple[Server, ...]:
-    """Each server once, by name: of several looks at one the newest counts, the later one of two at the same time.
+    """Each server once, by name: of several checks of one the newest counts, the later one of two at the same time.
 
-    Not having been looked at is no look: it counts where there is nothing else.
+    One that was not checked counts where there is nothing else.
     """
     newest: dict[str, Server] = {}
     for server in servers:
         known = newest.get(server.name)
-        if known is None or (server.seen_at or "") >= (known.seen_at or ""):
+        if known is None or (server.checked_at or "") >= (known.checked_at or ""):
             newest[server.name] = server
     return tuple(newest[name] for name in sorted(newest))
 
@@ -140,12 +153,12 @@ def combine(servers: t.Iterable[Server]) -> tuple[Server, ...]:
 def keep_times(servers: t.Sequence[Server], earlier: t.Sequence[Server]) -> list[Server]:
     """The servers, with the time of an earlier report of the same run where nothing else is different.
 
-    A run that reports after every batch has looked at each server once.
+    A run that reports after every batch has checked each server once.
     """
     known = {server.name: server for server in earlier}
     kept = []
     for server in servers:
         before = known.get(server.name)
-        same = before is not None and replace(server, seen_at=before.seen_at) == before
+        same = before is not None and replace(server, checked_at=before.checked_at) == before
         kept.append(before if before is not None and same else server)
     return kept

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import SEVERITIES
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
+    CHECKED,
     COMPLIANT,
-    LOOKED_AT,
-    NOT_COMPLIANT,
-    NOT_LOOKED_AT,
-    SEVERITIES,
+    NON_COMPLIANT,
+    NOT_CHECKED,
     UNDECIDED,
     UNREACHABLE,
     Finding,
@@ -30,14 +30,24 @@ def summarize(servers: t.Sequence[Server]) -> Summary:
     def having(attribute: str, value: str) -> int:
         return sum(getattr(server, attribute) == value for server in servers)
 
+    exposed = [len(server.exposed()) for server in servers]
     return Summary(
         servers=len(servers),
-        looked_at=having("state", LOOKED_AT),
+        checked=having("state", CHECKED),
         compliant=having("verdict", COMPLIANT),
-        not_compliant=having("verdict", NOT_COMPLIANT),
+        non_compliant=having("verdict", NON_COMPLIANT),
         undecided=having("verdict", UNDECIDED),
         unreachable=having("state", UNREACHABLE),
-        not_looked_at=having("state", NOT_LOOKED_AT),
+        not_checked=having("state", NOT_CHECKED),
+        accounts=sum(not account.is_role for server in servers for account in server.accounts or ()),
+        exposed_accounts=sum(exposed),
+        exposed_servers=sum(count > 0 for count in exposed),
+        plaintext_clients=sum(len(server.plaintext_clients()) for server in servers),
+        certificates=sum(server.certificate is not None for server in servers),
+        certificates_expiring=sum(
+            any(finding.id in ("certificate-expired", "certificate-expiring") for finding in server.findings)
+            for server in servers
+        ),
         findings=FindingCounts(
             **{severity: sum(server.count(severity) for server in servers) for severity in SEVERITIES}
         ),
