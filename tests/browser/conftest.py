@@ -175,9 +175,15 @@ def _vary(status: dict[str, Any], number: int) -> None:
 def make_report(tmp_path: Path) -> MakeReport:
     """Makes a report of looks."""
 
-    def make(looks: dict[str, Look | None], run: str = "1", now: str | None = None, **more: Any) -> build.WrittenReport:
+    def make(
+        looks: dict[str, Look | None] | list[model.Server], run: str = "1", now: str | None = None, **more: Any
+    ) -> build.WrittenReport:
         moment = now or iso8601(dt.datetime.now(dt.timezone.utc))
-        servers = [server for host, look in looks.items() for server in from_results.servers_of(host, look, moment)]
+        servers = (
+            looks
+            if isinstance(looks, list)
+            else [server for host, look in looks.items() for server in from_results.servers_of(host, look, moment)]
+        )
         request = build.ReportRequest(
             **{
                 "dest": tmp_path / "report",

@@ -68,6 +68,8 @@ def _finalize(value: t.Any) -> t.Any:
         return visible(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
+    if isinstance(value, jinja2.StrictUndefined):
+        return str(value)  # which raises
     raise TypeError(f"a template prints {value!r}")
 
 

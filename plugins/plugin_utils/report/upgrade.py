@@ -19,7 +19,8 @@ def upgrade(data: dict[str, t.Any]) -> dict[str, t.Any]:
     Its summary and changes are left out: the first follows from its servers, and nobody asks what an earlier report was
     compared with.
     """
-    if data.get("format_version") != 1 or not isinstance(data.get("servers"), list):
+    version = data.get("format_version")
+    if version is True or version != 1 or not isinstance(data.get("servers"), list):
         return data
     return {
         **{name: data[name] for name in data if name not in ("summary", "changes")},
