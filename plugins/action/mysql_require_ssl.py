@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import enforcement
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.enforcement_options import REQUIRE
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement import enforce
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.argument_spec import REQUIRE
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import InProcessAction
 
 
@@ -20,4 +20,4 @@ class ActionModule(InProcessAction):
 
     def work(self, params: dict[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
         """Require, prove, or say what would be done."""
-        return enforcement.run(params, check_mode)
+        return enforce.run(params, check_mode)

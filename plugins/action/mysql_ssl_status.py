@@ -9,8 +9,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible.utils.display import Display
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import sweep
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import STATUS
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import STATUS
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import sweep
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import InProcessAction
 
 _display = Display()
@@ -22,6 +22,6 @@ class ActionModule(InProcessAction):
     specification = STATUS
 
     def work(self, params: dict[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
-        """Look; check mode is no different."""
+        """Check the servers; check mode is no different."""
         del check_mode
         return sweep.run(params, _display.v)

@@ -77,7 +77,7 @@ class ActionModule(ControllerAction):
 def _without_passwords(text: str, seen: dict[str, t.Any]) -> str:
     """Without the passwords of URLs: ansible-core before 2.19 repeats the template that cannot be evaluated."""
     # Here, as what it loads in turn is not needed where everything can be evaluated.
-    from ansible_collections.dbtls.rds_mysql.plugins.module_utils.downloads import masked, passwords_in
+    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import masked, passwords_in
 
     return masked(text, passwords_in({name: value for name, value in seen.items() if name not in _OF_ALL_HOSTS}))
 

@@ -26,7 +26,7 @@ options:
     required: true
   limit:
     description:
-      - How large C(mysql_tls_rollback_records) in RV(_value.stats) may be, in bytes of JSON. It is left out if larger.
+      - How long C(mysql_tls_rollback_records) in RV(_value.stats) may be, in bytes. It is left out if longer.
     type: int
     default: 262144
 """
@@ -54,8 +54,8 @@ _value:
     stats:
       description:
         - For M(ansible.builtin.set_stats). Holds no secrets.
-        - C(mysql_tls_roll_out) has a word for each host, C(mysql_tls_rollback_records) the record of each change by
-          host, which the entry point rollback of the role takes as a variable.
+        - C(mysql_tls_roll_out) has a word for each host, C(mysql_tls_rollback_records) the record of each change as one
+          opaque text, which the entry point rollback of the role takes as a variable.
       type: dict
 """
 

@@ -12,9 +12,12 @@ version_added: 0.1.0
 description:
   - Gives accounts the requirement to use TLS (the C(REQUIRE) clause), on Amazon RDS for MySQL and MariaDB, Aurora
     MySQL, and MySQL and MariaDB servers of one's own, old and new.
-  - The session that changes things stays open to the end. After the change a second session proves that the login
-    account still gets in with TLS and, if it was changed, no longer gets in without. Anything unexpected puts back
-    exactly what was there, and the task fails.
+  - The session that changes things stays open to the end. After the change a second, fresh session proves that the
+    login account can still log in with TLS, and reads from the server's memory that every changed account has its new
+    requirement. No login without TLS is tried for that, as somebody on the network could use it. Anything unexpected
+    restores exactly the previous requirements, and the task fails.
+  - Needs the privilege C(CREATE USER), and C(SELECT) on C(mysql.*) to read the accounts and to prove the change. With
+    C(SELECT) on C(mysql.user) alone the change is made, and RV(verified) is V(false).
   - Stops before anything is written, in check mode too, when the server offers no TLS, when the login account is to be
     changed and cannot log in with TLS now, when clients of an account that is to be changed are connected without TLS
     (see O(plaintext_sessions)), and when no account matches.
@@ -161,8 +164,8 @@ options:
   verify:
     description:
       - More accounts to prove a login with TLS for, besides the one of O(login_user), with the same connection options.
-      - Each has to get in with TLS before anything is written, and after. Where it is among the accounts that have to
-        use TLS then, it also has to be refused without. Otherwise everything is put back.
+      - Each has to be able to log in with TLS before anything is written, and after. Otherwise the previous
+        requirements are restored.
     type: list
     elements: dict
     suboptions:
@@ -333,35 +336,51 @@ flushed:
   sample: false
 verified:
   description:
-    - Whether new logins have proven the result, that is, all of RV(verification). Always V(false) in check mode; where
-      something could not be proven, a warning says what.
+    - Whether the result is proven, that is, all of RV(verification). Always V(false) in check mode; where something
+      could not be proven, a warning says what.
   returned: once the accounts are known and no guard stopped the task
   type: bool
   sample: true
 verification:
-  description: What was to be proven by logins, and what came of it. Empty in check mode.
+  description:
+    - What was to be proven on fresh sessions, and what came of it. Empty in check mode.
+    - Without a verified server certificate (see O(ca_cert)) RV(verification[].server_verified) is V(false) and a
+      warning says so, as anybody on the network could have answered in the server's place.
   returned: once the accounts are known and no guard stopped the task
   type: list
   elements: dict
   contains:
     user:
-      description: User part of the account, or the name of the login where it did not succeed.
+      description:
+        - User part of the account, or the name of the login where it did not succeed; V(null) for the server-wide
+          switch.
       type: str
       sample: app
     host:
-      description: Host part of the account that the server has chosen; V(null) where no login has told.
+      description:
+        - Host part of the account, for a login of the one that the server has chosen; V(null) where no login has told,
+          and for the server-wide switch.
       type: str
       sample: "%"
     method:
       description:
-        - V(tls_login) for a login with TLS, V(plain_refused) for one without TLS that the server has to refuse,
-          V(plain_login) for one on a server without TLS.
+        - V(tls_login) for a login with TLS, V(plain_login) for one on a server without TLS.
+        - V(requirement_in_memory) for the requirement of a changed account as the server goes by it, which
+          C(SHOW CREATE USER) shows (C(SHOW GRANTS) before MySQL 5.7.6 and MariaDB 10.2).
+        - V(variable_in_memory) for O(require_secure_transport).
       type: str
       sample: tls_login
     verified:
       description: Whether it is proven.
       type: bool
       sample: true
+    server_verified:
+      description:
+        - Whether the session that showed it was one with the right server. Either its certificate was verified, or it
+          was reached over its Unix socket.
+      type: bool
+      sample: true
+      version_added: 0.1.1
     reason:
       description: Why it is not; V(null) where it is.
       type: str
@@ -535,15 +554,15 @@ if __name__ == "__main__":
 
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import enforcement
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.enforcement_options import REQUIRE
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import Module, run_module
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import Module, run_module
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement import enforce
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.argument_spec import REQUIRE
 
 
 def main() -> t.NoReturn:
     """Require, prove, and leave."""
     module = Module(**REQUIRE.for_module(), supports_check_mode=True)
-    run_module(module, lambda: enforcement.run(module.params, module.check_mode))
+    run_module(module, lambda: enforce.run(module.params, module.check_mode))
 
 
 if __name__ == "__main__":

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mysql_ssl_status
-short_description: Look at what a MySQL or MariaDB server does about TLS
+short_description: Audit the TLS configuration of a MySQL or MariaDB server
 version_added: 0.1.0
 description:
-  - Looks at one server and says what TLS it offers, what this session really uses, whose certificate the server shows,
-    which accounts may log in without TLS, which sessions are in plain text right now, and what to do about it.
-  - Works with Amazon RDS for MySQL and MariaDB, Aurora MySQL, and MySQL and MariaDB servers of one's own.
-  - Without a user it looks from outside only, up to the TLS handshake, and sends no credentials.
-  - With a user it looks from outside all the same, and logs in only if that can succeed as O(ssl_mode) demands.
-  - Changes nothing, ever.
+  - Checks one server and returns what TLS it offers, what this session uses, the certificate of the server, the
+    accounts that may log in without TLS, the sessions that are in plain text right now, and how to fix each issue.
+  - Works with Amazon RDS for MySQL and MariaDB, Aurora MySQL, and self-managed MySQL and MariaDB servers.
+  - Without a user the check is unauthenticated. It ends after the TLS handshake, and no credentials are sent.
+  - With a user it logs in only if that can succeed as O(ssl_mode) demands.
+  - Never changes anything.
 author:
   - dbtls contributors (@dbtls)
 extends_documentation_fragment:
@@ -30,10 +30,10 @@ attributes:
 options:
   endpoints:
     description:
-      - Look at all these servers instead of the one that O(login_host) and O(login_port) name, in one task.
-      - For estates of thousands where an inventory host for each is not wanted. What was found is in RV(endpoints), and
+      - Check all these servers in one task, instead of the one that O(login_host) and O(login_port) name.
+      - For fleets of thousands where an inventory host for each is not wanted. The results are in RV(endpoints), and
         not among the facts.
-      - What an endpoint does not say is taken from the options of the task.
+      - Options that an endpoint does not set are taken from the task.
     type: list
     elements: dict
     suboptions:
@@ -72,7 +72,7 @@ options:
         type: path
         aliases: [ssl_key]
       check_hostname:
-        description: Whether the certificate has to be made out to the host.
+        description: Whether the certificate has to be valid for the host.
         type: bool
       ssl_mode:
         description: How the connection has to be protected.
@@ -83,7 +83,7 @@ options:
         type: str
         choices: [TLSv1, TLSv1.1, TLSv1.2, TLSv1.3]
   concurrency:
-    description: At how many of O(endpoints) to look at the same time.
+    description: How many of O(endpoints) to check at the same time.
     type: int
     default: 32
   expiry_warn_days:
@@ -100,18 +100,18 @@ options:
   fail_on:
     description:
       - Fail, after everything has been gathered, when there is a finding of at least this severity.
-      - The failed task returns RV(mysql_ssl) all the same.
-      - With O(endpoints), an endpoint that could not be looked at fails the task as well, unless this is V(none).
+      - The failed task still returns RV(mysql_ssl).
+      - With O(endpoints), an endpoint that could not be checked fails the task as well, unless this is V(none).
     type: str
     choices: [none, low, medium, high]
     default: none
 notes:
-  - A look without a login leaves the server with an empty one, without a user and without a password, which the server
-    refuses. It adds one to C(Aborted_connects) and may be logged as a refused login of V(''), but does not count
-    towards C(max_connect_errors). To just close the connection would, and after 100 looks without a login in between
-    the server would block the host.
+  - An unauthenticated check ends with an empty login, without a user and without a password, which the server refuses.
+    It adds one to C(Aborted_connects) and may be logged as a refused login of V(''), but does not count towards
+    C(max_connect_errors). Closing the connection would, and after 100 checks without a login in between the server
+    would block the host.
   - With O(probe_protocols=true) each version that the server refuses is a failed connection that does count, which
-    makes two on most servers. With a user, the login that follows sets the count to zero again. Without, 50 such looks
+    makes two on most servers. With a user, the login that follows sets the count to zero again. Without, 50 such checks
     without a login in between from the same host make a server with the default settings block it; the module warns.
 seealso:
   - module: dbtls.rds_mysql.mysql_require_ssl
@@ -119,7 +119,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at a whole estate in one task, without credentials
+- name: Check a whole fleet in one task, without credentials
   dbtls.rds_mysql.mysql_ssl_status:
     endpoints:
       - host: orders.example.com
@@ -128,21 +128,21 @@ EXAMPLES = r"""
     ca_cert: /etc/ssl/rds/global-bundle.pem
     connect_timeout: 5
     concurrency: 64
-  register: looked
+  register: checked
 
-- name: Show which servers could not be looked at, and which are not compliant
+- name: Show which servers could not be checked, and which are not known to be compliant
   ansible.builtin.debug:
     msg:
-      unseen: "{{ looked.endpoints | selectattr('failed') | map(attribute='host') }}"
+      not_checked: "{{ checked.endpoints | selectattr('failed') | map(attribute='host') }}"
       not_compliant: >-
-        {{ looked.endpoints | rejectattr('mysql_ssl', 'none') | rejectattr('mysql_ssl.compliant')
+        {{ checked.endpoints | rejectattr('mysql_ssl', 'none') | rejectattr('mysql_ssl.compliant')
         | map(attribute='host') }}
 
-- name: Look at a server from outside, without credentials
+- name: Check a server without credentials
   dbtls.rds_mysql.mysql_ssl_status:
     login_host: db.example.com
 
-- name: Look at a server with everything verified
+- name: Check a server with everything verified
   dbtls.rds_mysql.mysql_ssl_status:
     login_host: db.example.com
     login_user: db_root
@@ -157,18 +157,18 @@ EXAMPLES = r"""
     expiry_warn_days: 60
     fail_on: medium
 
-- name: Try which versions of TLS the server accepts
+- name: Find out which versions of TLS the server accepts
   dbtls.rds_mysql.mysql_ssl_status:
     login_host: db.example.com
     config_file: ~/.my.cnf
     probe_protocols: true
 
-- name: Say which accounts may log in without TLS
+- name: Show which accounts may log in without TLS
   ansible.builtin.debug:
     msg: "{{ ansible_facts.mysql_ssl.accounts | selectattr('ssl_type', 'eq', 'NONE') | map(attribute='user') | list }}"
   when: not ansible_facts.mysql_ssl.compliant
 
-- name: Look at an old server through its socket, its TLSv1 included
+- name: Check an old server through its socket, its TLSv1 included
   dbtls.rds_mysql.mysql_ssl_status:
     login_unix_socket: /run/mysqld/mysqld.sock
     login_user: db_root
@@ -177,7 +177,7 @@ EXAMPLES = r"""
     ssl_mode: required
     tls_min_version: TLSv1
 
-- name: Look with a client certificate, at a server whose certificate has another name
+- name: Check with a client certificate a server whose certificate has another name
   dbtls.rds_mysql.mysql_ssl_status:
     login_host: 192.0.2.10
     login_port: 3307
@@ -190,7 +190,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 endpoints:
-  description: What was found of each of O(endpoints), in their order.
+  description: The result of each of O(endpoints), in their order.
   returned: when O(endpoints) is given
   type: list
   elements: dict
@@ -204,7 +204,7 @@ endpoints:
       type: int
       sample: 3306
     failed:
-      description: Whether looking at it failed, or it has findings of the severity that O(fail_on) names.
+      description: Whether it could not be checked, or has findings of the severity that O(fail_on) names.
       type: bool
       sample: false
     msg:
@@ -212,7 +212,7 @@ endpoints:
       type: str
       sample: null
     mysql_ssl:
-      description: As RV(mysql_ssl); V(null) when nothing was seen.
+      description: As RV(mysql_ssl); V(null) if the server could not be reached.
       type: dict
     warnings:
       description: Warnings about it.
@@ -220,11 +220,11 @@ endpoints:
       elements: str
 mysql_ssl:
   description: The status. The same is available as the fact C(mysql_ssl).
-  returned: success, and on failure if the server could be looked at
+  returned: success, and on failure if the server could be checked
   type: dict
   contains:
     endpoint:
-      description: Where the server was looked at.
+      description: Where the server was checked.
       type: dict
       sample: {host: db.example.com, port: 3306, socket: null}
     server:
@@ -268,10 +268,11 @@ mysql_ssl:
         ssl_type: ANY
     certificate:
       description:
-        - The certificate that the server showed, in this session if it uses TLS, else from outside; null without TLS.
-        - The fields of RV(dbtls.rds_mysql.rds_ca_bundle#module:certificates), and C(san) (the names it is made out to),
+        - The certificate that the server showed, in this session if it uses TLS, else from the
+          unauthenticated check; null without TLS.
+        - The fields of RV(dbtls.rds_mysql.rds_ca_bundle#module:certificates), and C(san) (the names it is valid for),
           C(trusted) (whether it verifies with O(ca_cert), null without one), C(trust_error), C(hostname_matches) and
-          C(rds_ca) (the RDS certificate authority it was issued under).
+          C(rds_ca) (the RDS CA that issued it).
         - C(chain) are the certificates that the server presented, its own first, with the fields of
           RV(dbtls.rds_mysql.rds_ca_bundle#module:certificates).
       type: dict
@@ -310,7 +311,7 @@ mysql_ssl:
           - {user: app, host: 192.0.2.7, encrypted: 1, plaintext: 1}
     findings:
       description:
-        - What is wrong, the most severe first. C(severity) is V(high), V(medium), V(low) or V(info).
+        - The issues found, the most severe first. C(severity) is V(high), V(medium), V(low) or V(info).
         - C(remediation) is a statement, a command or a task to run.
       type: list
       elements: dict
@@ -321,14 +322,26 @@ mysql_ssl:
           message: app@% may log in without TLS.
           remediation: "ALTER USER 'app'@'%' REQUIRE SSL;"
     summary:
-      description: What was found in words, a line for the server and one for each finding.
+      description: The result in words, a line for the server and one for each finding.
       type: list
       elements: str
       sample:
-        - mariadb 11.8.6-MariaDB, TLSv1.3 TLS_AES_256_GCM_SHA384, not compliant
+        - mariadb 11.8.6-MariaDB, TLSv1.3 TLS_AES_256_GCM_SHA384, non-compliant
         - "high: account-without-tls: app@% may log in without TLS."
+    verdict:
+      description:
+        - V(non_compliant) if there is a finding of severity V(medium) or V(high).
+        - V(compliant) if there is none, and the accounts could be read or the server requires secure transport of all
+          of them.
+        - V(undecided) if there is none, but the accounts are not known, because the check was unauthenticated or the
+          login may not read them.
+      type: str
+      version_added: 0.2.0
+      sample: non_compliant
     compliant:
-      description: Whether there is no finding of severity V(medium) or V(high).
+      description:
+        - Whether RV(mysql_ssl.verdict) is V(compliant).
+        - Until 0.1 this was V(true) also for a server whose accounts were not known.
       type: bool
       sample: false
 error_code:
@@ -355,24 +368,24 @@ if __name__ == "__main__":
 
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import STATUS
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import Module, run_module
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import Module, run_module
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import STATUS
 
 
 def work(params: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Look at one server, or at many."""
+    """Check one server, or many."""
     # Where a module runs, nothing of it has been compiled before: what is not needed is not imported.
     if params["endpoints"] is None:
-        from ansible_collections.dbtls.rds_mysql.plugins.module_utils import status
+        from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import run as status
 
         return status.run(params)
-    from ansible_collections.dbtls.rds_mysql.plugins.module_utils import sweep
+    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import sweep
 
     return sweep.run(params)
 
 
 def main() -> t.NoReturn:
-    """Look, and leave."""
+    """Check, and exit."""
     module = Module(**STATUS.for_module(), supports_check_mode=True)
     run_module(module, lambda: work(module.params))
 

@@ -29,8 +29,8 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as NormalAction
 from ansible.utils.display import Display
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import ModuleSpec
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import misplaced_secrets, outcome
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import misplaced_secrets, outcome
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import ModuleSpec
 
 
 def _missing_library() -> ImportError | None:

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
+
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rollback_records import VARIABLE, encode
 
 # Outcomes, in the words that people and set_stats get.
 CHANGED, WOULD_CHANGE, UNCHANGED = "changed", "would change", "nothing to change"
@@ -82,17 +84,18 @@ def lines(changes: Results, looks: Results) -> dict[str, str]:
 
 
 def stats(changes: Results, looks: Results, limit: int) -> dict[str, t.Any]:
-    """What set_stats publishes. The records are left out if they take more than ``limit`` bytes as JSON."""
+    """What set_stats publishes. The records are one opaque text, left out where it is longer than ``limit``."""
     records = {
-        str(host): change["rollback_record"] for host, change in changes.items() if change.get("rollback_record")
+        str(host): [plain(change["rollback_record"])]
+        for host, change in changes.items()
+        # What a run has put back itself is in the file, and is nothing to put back later.
+        if change.get("rollback_record") and change["rollback_record"].get("state") != "undone"
     }
-    # What a run has put back itself is in the file, and is nothing to put back later.
-    records = {host: record for host, record in records.items() if record.get("state") != "undone"}
-    # A word for each host, as what a batch publishes is merged into what those before it have.
     words = {str(host): outcome(change, looks.get(host, {})) for host, change in changes.items()}
     published: dict[str, t.Any] = {"mysql_tls_roll_out": words}
-    if records and len(json.dumps(records, default=str)) <= limit:
-        published["mysql_tls_rollback_records"] = records
+    text = encode(records)
+    if records and len(text) <= limit:
+        published[VARIABLE] = text
     return published
 
 

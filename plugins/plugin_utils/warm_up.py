@@ -10,7 +10,8 @@ import datetime as dt
 
 from ansible import template
 from ansible.vars import clean
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import certificates, connection, verification
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import login
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates, offline_verification
 
 
 def warm_up() -> None:
@@ -21,9 +22,9 @@ def warm_up() -> None:
     """
     certificate = _certificate()
     certificates.parse_certificate(certificate, "here")
-    verification.verify((certificate,), connection.ssl_context(None, False, "TLSv1.2"), "localhost")
-    connection.make_contexts_ahead()
-    connection.connection_class()
+    offline_verification.verify((certificate,), login.ssl_context(None, False, "TLSv1.2"), "localhost")
+    login.make_contexts_ahead()
+    login.connection_class()
     trusted = getattr(template, "trust_as_template", str)  # before ansible-core 2.19 every text is a template
     template.Templar(loader=None).template(trusted("{{ 0 | default(0) }}"))
     clean.clean_facts({})  # looks for the connection plugins, whose variables no fact may have the names of

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fixtures: the servers of the integration tests, Ansible, and an AWX on loopback."""
+"""Fixtures: the servers of the functional tests, Ansible, and an AWX on loopback."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import all_servers, new_db, pki, servers
-from tests.integration.test_playbooks import Ansible
+from tests.functional.conftest import all_servers, new_db, pki, servers
+from tests.functional.test_playbooks import Ansible
 
 from .api import Awx
 

@@ -19,8 +19,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests.integration.helpers import Database
-from tests.integration.test_playbooks import Ansible
+from tests.functional.helpers import Database
+from tests.functional.test_playbooks import Ansible
 from tests.servers import Pki, ServerUnavailable
 from tests.servers.aws_iam import IamPlugin, asking_for_tokens
 

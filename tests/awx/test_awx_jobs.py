@@ -11,9 +11,10 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rollback_records import records_of
 
-from tests.integration.conftest import Servers
-from tests.integration.helpers import Database
+from tests.functional.conftest import Servers
+from tests.functional.helpers import Database
 from tests.servers import Pki
 
 from .conftest import COLLECTION
@@ -91,7 +92,9 @@ def test_a_rehearsal_the_change_and_the_way_back(jobs: Jobs, fleet: dict[str, Da
         assert database.ssl_type(apps[name]) == "ANY"
         assert database.ssl_type(others[name]) == ""
     assert done.artifacts["mysql_tls_roll_out"] == dict.fromkeys(NAMES, "changed")
-    assert set(done.artifacts["mysql_tls_rollback_records"]) == set(NAMES)
+    for name in NAMES:
+        (record,) = records_of(name, done.artifacts["mysql_tls_rollback_records"])
+        assert record.state == "made"
     back = jobs.run(
         "playbooks/rollback.yml", {"mysql_tls_rollback_dir": f"{jobs.directory}/report/rollback"}, extra=extra
     )

@@ -100,7 +100,7 @@ def _cases(url: str, ca: Path, ours: Path, peer: Path) -> list[Case]:
 def _bodies() -> dict[str, bytes]:
     """What AWS publishes, in two sizes: a region's certificates, and all."""
     everything = published_certificates(SSL_PROFILES)
-    from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates import parse_pem
+    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import parse_pem
 
     region = [pem for pem in everything if " eu-central-1 Root CA " in parse_pem(pem, "")[0].common_name]
     return {"region": b"".join(region), "global": b"".join(everything)}

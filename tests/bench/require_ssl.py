@@ -75,13 +75,13 @@ def measure(options: Mapping[str, Any]) -> Measured:
 
 
 def _child() -> None:
-    from ansible_collections.dbtls.rds_mysql.plugins.module_utils import enforcement
+    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement import enforce
 
     options = json.load(sys.stdin)
 
     def timed(check: bool, **more: Any) -> tuple[float, dict[str, Any]]:
         started = time.perf_counter()
-        values = enforcement.run({**options, **more}, check)
+        values = enforce.run({**options, **more}, check)
         return time.perf_counter() - started, values
 
     plan, promised = timed(True)

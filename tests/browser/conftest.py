@@ -16,10 +16,10 @@ from typing import Any
 
 import pymysql
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import sweep
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.argument_specs import STATUS
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.certificates import iso8601
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.module_runner import outcome
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import outcome
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import STATUS
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import sweep
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import iso8601
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, model
 from playwright.sync_api import Browser, Playwright, sync_playwright
 

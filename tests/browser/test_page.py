@@ -394,8 +394,9 @@ def test_narrow(make_report: MakeReport, looks: dict[str, Look | None], open_pag
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         wide = page.evaluate(
             """() => [...document.querySelectorAll('main *')]
-            .filter((each) => !each.closest('figure, .hidden, caption, thead') && each.scrollWidth > each.clientWidth + 1
-              && getComputedStyle(each).display !== 'inline').map((each) => each.outerHTML.slice(0, 100))"""
+            .filter((each) => !each.closest('figure, .hidden, caption, thead'))
+            .filter((each) => each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).display !== 'inline')
+            .map((each) => each.outerHTML.slice(0, 100))"""
         )
         assert wide == []
         cards = page.evaluate("getComputedStyle(document.querySelector('#servers-table tbody td')).display") == "block"

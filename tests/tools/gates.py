@@ -143,7 +143,7 @@ def integration(python: Environment, arguments: Sequence[str], *, label: str = "
     At most four, as each has a dozen servers in the end. ``-n 0`` among the arguments brings it back to one.
     """
     workers = ["-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile"]
-    pytest(python, ["tests/integration"], [*workers, *arguments], label=f"-integration{label}")
+    pytest(python, ["tests/functional"], [*workers, *arguments], label=f"-integration{label}")
 
 
 def _integration(arguments: Sequence[str]) -> None:

@@ -73,7 +73,7 @@ def matrix() -> list[tuple[str, Callable[[], None]]]:
 
 def _every_fault() -> None:
     """What ansible-core is there makes no difference to these."""
-    tests = ["tests/integration/test_require_ssl_faults.py"]
+    tests = ["tests/functional/test_require_ssl_faults.py"]
     pytest(environment("test"), tests, ["--every-fault"], label="-integration-faults")
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import labels
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import (
     COMPLIANT,
     NON_COMPLIANT,
-    NOT_CHECKED,
     UNDECIDED,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import labels
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
+    NOT_CHECKED,
     UNREACHABLE,
     Report,
     Summary,

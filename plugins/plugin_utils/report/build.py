@@ -10,8 +10,8 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import DECISIVE_FROM
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import compare, files, from_results, model
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.csv_report import to_csv, to_findings_csv
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.junit_report import to_junit

@@ -6,22 +6,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import secrets
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import write_atomically
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import WrongShape, decode, encode
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
     FORMAT,
     FORMAT_VERSION,
     STATES,
-    VERDICTS,
     Report,
     Run,
     Server,
@@ -41,7 +39,7 @@ PREVIOUS = "previous.json"
 
 # Which accounts can be attacked is nobody else's business; the umask may say so more strictly.
 MODE = 0o640
-# Counts and names of servers, which an exporter that runs as another user has to read.
+# Counts, which an exporter that runs as another user has to read.
 METRICS_MODE = 0o644
 
 
@@ -90,8 +88,6 @@ def _check_values(stored: _Stored) -> None:
         place = f"servers[{number}]"
         if server.state not in STATES:
             raise WrongShape(f"{place}.state is {server.state!r}")
-        if server.verdict not in (None, *VERDICTS):
-            raise WrongShape(f"{place}.verdict is {server.verdict!r}")
         problem = problem_of(server)
         if problem:
             raise WrongShape(f"{place} {problem}")
@@ -131,19 +127,16 @@ def write(path: Path, text: str, mode: int = MODE, option: str = "dest") -> None
 
     :raises RdsMysqlError: when it cannot be written; what was there before still is.
     """
-    new = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
-        with os.fdopen(
-            os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8", newline=""
-        ) as f:
-            f.write(text)
-            f.flush()
-            os.fsync(f.fileno())
-        new.replace(path)
+        write_atomically(str(path), text.encode("utf-8"), mode=mode & ~_umask())
     except OSError as e:
-        with contextlib.suppress(OSError):
-            new.unlink()
         raise RdsMysqlError(f"{option}: {path} cannot be written: {e.strerror}.") from e
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def make_directory(path: Path) -> None:

@@ -9,13 +9,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._rds import parse_endpoint
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import WrongShape, clean, decode
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
     CHECKED,
-    COMPLIANT,
-    NON_COMPLIANT,
     NOT_CHECKED,
-    UNDECIDED,
     UNREACHABLE,
     Endpoint,
     Server,
@@ -24,7 +22,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model impor
 
 _NEVER = "It was not checked: the play ended for it before that."
 _NO_RESULT = "What is registered for it is not a result of mysql_ssl_status"
-_BREAKS_COMPLIANCE = ("high", "medium")
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,8 @@ def servers_of(host: str, result: t.Any, checked_at: str, place: Place | None = 
         servers = [_not_checked(host, "It was not checked: the task was skipped.")]
     else:
         servers = [server_of(host, host, result, checked_at)]
-    return [replace(server, **vars(place)) for server in servers] if place else servers
+    said = {name: value for name, value in vars(place).items() if value} if place else {}
+    return [replace(server, **said) for server in servers]
 
 
 def summaries_of(host: str, result: t.Any) -> t.Iterator[tuple[str, t.Any]]:
@@ -117,20 +115,9 @@ def server_of(name: str, host: str, result: t.Mapping[str, t.Any], checked_at: s
     problem = problem_of(known)
     if problem:
         return _not_checked(name, f"What is registered for it {problem}.", host)
-    return replace(known, verdict=verdict(known))
-
-
-def verdict(server: Server) -> str:
-    """Whether a server that was checked is compliant, as far as can be told.
-
-    It is not when a finding of severity medium or high says so. To be compliant its accounts have to be known as well,
-    or it has to require secure transport of all of them; otherwise nothing is decided.
-    """
-    if any(finding.severity in _BREAKS_COMPLIANCE for finding in server.findings):
-        return NON_COMPLIANT
-    if server.accounts is not None or (server.tls is not None and server.tls.require_secure_transport):
-        return COMPLIANT
-    return UNDECIDED
+    # The inventory may know better, where an endpoint is an alias.
+    aws = parse_endpoint(known.endpoint.host) if known.endpoint.host else None
+    return replace(known, region=aws.region) if aws else known
 
 
 def _not_checked(name: str, message: str, host: str | None = None) -> Server:

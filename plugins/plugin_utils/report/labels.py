@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import BY_ID
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import (
     COMPLIANT,
     NON_COMPLIANT,
-    NOT_CHECKED,
     UNDECIDED,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
+    NOT_CHECKED,
     UNREACHABLE,
     Server,
 )

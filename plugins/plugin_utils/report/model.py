@@ -17,6 +17,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_ki
     SEVERITIES,
     at_least,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import VERDICTS
 
 FORMAT = "dbtls.rds_mysql/report"
 FORMAT_VERSION = 2
@@ -25,11 +26,6 @@ CHECKED = "checked"
 UNREACHABLE = "unreachable"
 NOT_CHECKED = "not_checked"
 STATES = (CHECKED, UNREACHABLE, NOT_CHECKED)
-
-COMPLIANT = "compliant"
-NON_COMPLIANT = "non_compliant"
-UNDECIDED = "undecided"
-VERDICTS = (COMPLIANT, NON_COMPLIANT, UNDECIDED)
 
 _TIME = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z\Z")
 
@@ -355,6 +351,8 @@ def is_time(text: str) -> bool:
 
 def problem_of(server: Server) -> str | None:
     """Which word or time of it no report can have, continuing its name; None when all is well."""
+    if server.verdict not in VERDICTS and (server.verdict is not None or server.state == CHECKED):
+        return f"has the verdict {server.verdict!r}"
     for finding in server.findings:
         if finding.severity not in SEVERITIES:
             return f"has a finding of severity {finding.severity!r}"

@@ -9,12 +9,14 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import SEVERITIES
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
-    CHECKED,
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import (
     COMPLIANT,
     NON_COMPLIANT,
-    NOT_CHECKED,
     UNDECIDED,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
+    CHECKED,
+    NOT_CHECKED,
     UNREACHABLE,
     Finding,
     FindingCounts,

@@ -13,6 +13,7 @@ import collections
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._rds import is_retired_authority
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import (
     BY_ID,
     CONTROLS,
@@ -20,7 +21,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_ki
     KINDS,
     SEVERITIES,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.rds_authorities import is_retired_authority
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import banner, expiry, labels
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.compare import could_show
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (

@@ -16,9 +16,11 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import handshake, status, verification
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.connection import ssl_context
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import handshake
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import ssl_context
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import run as status
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import offline_verification
 
 from .scripted_server import NONCE, Conversation, greeting, packet, scripted
 
@@ -121,13 +123,13 @@ def test_a_damaged_certificate_message_is_a_chain_or_none() -> None:
     certificates = (b"first" * 20, b"second" * 30)
     body = b"".join(len(der).to_bytes(3, "big") + der for der in certificates)
     message = b"\x0b" + (len(body) + 3).to_bytes(3, "big") + len(body).to_bytes(3, "big") + body
-    assert verification.parse_certificate_message(message, in_tls_1_3=False) == certificates
+    assert offline_verification.parse_certificate_message(message, in_tls_1_3=False) == certificates
     for _number in range(PARSER_VARIANTS):
         damaged = bytearray(message)
         damaged[chance.randrange(len(damaged))] = chance.randrange(256)
         del damaged[chance.randrange(len(damaged)) :]
         for in_tls_1_3 in (False, True):
-            chain = verification.parse_certificate_message(bytes(damaged), in_tls_1_3=in_tls_1_3)
+            chain = offline_verification.parse_certificate_message(bytes(damaged), in_tls_1_3=in_tls_1_3)
             assert sum(len(der) for der in chain) <= len(damaged)
 
 

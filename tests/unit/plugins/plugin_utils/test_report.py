@@ -19,8 +19,10 @@ from pathlib import Path
 
 import jinja2
 import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import finding_kinds
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import SEVERITIES
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import verdict
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import (
     banner,
     build,
@@ -56,7 +58,7 @@ def finding(name: str = "account-without-tls", severity: str = "high", subject: 
 
 def status(*findings: dict[str, str], **more: t.Any) -> dict[str, t.Any]:
     """A look that succeeded, of the shape that mysql_ssl_status returns."""
-    known = {
+    known: dict[str, t.Any] = {
         "endpoint": {"host": "db.example.com", "port": 3306, "socket": None},
         "server": {"version": "8.4.6", "family": "mysql", "managed_by": None},
         "tls": {"available": True, "versions": ["TLSv1.3"], "require_secure_transport": False, "probes": None},
@@ -73,9 +75,19 @@ def status(*findings: dict[str, str], **more: t.Any) -> dict[str, t.Any]:
         "accounts": [CLOSED],
         "sessions": {"source": "x", "total": 0, "encrypted": 0, "plaintext": 0, "by_account": []},
         "findings": list(findings),
-        "compliant": True,
     }
-    return {"changed": False, "mysql_ssl": {**known, **more}}
+    known.update(more)
+    known.setdefault(
+        "verdict",
+        verdict(
+            (each["severity"] for each in known["findings"]),
+            accounts_known=known["accounts"] is not None,
+            require_secure_transport=known["tls"].get("require_secure_transport"),
+        )
+        if isinstance(known["tls"], dict) and all(each["severity"] in SEVERITIES for each in known["findings"])
+        else "compliant",
+    )
+    return {"changed": False, "mysql_ssl": known}
 
 
 def server(look: t.Any, name: str = "db1", at: str = NOW) -> model.Server:
@@ -91,7 +103,7 @@ def report(*servers: model.Server, run: str = "1", at: str = NOW) -> model.Repor
 
 
 @pytest.mark.parametrize(
-    ("look", "state", "verdict"),
+    ("look", "state", "expected"),
     [
         (status(), "checked", "compliant"),
         (status(finding(severity="low")), "checked", "compliant"),
@@ -99,6 +111,9 @@ def report(*servers: model.Server, run: str = "1", at: str = NOW) -> model.Repor
         (status(finding()), "checked", "non_compliant"),
         (status(session=None, accounts=None), "checked", "undecided"),
         (status(accounts=None), "checked", "undecided"),
+        # The verdict is the module's; the report has none of its own.
+        (status(verdict="non_compliant"), "checked", "non_compliant"),
+        (status(finding(), verdict="compliant"), "checked", "compliant"),
         (status(accounts=None, tls={"available": True, "require_secure_transport": True}), "checked", "compliant"),
         (status(finding(), accounts=None), "checked", "non_compliant"),
         ({"failed": True, "msg": "Cannot reach it."}, "unreachable", None),
@@ -107,10 +122,10 @@ def report(*servers: model.Server, run: str = "1", at: str = NOW) -> model.Repor
         ({"skipped": True}, "not_checked", None),
     ],
 )
-def test_states(look: t.Any, state: str, verdict: str | None) -> None:
+def test_states(look: t.Any, state: str, expected: str | None) -> None:
     """What was not seen is never compliant."""
     made = server(look)
-    assert (made.state, made.verdict) == (state, verdict)
+    assert (made.state, made.verdict) == (state, expected)
     assert (made.message is None) == (state == "checked" and not (look or {}).get("failed"))
 
 
@@ -125,6 +140,8 @@ def test_states(look: t.Any, state: str, verdict: str | None) -> None:
         {"endpoints": "x"},
         {"endpoints": [{}]},
         status(findings=[finding(severity="dire")]),
+        status(verdict="fine"),
+        status(verdict=None),
         status(accounts=[{"user": "x"}]),
         status(certificate={**status()["mysql_ssl"]["certificate"], "not_after": "never"}),
     ],
@@ -223,7 +240,8 @@ def test_what_could_not_be_seen_is_neither() -> None:
     assert [(change.id, change.message) for change in found.worse] == [("server", "It could not be checked: Gone.")]
     assert found.resolved == ()
     assert [change.id for change in compared(gone, inside).resolved] == ["server"]
-    assert compared(gone, None) == compared(None, gone)
+    one, other = compared(gone, None), compared(None, gone)
+    assert replace(one, before=other.before) == other
 
 
 def test_expiring_and_expired_are_one_matter() -> None:
@@ -475,7 +493,7 @@ def test_templates_cannot_let_text_out() -> None:
 
 
 def test_what_a_template_prints() -> None:
-    """Escaped in texts and attributes, by default; what cannot be seen is visible; None and missing things are errors."""
+    """Escaped text in which everything is visible; None and what is not there are errors."""
 
     def printed(template: str, value: t.Any) -> str:
         return render.environment().from_string(template).render(value=value)
@@ -500,7 +518,7 @@ def test_hostile_text_in_every_field(tmp_path: Path) -> None:
 
     def spoilt(value: t.Any) -> t.Any:
         if isinstance(value, dict):
-            kept = ("severity", "family", "not_before", "not_after", "ssl_type", "via", "managed_by")
+            kept = ("severity", "family", "not_before", "not_after", "ssl_type", "via", "managed_by", "verdict")
             return {key: item if key in kept else spoilt(item) for key, item in value.items()}
         if isinstance(value, list):
             return [spoilt(item) for item in value]

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import typing as t
 
 import pytest
@@ -61,10 +63,10 @@ def test_stats_are_bounded() -> None:
         "three": {},
     }
     words = {"one": "changed", "two": "put back", "three": "not reached"}
-    assert roll_out.stats(changes, {}, 1000) == {
-        "mysql_tls_roll_out": words,
-        "mysql_tls_rollback_records": {"one": record},
-    }
+    published = roll_out.stats(changes, {}, 1000)
+    assert published["mysql_tls_roll_out"] == words
+    document = json.loads(base64.b64decode(published["mysql_tls_rollback_records"]))
+    assert document["hosts"] == {"one": [record]}
     assert roll_out.stats(changes, {}, 10) == {"mysql_tls_roll_out": words}
 
 

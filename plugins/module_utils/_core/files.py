@@ -1,0 +1,112 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Replacing a file in one step, and taking turns with other processes that do."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import stat
+import time
+import typing as t
+
+_RETRY_SECONDS = 0.05
+# What a file system answers that cannot sync a directory; it then has no promise to keep.
+_CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)
+
+
+def write_atomically(
+    path: str,
+    content: bytes,
+    *,
+    mode: int | None = None,
+    before_replacing: t.Callable[[str], object] | None = None,
+) -> None:
+    """Replace or create a file: whatever happens, it is the old one or the new one, also after a loss of power.
+
+    A symbolic link stays one, and its target is replaced. A new file that was not completed is removed again; only a
+    process that is killed leaves one behind, whose name starts with a dot and ends in ``.new``.
+
+    :arg mode: Permissions of the file. Without it, a file that is there keeps its own, and a new one has what the umask
+        leaves of 0666. The owner and group of a file that is there are kept where that is permitted.
+    :arg before_replacing: Called with the path of the new file, complete but not in place yet. What it raises ends the
+        attempt.
+    :raises OSError: when that is impossible; the file is what it was.
+    """
+    target = os.path.realpath(path)
+    directory = os.path.dirname(target)
+    new = os.path.join(directory, f".{secrets.token_hex(8)}.new")
+    try:
+        old: os.stat_result | None = os.stat(target)
+    except FileNotFoundError:
+        old = None
+    if mode is None and old is not None:
+        mode = stat.S_IMODE(old.st_mode)
+    # Nobody else reads what is not to be read by everybody, not even for a moment.
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666 if mode is None else 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            _set_attributes(descriptor, old, mode)
+            os.fsync(descriptor)
+        if before_replacing:
+            before_replacing(new)
+        os.replace(new, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(new)
+        raise
+    _sync_directory(directory)
+
+
+def _set_attributes(descriptor: int, old: os.stat_result | None, mode: int | None) -> None:
+    if old is not None:
+        now = os.fstat(descriptor)
+        if (now.st_uid, now.st_gid) != (old.st_uid, old.st_gid):
+            # Only root may give a file away; what is written is more important than whose it is.
+            with contextlib.suppress(PermissionError):
+                os.fchown(descriptor, old.st_uid, old.st_gid)
+    if mode is not None:
+        os.fchmod(descriptor, mode)
+
+
+def _sync_directory(directory: str) -> None:
+    """Without this, a machine that loses power may come back with the old name."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as e:
+        if e.errno not in _CANNOT_SYNC:
+            raise
+
+
+@contextlib.contextmanager
+def locked_directory(directory: str, seconds: float) -> t.Iterator[None]:
+    """One process at a time in the directory. The lock leaves no file behind, and ends with the process.
+
+    :raises BlockingIOError: when another process holds it for so many seconds.
+    :raises OSError: when the directory cannot be opened, or its file system knows no locks.
+    """
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(_RETRY_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)

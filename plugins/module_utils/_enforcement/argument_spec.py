@@ -1,0 +1,50 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of ``mysql_require_ssl``: apart from the others, as a look at a server needs nothing of enforcement."""
+
+from __future__ import annotations
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement import plan, restore
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import (
+    ModuleSpec,
+    connection_argument_spec,
+)
+
+REQUIRE = ModuleSpec(
+    argument_spec=dict(
+        connection_argument_spec(),
+        user={"type": "str"},
+        host={"type": "str"},
+        accounts={"type": "list", "elements": "str"},
+        all_accounts={"type": "bool", "default": False},
+        exclude={"type": "list", "elements": "str"},
+        include_system={"type": "bool", "default": False},
+        ssl_type={"type": "str", "default": "any", "choices": ["any", "x509", "specified", "none"]},
+        subject={"type": "str"},
+        issuer={"type": "str"},
+        cipher={"type": "str"},
+        exact={"type": "bool", "default": False},
+        method={"type": "str", "default": "auto", "choices": list(plan.METHODS)},
+        flush={"type": "str", "default": "auto", "choices": list(plan.FLUSH)},
+        plaintext_sessions={"type": "str", "default": "fail", "choices": list(plan.PLAINTEXT_SESSIONS)},
+        require_secure_transport={"type": "bool"},
+        rollback_file={"type": "path"},
+        restore_file={"type": "path"},
+        restore={"type": "str", "default": restore.LAST, "choices": list(restore.RESTORE)},
+        verify={
+            "type": "list",
+            "elements": "dict",
+            "options": {
+                "user": {"type": "str", "required": True},
+                "password": {"type": "str", "no_log": True},
+            },
+        },
+    ),
+    rules={
+        "required_by": {"host": ("user",)},
+        "required_together": [("client_cert", "client_key")],
+    },
+)
+"""``mysql_require_ssl``."""

@@ -1,0 +1,163 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One run and the file of a server's changes: it adds one, or puts back what is in it."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import (
+    Decision,
+    Plan,
+    Wish,
+    complete_plan,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.restore import LAST, Restoration, restoration
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import (
+    MADE,
+    RESTORED,
+    UNDONE,
+    ChangeRecord,
+    Endpoint,
+    RecordError,
+    RecordFile,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import secure_transport
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import AccountState, Selection
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import Session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchChange, SwitchState
+
+
+def _file(params: t.Mapping[str, t.Any], name: str) -> RecordFile | None:
+    path = str(params.get(name) or "")
+    if not path:
+        return None
+    if not os.path.isabs(path):
+        raise OptionError(f"{name}: {path} is no absolute path.")
+    return RecordFile(path, name)
+
+
+class Keeping:
+    """What a run has to do with such files; without any, nothing.
+
+    :arg record_in: The file to add the change to.
+    :arg restore_from: The file whose changes are put back.
+    :arg which: ``last`` or ``all`` of them.
+    """
+
+    def __init__(
+        self, record_in: RecordFile | None = None, restore_from: RecordFile | None = None, which: str = LAST
+    ) -> None:
+        self._record_in = record_in
+        self._restore_from = restore_from
+        self._which = which
+        self._records: tuple[ChangeRecord, ...] = ()
+        self._record: ChangeRecord | None = None
+        self._restoration: Restoration | None = None
+
+    @classmethod
+    def from_params(cls, params: t.Mapping[str, t.Any]) -> Keeping:
+        """From a module's validated parameters.
+
+        :raises OptionError: for a relative path, which would start from wherever Ansible runs modules.
+        """
+        files = {name: _file(params, name) for name in ("rollback_file", "restore_file")}
+        return cls(files["rollback_file"], files["restore_file"], str(params.get("restore") or LAST))
+
+    def open(self, control: Session, dialect: Dialect, wish: Wish) -> Wish:
+        """Look whether the files are what they should be, before anything else is decided.
+
+        :return: The wish; where something is put back, with the accounts that may be concerned.
+        :raises RecordError: when they are not, or there is nothing to restore from.
+        """
+        endpoint = Endpoint.of(control.options)
+        if self._record_in:
+            self._record_in.check(endpoint, dialect.family)
+        if not self._restore_from:
+            return wish
+        self._records = self._restore_from.read(endpoint, dialect.family)
+        if not self._records:
+            raise self._restore_from.error(f"holds no change of {endpoint}, or is not there.")
+        listed = frozenset(change.account for record in self._records for change in record.changes)
+        return replace(wish, selection=Selection(listed=listed))
+
+    def restoring_plan(
+        self, control: Session, dialect: Dialect, known: t.Sequence[AccountState], wish: Wish
+    ) -> Plan | None:
+        """The plan that puts back, or None where that is not what this run is for."""
+        if not self._restore_from:
+            return None
+        switch = self._switch(control, dialect)
+        wanted = self._restoration = restoration(self._records, known, switch, self._which)
+        selection = wanted.selection
+        decision = Decision(
+            targets=tuple(state for state in known if selection.includes(state)),
+            changes=wanted.changes,
+            switch=(
+                SwitchChange(switch, wanted.switch.value, lasting=dialect.has_persist, recorded=wanted.switch)
+                if switch and wanted.switch
+                else None
+            ),
+            method=bool(selection.listed),
+            warnings=wanted.warnings,
+        )
+        return complete_plan(control, dialect, wish, decision)
+
+    def _switch(self, control: Session, dialect: Dialect) -> SwitchState | None:
+        if not any(record.switch for record in self._records):
+            return None
+        return secure_transport.read_switch(control, dialect)
+
+    def begin(self, control: Session, dialect: Dialect, plan: Plan, statements: t.Sequence[str]) -> None:
+        """Right before the first statement.
+
+        :raises RecordError: when the change cannot be recorded, and so must not be made.
+        """
+        if self._record_in:
+            record = ChangeRecord.of(control.options, dialect, plan, statements)
+            self._record_in.add(record)
+            self._record = record
+
+    def made(self) -> tuple[str, ...]:
+        """After the last proof, or where nothing had to be done: warnings about the file, as the change stands."""
+        if self._record_in and self._record:
+            return self._mark(self._record_in, [self._record], MADE)
+        if self._restore_from and self._restoration and self._restoration.records:
+            return self._mark(self._restore_from, self._restoration.records, RESTORED)
+        return ()
+
+    def undone(self) -> tuple[str, ...]:
+        """After everything was put back, or nothing was changed."""
+        if self._record_in and self._record:
+            return self._mark(self._record_in, [self._record], UNDONE)
+        return ()
+
+    def _mark(self, file: RecordFile, records: t.Sequence[ChangeRecord], state: str) -> tuple[str, ...]:
+        first = records[0]
+        try:
+            file.mark(first.endpoint, first.family, {record.number for record in records}, state)
+        except RecordError as e:
+            # It does no harm there: what is not as the change has made it is left alone.
+            return (f"That the change is {state} could not be written down: {e.message}",)
+        if self._record:
+            self._record = replace(self._record, state=state)
+        return ()
+
+    def describe(self) -> dict[str, t.Any]:
+        """Return values."""
+        told: dict[str, t.Any] = {}
+        if self._record_in and self._record:
+            told["rollback_file"] = self._record_in.path
+            told["rollback_record"] = self._record.describe()
+        if self._restoration:
+            told["restored"] = [
+                {"id": record.number, "begun_at": record.begun_at} for record in self._restoration.records
+            ]
+            told["left_alone"] = [left.describe() for left in self._restoration.left_alone]
+        return told

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Ending sessions that do not use TLS: ``plaintext_sessions: kill``."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.guards import list_sessions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import (
+    EnforcementError,
+    PlaintextSession,
+    Plan,
+    Wish,
+    find_plaintext_sessions,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import QueryFailed, Session
+
+# How long sessions may take to go, and how long clients have to come back, in seconds. One that is back without TLS
+# so soon would have been locked out.
+_GOING_SECONDS = 5.0
+_LOOK_AGAIN_SECONDS = 0.05
+_COMING_BACK_SECONDS = 1.0
+
+ER_NO_SUCH_THREAD = 1094
+
+
+def killing_statements(control: Session, plan: Plan, wish: Wish) -> tuple[str, ...]:
+    """What ends the sessions: RDS has a procedure for it, as it gives nobody the privilege for KILL."""
+    if wish.plaintext_sessions != "kill" or not plan.plaintext_sessions:
+        return ()
+    by_procedure = control.query(
+        "SELECT 1 FROM information_schema.routines WHERE ROUTINE_SCHEMA = 'mysql' AND ROUTINE_NAME = 'rds_kill'"
+    )
+    form = "CALL mysql.rds_kill({})" if by_procedure else "KILL {}"
+    return tuple(form.format(found.session.connection_id) for found in plan.plaintext_sessions)
+
+
+def end_sessions(control: Session, dialect: Dialect, plan: Plan, wish: Wish, statements: t.Sequence[str]) -> Plan:
+    """End them, and look whether anybody is still there, or there again.
+
+    :return: The plan, with the sessions marked as killed.
+    :raises EnforcementError: when one cannot be ended, or a client comes back without TLS.
+    """
+    killed: list[PlaintextSession] = []
+    for found, statement in zip(plan.plaintext_sessions, statements):
+        try:
+            control.query(statement)
+        except QueryFailed as e:
+            if e.connection_lost:
+                raise
+            # The procedure of RDS lets the server's error through as it is.
+            if e.code != ER_NO_SUCH_THREAD:
+                raise EnforcementError(
+                    f"{found} could not be ended, which needs CONNECTION_ADMIN (CONNECTION ADMIN on MariaDB, SUPER on "
+                    f"old servers) or, on RDS, EXECUTE on mysql.rds_kill: {e.message}. {_so_far(killed)}",
+                    **_with_sessions(plan, (*killed, *plan.plaintext_sessions[len(killed) :])).describe(),
+                ) from e
+        killed.append(replace(found, killed=True))
+    numbers = {found.session.connection_id for found in killed}
+    deadline = time.monotonic() + _GOING_SECONDS
+    while True:
+        left = find_plaintext_sessions(control, dialect, plan, wish)[0]
+        if not numbers & {found.session.connection_id for found in left} or time.monotonic() > deadline:
+            break
+        time.sleep(_LOOK_AGAIN_SECONDS)
+    time.sleep(_COMING_BACK_SECONDS)
+    left = find_plaintext_sessions(control, dialect, plan, wish)[0]
+    if left:
+        raise EnforcementError(
+            f"Clients are still, or again, connected to {control.options.endpoint} without TLS, and would not get in "
+            f"once it is required: {list_sessions(left)}. {_so_far(killed)} Let them connect with TLS first.",
+            **_with_sessions(plan, (*killed, *left)).describe(),
+        )
+    return _with_sessions(plan, tuple(killed))
+
+
+def _so_far(killed: t.Sequence[PlaintextSession]) -> str:
+    if not killed:
+        return "Nothing was changed."
+    return f"No account was changed; these sessions were ended: {list_sessions(killed)}."
+
+
+def _with_sessions(plan: Plan, sessions: tuple[PlaintextSession, ...]) -> Plan:
+    return replace(plan, plaintext_sessions=sessions)

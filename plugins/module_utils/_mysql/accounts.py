@@ -1,0 +1,432 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Accounts (user and host together), the patterns that name them, and requirement levels in their order."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import QueryFailed, Session
+
+# The weakest first.
+LEVELS = ("NONE", "ANY", "X509", "SPECIFIED")
+
+# "Master user account privileges", "Common DBA tasks for MySQL DB instances", "RDS Proxy concepts and terminology" and
+# "Active-active clusters for RDS for MySQL", Amazon RDS User Guide; "Reserved Accounts", MySQL Reference Manual; the
+# mariadb.sys account and the PUBLIC role of MariaDB.
+_SYSTEM_USERS = frozenset(
+    (
+        "rdsadmin",
+        "rdsrepladmin",
+        "rdsrepladmin_priv_checks_user",
+        "rdsgrprepladmin",
+        "rdsproxyadmin",
+        "rds_superuser_role",
+        "mysql.sys",
+        "mysql.session",
+        "mysql.infoschema",
+        "mariadb.sys",
+        "PUBLIC",
+    )
+)
+_SYSTEM_PREFIX = "AWS_"
+_LOCAL_HOSTS = frozenset(("localhost", "127.0.0.1", "::1"))
+
+# ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR, ER_DBACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR
+_ACCESS_DENIED = (1142, 1143, 1044, 1227)
+
+
+class AccountsNotReadable(RdsMysqlError):
+    """The login may not read the tables that hold the accounts."""
+
+
+@dataclass(frozen=True, order=True)
+class Account:
+    """A user and a host; both exactly as the server stores them."""
+
+    user: str
+    host: str
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host}"
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """What an account's REQUIRE clause asks for. The three parts belong to ``SPECIFIED``."""
+
+    ssl_type: str = "NONE"
+    cipher: str = ""
+    issuer: str = ""
+    subject: str = ""
+
+    @property
+    def level(self) -> int:
+        """Its place among the levels, the weakest being 0."""
+        return LEVELS.index(self.ssl_type)
+
+    def describe(self) -> str:
+        """As a REQUIRE clause shows it, for people."""
+        if self.ssl_type != "SPECIFIED":
+            return self.ssl_type
+        parts = [
+            f"{name} {value!r}"
+            for name, value in (("SUBJECT", self.subject), ("ISSUER", self.issuer), ("CIPHER", self.cipher))
+            if value
+        ]
+        return " ".join(["SPECIFIED", *parts])
+
+
+@dataclass(frozen=True)
+class AccountState:
+    """An account as the server has it now."""
+
+    account: Account
+    requirement: Requirement
+    plugin: str
+    locked: bool
+    is_role: bool
+
+    @property
+    def system(self) -> bool:
+        """Whether the account belongs to the server or to AWS, and not to the people who use the database."""
+        return self.account.user in _SYSTEM_USERS or self.account.user.startswith(_SYSTEM_PREFIX)
+
+    @property
+    def local(self) -> bool:
+        """Whether the account can be used only on the server's own machine."""
+        return self.account.host.lower() in _LOCAL_HOSTS
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether anybody may log in as this account without naming a user."""
+        return not self.account.user and not self.is_role
+
+    def describe(self) -> dict[str, t.Any]:
+        """The return value's form."""
+        return {
+            "user": self.account.user,
+            "host": self.account.host,
+            "ssl_type": self.requirement.ssl_type,
+            "locked": self.locked,
+            "is_role": self.is_role,
+            "system": self.system,
+            "local": self.local,
+            "plugin": self.plugin,
+        }
+
+
+def read_accounts(
+    session: Session, dialect: Dialect, only: t.Sequence[Account] | None = None
+) -> tuple[AccountState, ...]:
+    """Every account and role of the server, or those of ``only`` that there are, in order.
+
+    :raises AccountsNotReadable: naming the privilege that is missing.
+    """
+    query, names = dialect.accounts_query, ()  # type: tuple[str, tuple[str, ...]]
+    if only is not None:
+        where, names = where_accounts(only, "u.")
+        query += f" WHERE {where}"
+    try:
+        rows = session.query(query, names)
+    except QueryFailed as e:
+        if e.code not in _ACCESS_DENIED:
+            raise
+        tables = "mysql.user and mysql.global_priv" if dialect.user_table_is_view else "mysql.user"
+        raise AccountsNotReadable(
+            f"{session.options.user} may not read the accounts of {session.options.endpoint}: grant it SELECT on "
+            f"{tables}."
+        ) from e
+    states = tuple(sorted((_state(row) for row in rows), key=lambda state: state.account))
+    for state in states:
+        if state.requirement.ssl_type not in LEVELS:
+            raise AccountsNotReadable(
+                f"{session.options.endpoint} has a requirement {state.requirement.ssl_type!r} of {state.account}, "
+                "which is none that MySQL or MariaDB knows."
+            )
+    return states
+
+
+def where_accounts(wanted: t.Sequence[Account], prefix: str = "") -> tuple[str, tuple[str, ...]]:
+    """A condition on the columns User and Host that these accounts meet, and its parameters."""
+    pair = f"({prefix}User = %s AND {prefix}Host = %s)"
+    condition = " OR ".join([pair] * len(wanted)) or "FALSE"
+    return condition, tuple(part for account in wanted for part in (account.user, account.host))
+
+
+def _state(row: tuple[t.Any, ...]) -> AccountState:
+    user, host, plugin, ssl_type, cipher, issuer, subject, locked, is_role = row
+    return AccountState(
+        account=Account(_text(user), _text(host)),
+        requirement=Requirement(_text(ssl_type) or "NONE", _text(cipher), _text(issuer), _text(subject)),
+        plugin=_text(plugin),
+        locked=bool(locked),
+        is_role=bool(is_role),
+    )
+
+
+def _text(value: t.Any) -> str:
+    if value is None:
+        return ""
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
+
+
+def current_account(session: Session) -> Account:
+    """The account that the server has chosen for this session's login."""
+    user, _unused, host = _text(session.query("SELECT CURRENT_USER()")[0][0]).rpartition("@")
+    return Account(user, host)
+
+
+def own_requirement(
+    session: Session, dialect: Dialect, account: Account, known: t.Sequence[AccountState] | None
+) -> Requirement | None:
+    """What the session's own account requires: from the accounts where they could be read, else as it may ask.
+
+    None where the server does not tell.
+    """
+    for state in known or ():
+        if state.account == account:
+            return state.requirement
+    try:
+        rows = session.query(dialect.own_requirement_query)
+    except QueryFailed as e:
+        if e.connection_lost:
+            raise
+        return None
+    return parse_requirement(_text(rows[0][0])) if rows and rows[0] else None
+
+
+# A string or a quoted name as the server writes them, or a word.
+_TOKEN = re.compile(
+    r"""'(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" | `(?:[^`]|``)*` | [A-Za-z_][A-Za-z0-9_]*""", re.DOTALL | re.VERBOSE
+)
+
+
+def parse_requirement(statement: str) -> Requirement:
+    """The REQUIRE clause of what SHOW CREATE USER or SHOW GRANTS answers; without one, nothing is required.
+
+    Only the kind and the texts of a SPECIFIED one are read; the password's hash in the statement is passed over.
+    """
+    tokens = _TOKEN.findall(statement)
+    if "REQUIRE" not in tokens:
+        return Requirement()
+    clause = tokens[tokens.index("REQUIRE") + 1 :]
+    if clause[:1] == ["SSL"]:
+        return Requirement("ANY")
+    if clause[:1] == ["X509"]:
+        return Requirement("X509")
+    parts = {}
+    words = iter(word for word in clause if word != "AND")
+    for word, value in zip(words, words):
+        if word not in ("SUBJECT", "ISSUER", "CIPHER"):
+            break
+        parts[word.lower()] = re.sub(r"\\(.)", r"\1", value[1:-1].replace("''", "'"))
+    return Requirement("SPECIFIED", **parts) if parts else Requirement()
+
+
+# ER_NONEXISTING_GRANT, ER_PASSWORD_NO_MATCH (MariaDB), ER_CANNOT_USER
+_NO_SUCH_ACCOUNT = (1141, 1133, 1396)
+
+
+def has_in_memory(session: Session, dialect: Dialect, account: Account, requirement: Requirement) -> bool:
+    """Whether the server goes by this requirement, which is not what its table says until privileges are flushed.
+
+    The answer holds the hash of the account's password, and goes no further than here.
+
+    :raises AccountsNotReadable: naming the privilege that is missing, or saying that no such account is in memory.
+    """
+    verb = "SHOW CREATE USER" if dialect.has_show_create_user else "SHOW GRANTS FOR"
+    try:
+        rows = session.query(f"{verb} {quote_account(account, dialect)}")
+    except QueryFailed as e:
+        if e.code in _NO_SUCH_ACCOUNT:
+            # MySQL 5.6 with skip_name_resolve loads no account of a host name: nobody can log in with that.
+            raise AccountsNotReadable(f"{session.options.endpoint} has no {account} in memory.") from e
+        if e.code not in _ACCESS_DENIED:
+            raise
+        raise AccountsNotReadable(
+            f"{session.options.user} may not see what {session.options.endpoint} has in memory of its accounts. Grant "
+            "it SELECT on mysql.*."
+        ) from e
+    shown = shows_requirement(_text(rows[0][0]) if rows and rows[0] else "", account, requirement)
+    if shown is None:
+        raise AccountsNotReadable(f"What {session.options.endpoint} shows of {account} could not be read.")
+    return shown
+
+
+_AFTER_A_PART = re.compile(r"\Z|\s+(?!AND\b|SUBJECT\b|ISSUER\b|CIPHER\b)")
+
+
+def shows_requirement(statement: str, account: Account, requirement: Requirement) -> bool | None:
+    """Whether what SHOW CREATE USER or SHOW GRANTS answers of an account holds exactly this requirement.
+
+    Most servers do not escape what a SPECIFIED one consists of (measured: of the tested ones only MariaDB 11.8 does),
+    so it cannot be parsed, but it can be compared. None for a statement that is not about the account.
+    """
+    clause = _after_the_account(statement, account)
+    if clause is None:
+        return None
+    if requirement.ssl_type != "SPECIFIED":
+        tokens = _TOKEN.findall(clause)
+        asked = tokens[tokens.index("REQUIRE") + 1 :][:1] if "REQUIRE" in tokens else ["NONE"]
+        return asked == [{"NONE": "NONE", "ANY": "SSL", "X509": "X509"}[requirement.ssl_type]]
+    parts = [
+        (name, value)
+        for name, value in (
+            ("SUBJECT", requirement.subject),
+            ("ISSUER", requirement.issuer),
+            ("CIPHER", requirement.cipher),
+        )
+        if value
+    ]
+    for order in itertools.permutations(parts):
+        for escaped in (str, _escaped):
+            wanted = "REQUIRE " + " ".join(f"{name} '{escaped(value)}'" for name, value in order)
+            _before, found, after = clause.partition(wanted)
+            if found and _AFTER_A_PART.match(after):
+                return True
+    return False
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "''")
+
+
+def _after_the_account(statement: str, account: Account) -> str | None:
+    """The rest of the statement after the account's name, in whichever way a server quotes it."""
+    user, host = account.user, account.host
+    for mark in "`'\"":
+        twice = 2 * mark
+        for shown_user, shown_host in (
+            (user.replace(mark, twice), host.replace(mark, twice)),
+            (_escaped(user), _escaped(host)),
+            (user, host),
+        ):
+            _before, found, after = statement.partition(f" {mark}{shown_user}{mark}@{mark}{shown_host}{mark}")
+            if found:
+                return after
+    return None
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """``user@host`` where ``*`` in either part stands for any characters; everything else is literal."""
+
+    text: str
+    user: str
+    host: str
+
+    @classmethod
+    def parse(cls, text: str, option: str) -> Pattern:
+        """Split at the last ``@``, since a user name may hold one and a host may not; without one, every host.
+
+        :raises OptionError: naming the option, for an empty pattern.
+        """
+        user, separator, host = text.rpartition("@")
+        if not separator:
+            user, host = text, "*"
+        if not host or not text:
+            raise OptionError(f"{option}: {text!r} is not a pattern of the form user@host.")
+        return cls(text=text, user=user, host=host)
+
+    def matches(self, account: Account) -> bool:
+        """User names compare with case and host names without, as the server does."""
+        return bool(
+            _wildcards(self.user).match(account.user) and _wildcards(self.host.lower()).match(account.host.lower())
+        )
+
+
+def _wildcards(text: str) -> t.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in text.split("*")) + r"\Z", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which accounts are meant: by exact name (``user``, and ``host`` unless every host), by patterns, or all.
+
+    Or those that are ``listed``, which may be the system's.
+    """
+
+    user: str | None = None
+    host: str | None = None
+    patterns: tuple[Pattern, ...] = ()
+    exclude: tuple[Pattern, ...] = ()
+    include_system: bool = False
+    listed: frozenset[Account] | None = None
+
+    def describe(self) -> str:
+        """For messages."""
+        if self.user is not None:
+            return "{!r}@{}".format(self.user, repr(self.host) if self.host is not None else "(every host)")
+        return ", ".join(repr(pattern.text) for pattern in self.patterns) or "any account"
+
+    def includes(self, state: AccountState) -> bool:
+        """Roles never; system accounts only when asked for."""
+        if self.listed is not None:
+            return state.account in self.listed and not state.is_role
+        if state.is_role or (state.system and not self.include_system):
+            return False
+        if any(pattern.matches(state.account) for pattern in self.exclude):
+            return False
+        if self.user is not None:
+            return state.account.user == self.user and (
+                self.host is None or state.account.host.lower() == self.host.lower()
+            )
+        return not self.patterns or any(pattern.matches(state.account) for pattern in self.patterns)
+
+
+_LIKE = {"%": ".*", "_": "."}
+_LIKE_PART = re.compile(r"\\?.", re.DOTALL)  # A backslash makes the next character an ordinary one.
+
+
+def host_admits(account_host: str, client_host: str) -> bool:
+    """Whether an account's host part admits a client: ``%`` and ``_`` as in LIKE, or an address with a netmask.
+
+    Where servers differ, it admits: only MySQL from 8.0.23 on takes the length of a prefix for a netmask, and only the
+    others take a netmask with gaps. Source: "Specifying Account Names", MySQL Reference Manual; measured.
+    """
+    address, slash, mask = account_host.partition("/")
+    if slash:
+        try:
+            return _in_network(ipaddress.ip_address(address), mask.strip(), ipaddress.ip_address(client_host))
+        except ValueError:
+            return False
+    translated = "".join(_LIKE.get(part) or re.escape(part[-1]) for part in _LIKE_PART.findall(account_host.lower()))
+    return bool(re.match(translated + r"\Z", client_host.lower(), re.DOTALL))
+
+
+_Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+
+
+def _in_network(network: _Address, mask: str, client: _Address) -> bool:
+    """As a server compares: the client's address under the mask is the network's, which so may have no host bits."""
+    if network.version != client.version:
+        return False
+    if mask.isdigit():
+        bits = int(ipaddress.ip_network(f"{network}/{mask}", strict=False).netmask)
+    else:
+        bits = int(ipaddress.ip_address(mask))
+    return int(client) & bits == int(network)
+
+
+def quote(text: str, dialect: Dialect) -> str:
+    """A string literal. Account names and DNs in statements that take no parameters go through here, and only here.
+
+    A backslash is doubled unless the server's sql_mode makes it an ordinary character.
+    """
+    if not dialect.no_backslash_escapes:
+        text = text.replace("\\", "\\\\")
+    return "'{}'".format(text.replace("'", "''"))
+
+
+def quote_account(account: Account, dialect: Dialect) -> str:
+    """``'user'@'host'``."""
+    return f"{quote(account.user, dialect)}@{quote(account.host, dialect)}"

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What was found out about one server: plain data, without any judgement."""
+
+from __future__ import annotations
+
+import datetime as dt
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, AccountState
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.handshake import Handshake
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import Certificate, utc_now
+
+if t.TYPE_CHECKING:
+    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import LiveSession
+    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.tls_versions import Probe
+
+
+@dataclass(frozen=True)
+class ServerCertificate:
+    """The certificate that the server showed, and what verification says of it.
+
+    ``chain`` is what came with it, itself first. ``trusted`` is None when there is no ``ca_cert`` to check it against;
+    ``trust_error`` says why it is not.
+    """
+
+    certificate: Certificate
+    chain: tuple[Certificate, ...]
+    trusted: bool | None
+    trust_error: str | None
+    hostname_matches: bool | None
+
+
+@dataclass(frozen=True)
+class SessionStatus:
+    """This very session. ``ssl_type`` is what its account requires, None where the server does not tell."""
+
+    user: str
+    encrypted: bool
+    protocol: str | None
+    cipher: str | None
+    verified: bool
+    via: str
+    ssl_type: str | None
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """Everything that was found out about one server; None for what needs a login, or is not visible to it.
+
+    ``handshake`` is the connection phase, and ``tls_error`` why TLS did not come up; ``probes`` are empty when versions
+    were not tried one by one; ``dialect`` is known after a login.
+    """
+
+    options: ConnectionOptions
+    handshake: Handshake
+    tls_error: OSError | None = None
+    probes: tuple[Probe, ...] = ()
+    dialect: Dialect | None = None
+    session: SessionStatus | None = None
+    account: Account | None = None
+    certificate: ServerCertificate | None = None
+    accounts: tuple[AccountState, ...] | None = None
+    sessions: tuple[LiveSession, ...] | None = None
+    warnings: tuple[str, ...] = ()
+    now: dt.datetime = field(default_factory=utc_now)
+
+    @property
+    def tls_available(self) -> bool:
+        """Whether the server offers TLS."""
+        return self.handshake.greeting.offers_tls
+
+    @property
+    def managed_by(self) -> str | None:
+        """``rds``, ``aurora`` or None."""
+        return self.dialect.managed_by if self.dialect else None
+
+    @property
+    def require_secure_transport(self) -> bool | None:
+        """The server-wide switch, None where it is not known."""
+        return self.dialect.require_secure_transport if self.dialect else None
+
+    @property
+    def tls_versions(self) -> tuple[str, ...]:
+        """The TLS versions that the server accepts: as tried, else as it says, else the one that was negotiated."""
+        if self.probes:
+            return tuple(probe.version for probe in self.probes if probe.accepted)
+        if not self.tls_available:
+            return ()
+        if self.dialect is not None and self.dialect.tls_versions is not None:
+            return self.dialect.tls_versions
+        protocol = self.session.protocol if self.session and self.session.protocol else self.handshake.protocol
+        return (protocol,) if protocol else ()

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is different on RDS and Aurora, as recorded."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from .recorded_server import COMMON, RECORDED, check
+
+if t.TYPE_CHECKING:
+    from tests.servers import Pki
+
+
+@pytest.mark.parametrize(
+    ("name", "managed_by", "family"),
+    [
+        ("rds-mysql", "rds", "mysql"),
+        ("rds-mysql-unversioned", "rds", "mysql"),
+        ("rds-mariadb", "rds", "mariadb"),
+        ("aurora", "aurora", "mysql"),
+        ("own", None, "mysql"),
+    ],
+)
+def test_who_manages_a_server(name: str, managed_by: str | None, family: str, pki: Pki) -> None:
+    seen = check(RECORDED[name], pki.server())
+    assert seen["server"] == {"version": RECORDED[name]["version"], "family": family, "managed_by": managed_by}
+    found = {finding["id"]: finding for finding in seen["findings"]}
+    todo = found["transport-not-required"]["remediation"]
+    # Where AWS manages a server, nobody sets its variables with SQL.
+    group = "cluster-parameter-group" if managed_by == "aurora" else "parameter-group"
+    assert (f"aws rds modify-db-{group} --db-{group}-name GROUP" in todo) is (managed_by is not None)
+    assert ("SET " in todo) is (managed_by is None)
+    # That one is dynamic, and performance_schema is not.
+    assert ("ApplyMethod=immediate" in todo) is (managed_by is not None)
+    todo = found["sessions-not-visible"]["remediation"]
+    assert ("ApplyMethod=pending-reboot" in todo) is (managed_by is not None)
+
+
+def test_accounts_of_aws_are_not_to_be_touched(pki: Pki) -> None:
+    seen = check(RECORDED["aurora"], pki.server())
+    system = {account["user"] for account in seen["accounts"] if account["system"]}
+    assert system == {
+        "rdsadmin",
+        "rdsrepladmin",
+        "rdsproxyadmin",
+        "rds_superuser_role",
+        "AWS_LOAD_S3_ACCESS",
+        "mysql.sys",
+    }
+    without = {
+        finding["subject"]: (finding["severity"], finding["remediation"])
+        for finding in seen["findings"]
+        if finding["id"] == "account-without-tls"
+    }
+    assert set(without) == {"rdsadmin@localhost", "rdsrepladmin@%", "rdsproxyadmin@%", "app@10.%"}
+    assert without["app@10.%"] == ("high", "ALTER USER 'app'@'10.%' REQUIRE SSL;")
+    assert without["rdsadmin@localhost"][0] == "info"
+    assert "ALTER USER" not in without["rdsadmin@localhost"][1]
+
+
+def test_a_server_built_without_tls_is_told_apart(pki: Pki) -> None:
+    """NO, not DISABLED; nobody builds such a server any more."""
+    variables = {
+        **COMMON,
+        "version": "10.1.48-MariaDB",
+        "basedir": "/usr",
+        "have_ssl": "NO",
+        "have_openssl": "NO",
+    }
+    tls = check(variables, pki.server())["tls"]
+    assert (tls["have_ssl"], tls["have_openssl"], tls["have_ssl_source"]) == ("NO", "NO", "variable")

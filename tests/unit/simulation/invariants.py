@@ -1,0 +1,431 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What has to be true after every run, whatever was drawn."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from dataclasses import dataclass, field
+
+from tests.unit.memory_server import Key, MemoryServer, Requirement, model, network
+from tests.unit.memory_server.server import meets
+from tests.unit.memory_server.sql import ServerError
+
+from .schedule import Schedule
+
+UNCHANGED, CHANGED, ROLLED_BACK, LEFT, UNKNOWN, CHECK = (
+    "nothing was changed",
+    "changed",
+    "rolled back",
+    "left as it was to become",
+    "state unknown",
+    "check mode",
+)
+
+# After these nobody can be sure what has become of what was sent, or whether it was sent to the same server.
+LOSSY = frozenset(
+    (
+        network.CUT_BEFORE,
+        network.CUT_AFTER,
+        network.DELAYED,
+        network.HUNG,
+        network.LATE,
+        network.KILLED,
+        network.UNREACHABLE,
+        network.SILENT,
+        network.TOO_MANY,
+        network.ATTACKED,
+        network.SLOW,
+    )
+)
+# And these go on to matter.
+LASTING = frozenset((network.RESTART_BEFORE, network.RESTART_AFTER, network.MOVED, network.MOVED_AND_CUT))
+
+
+def requirements(server: MemoryServer) -> dict[Key, Requirement]:
+    """What the table says."""
+    return {key: entry.requirement for key, entry in server.accounts.table.items()}
+
+
+@dataclass
+class Outcome:
+    """What came of a run, and the truth beside it."""
+
+    before: dict[Key, Requirement]
+    memory_before: dict[Key, Requirement]
+    grants: frozenset[str]
+    started: float
+    values: dict[str, t.Any] = field(default_factory=dict)
+    error: t.Any = None
+    record: dict[str, t.Any] | None = None
+    word: str = ""
+    seconds: float = 0.0
+    # At the end of the run, before what is still under way is carried out.
+    at_return: dict[Key, Requirement] = field(default_factory=dict)
+    memory_at_return: dict[Key, Requirement] = field(default_factory=dict)
+    switch_at_return: str | None = None
+    switch_before: tuple[str | None, str | None] = (None, None)
+
+    @classmethod
+    def begin(cls, schedule: Schedule) -> Outcome:
+        """Before the run."""
+        server = schedule.server
+        memory = {key: entry.requirement for key, entry in server.accounts.memory.items()}
+        grants = server.accounts.memory[schedule.login].grants
+        name = "require_secure_transport"
+        switch = server.variables.get(name), server.persisted.get(name)
+        return cls(requirements(server), memory, grants, schedule.clock.now, switch_before=switch)
+
+    def end(self, schedule: Schedule, file: str) -> None:
+        """After it, and after everything that is still under way."""
+        world, server = schedule.network, schedule.server
+        self.seconds = schedule.clock.now - self.started
+        world.between = lambda exchange: None
+        world.fault = lambda exchange: None
+        self.word = self._word(schedule)
+        self.at_return = requirements(server)
+        self.memory_at_return = {key: entry.requirement for key, entry in server.accounts.memory.items()}
+        self.switch_at_return = server.variables.get("require_secure_transport")
+        world.clock.drain()
+        try:
+            with open(file, "rb") as f:
+                changes = json.load(f)["changes"]
+        except FileNotFoundError:
+            return
+        self.record = changes[-1] if changes else None
+
+    def _word(self, schedule: Schedule) -> str:
+        values = self.values
+        if schedule.check_mode and self.error is None:
+            return CHECK
+        if self.error is None:
+            return CHANGED if values["changed"] else UNCHANGED
+        if values.get("state_unknown"):
+            return UNKNOWN
+        if values.get("rolled_back"):
+            return ROLLED_BACK
+        return LEFT if values.get("changed") else UNCHANGED
+
+    # Restoring
+
+    def may_not_restore(self, schedule: Schedule, message: str) -> bool:
+        """Refusals to restore that are in order."""
+        return any(
+            reason in message
+            for reason in (
+                "could never log in again",
+                "would be locked out",
+                "would need a client certificate",
+                "cannot log in",
+                "is not loaded",
+                "SYSTEM_USER",
+                "cannot be set by a client",
+                "offers no TLS",
+                "does not use TLS",
+                "Operation ALTER USER failed",
+                "refused the login",
+                "holds no change",
+                "needs SYSTEM_VARIABLES_ADMIN",
+            )
+        )
+
+    def restored(self, schedule: Schedule) -> list[str]:
+        """What restoring has left behind."""
+        server, others = schedule.server, schedule.others
+        assert self.record is not None
+        found = []
+        for entry in self.record["accounts"]:
+            key = (entry["user"], entry["host"])
+            wanted = _requirement(entry["before"])
+            if key in others.touched:
+                continue
+            for where, kind in ((server.accounts.table, "table"), (server.accounts.memory, "memory")):
+                allowed = {wanted, self.memory_before.get(key)} if kind == "memory" else {wanted}
+                if key not in where or where[key].requirement not in allowed:
+                    found.append(f"R2 after restoring, {key} has {where.get(key)} in the {kind}, and had {wanted}")
+        return found
+
+
+def _requirement(value: t.Mapping[str, str]) -> Requirement:
+    return value["ssl_type"], value["cipher"], value["issuer"], value["subject"]
+
+
+def broken(schedule: Schedule, outcome: Outcome) -> list[str]:
+    """The invariants that do not hold, as sentences that begin with their number."""
+    found: list[str] = []
+    for check in (_accounts, _word, _switch, _unknown, _another_server, _record, _answers, _secrets, _admin, _clients):
+        found += check(schedule, outcome)
+    return found
+
+
+def tags(schedule: Schedule) -> str:
+    """What it may have to do with, to tell one kind of failure from another."""
+    kinds = {kind for _number, kind in schedule.network.happened}
+    found = [
+        "moved" * bool(kinds & {network.MOVED, network.MOVED_AND_CUT}),
+        "restarted" * bool(kinds & {network.RESTART_BEFORE, network.RESTART_AFTER}),
+        "late" * any(kind.startswith("carried out late") for kind in kinds),
+        "proxied" * (not schedule.network.numbers_are_the_servers),
+        "renamed" * bool(schedule.others.renamed),
+        "others" * bool(schedule.others.told),
+        "unflushed" * any(" update " in told for told in schedule.others.told),
+    ]
+    return ",".join(tag for tag in found if tag)
+
+
+def _wanted(schedule: Schedule) -> Requirement:
+    ssl_type = schedule.params.get("ssl_type", "any").upper()
+    return ssl_type, "", "", schedule.params.get("subject") or ""
+
+
+def _accounts(schedule: Schedule, outcome: Outcome) -> list[str]:
+    """1. Every account is old or new, or what another administrator made of it; nothing else of it has changed."""
+    found = []
+    server, wanted = schedule.server, _wanted(schedule)
+    others = server.others.table
+    for key, entry in server.accounts.table.items():
+        if key not in others:
+            found.append(f"A1 {key} exists, and nobody else has made it")
+            continue
+        if entry._replace(requirement=model.NONE) != others[key]._replace(requirement=model.NONE):
+            found.append(f"A2 {key} is not the same apart from its requirement")
+        allowed = {others[key].requirement, wanted, outcome.before.get(key)} | schedule.others.touched.get(key, set())
+        if entry.requirement not in allowed:
+            found.append(f"A3 {key} has {entry.requirement}, which is neither old nor new")
+    found += [f"A4 {key} is gone, and nobody else has dropped it" for key in others if key not in server.accounts.table]
+    for write in server.writes:
+        # What somebody else has made of it, and was seen before this was sent.
+        if write.before in (wanted, outcome.before.get(write.key)) or write.after == wanted:
+            continue
+        for exchange, key, requirement in schedule.others.touches:
+            seen = any(exchange <= read < write.exchange for read in schedule.network.reads)
+            if key == write.key and requirement == write.before and seen:
+                found.append(f"A5 {key} was given {write.after}, and somebody else's {requirement} had been seen")
+    return found
+
+
+def _ours(schedule: Schedule, outcome: Outcome, server: MemoryServer) -> list[str]:
+    """What this run has left changed on a server, as sentences."""
+    left = []
+    touched = schedule.others.touched if server is schedule.server else {}
+    back = {new: old for old, new in schedule.others.renamed.items()}
+    for where, kind in (("table", "table"), ("memory", "memory")):
+        ours, others = getattr(server.accounts, where), getattr(server.others, where)
+        for key, entry in ours.items():
+            expected = others[key].requirement if key in others else None
+            allowed = {expected}
+            if key in touched:
+                allowed |= touched[key] | {outcome.before.get(key)}
+            if kind == "memory" and key in server.others.table:
+                # What somebody has written into the table, and not flushed, counts once we have written the account.
+                allowed.add(server.others.table[key].requirement)
+            if entry.requirement not in allowed:
+                renamed = f", which was {back[key]}," if key in back else ""
+                left.append(f"{key}{renamed} has {entry.requirement} in the {kind}, and not {expected}")
+    return left
+
+
+def _changes(schedule: Schedule, outcome: Outcome) -> dict[Key, str]:
+    """What the return values say of accounts that have changed: the kind of the new requirement."""
+    return {
+        (account["user"], account["host"]): account["after"]
+        for account in outcome.values.get("accounts", ())
+        if account["before"] != account["after"]
+    }
+
+
+def _word(schedule: Schedule, outcome: Outcome) -> list[str]:
+    """2. The word is true of the server, now and after everything under way has been carried out."""
+    server, word = schedule.server, outcome.word
+    left = _ours(schedule, outcome, server)
+    said = outcome.error.message if outcome.error else "ok"
+    if word == CHECK:
+        return [f"W1 check mode wrote: {server.effects}"] if server.effects else []
+    if word == UNCHANGED:
+        return [f"W2 'nothing was changed', and {'; '.join(left)}: {said[:300]}"] if left else []
+    if word == ROLLED_BACK:
+        found = [f"W3 'everything was put back', and {'; '.join(left)}: {said[:300]}"] if left else []
+        if not server.effects and not (schedule.network.other and schedule.network.other.effects):
+            found.append(f"W4 'put back', and nothing was ever changed: {said[:300]}")
+        return found
+    if word == CHANGED:
+        found = []
+        for key, kind in _changes(schedule, outcome).items():
+            if key in schedule.others.touched:
+                continue
+            for where, values in (("table", server.accounts.table), ("memory", server.accounts.memory)):
+                now = values[key].requirement if key in values else ("gone",)
+                if now[0] != kind:
+                    found.append(f"W5 'changed' to {kind}, and {key} has {now[0]} in the {where}")
+        return found
+    if word == LEFT:
+        found = []
+        for key, kind in _changes(schedule, outcome).items():
+            now = server.accounts.table[key].requirement[0] if key in server.accounts.table else "gone"
+            if key not in schedule.others.touched and now != kind:
+                found.append(f"W6 said to have {kind}, and {key} has {now}: {said[:300]}")
+        return found
+    return []
+
+
+def _switch(schedule: Schedule, outcome: Outcome) -> list[str]:
+    """3. The same for the server-wide switch."""
+    server = schedule.server
+    name = "require_secure_transport"
+    if not server.release.has_switch or schedule.others.switched:
+        return []
+    now, others = server.variables[name], server.other_switch
+    persisted = server.persisted.get(name), server.other_persisted.get(name)
+    as_before = (now, persisted[0]) == outcome.switch_before
+    if outcome.word in (UNCHANGED, ROLLED_BACK, CHECK) and not (
+        as_before or (now == others and persisted[0] == persisted[1])
+    ):
+        return [f"S1 '{outcome.word}', and the switch is {now} ({persisted[0]}), not {others} ({persisted[1]})"]
+    told = outcome.values.get(name)
+    restarted = any(kind in (network.RESTART_BEFORE, network.RESTART_AFTER) for _n, kind in schedule.network.happened)
+    if outcome.word == CHANGED and told and told["before"] != told["after"] and not restarted:
+        if now != ("ON" if told["after"] else "OFF"):
+            return [f"S2 'changed', and the switch is {now}"]
+    return []
+
+
+def _unknown(schedule: Schedule, outcome: Outcome) -> list[str]:
+    """4. ``state_unknown`` is said only where something happened after which nobody can know.
+
+    That is: after the first statement that writes was sent, a connection was lost, a login failed, or something took
+    too long; or at any time the server was restarted, the endpoint led to another server, or another administrator
+    ended a session of this run, made the server read-only, or took its login from it.
+    """
+    if outcome.word != UNKNOWN:
+        return []
+    world = schedule.network
+    first = world.first_write
+    if first is None:
+        return ["U1 'state unknown', and nothing that writes was ever sent"]
+    if schedule.others.disruptive or not world.numbers_are_the_servers:
+        return []
+    for number, kind in world.happened:
+        if kind in LASTING or (kind in LOSSY and number >= first):
+            return []
+    return [f"U2 'state unknown' without a reason: {outcome.error.message[:400]}"]
+
+
+def _another_server(schedule: Schedule, outcome: Outcome) -> list[str]:
+    """5. Another server behind the endpoint: nothing is left changed on it either, unless that is said."""
+    found = []
+    for server in (schedule.network.server, schedule.network.other):
+        if server is None or server is schedule.server or outcome.word == UNKNOWN:
+            continue
+        left = _ours(schedule, outcome, server)
+        if left:
+            found.append(f"B1 '{outcome.word}', and on the other server {'; '.join(left)}")
+    if outcome.word == CHANGED and outcome.values.get("verified") and schedule.server is not schedule.network.server:
+        moved = [number for number, kind in schedule.network.happened if kind.startswith("the endpoint")]
+        logins = [
+            number for number, text in enumerate(schedule.network.exchanges) if text.startswith("login") and
+            number >= min(moved, default=0)
+        ]  # fmt: skip
+        if logins and min(moved) < len(schedule.network.exchanges) - 1:
+            found.append("B2 'verified' by logins to another server")
+    return found
+
+
+def _record(schedule: Schedule, outcome: Outcome) -> list[str]:
+    """6. The record says what was there, and what has become of it."""
+    record = outcome.record
+    if record is None:
+        if outcome.word in (CHANGED, LEFT, UNKNOWN) and schedule.params.get("rollback_file"):
+            return [f"F1 '{outcome.word}', and no record"]
+        return []
+    states = {CHANGED: ("made",), ROLLED_BACK: ("undone",), UNCHANGED: ("undone",), LEFT: ("begun",)}
+    states[UNKNOWN] = ("begun",)
+    found = []
+    if record["state"] not in states[outcome.word]:
+        found.append(f"F2 '{outcome.word}', and the record is {record['state']}")
+    for entry in record["accounts"]:
+        key = (entry["user"], entry["host"])
+        touched = schedule.others.touched.get(key, set())
+        if _requirement(entry["before"]) not in {outcome.before.get(key)} | touched:
+            found.append(f"F3 the record says that {key} had {entry['before']}")
+        if _requirement(entry["after"]) != _wanted(schedule):
+            found.append(f"F4 the record says that {key} was to have {entry['after']}")
+    return found
+
+
+def _answers(schedule: Schedule, outcome: Outcome) -> list[str]:
+    """7. No answer to an authentication challenge outside verified TLS, where the server is to be verified."""
+    params = schedule.params
+    if not params.get("ca_cert") or params.get("ssl_mode") or params["login_unix_socket"]:
+        return []
+    out = [login for login in schedule.network.logins if login.answered and not (login.verified or login.over_socket)]
+    return [f"N1 an answer left outside verified TLS: {out[0]}"] if out else []
+
+
+def _secrets(schedule: Schedule, outcome: Outcome) -> list[str]:
+    """8. Neither a password nor its hash in anything that is returned, said or kept."""
+    told = json.dumps(outcome.values, default=str) + json.dumps(outcome.record)
+    told += outcome.error.message if outcome.error else ""
+    return [f"P1 {secret} is in what is returned or kept" for secret in ("HASH-OF", "pw-") if secret in told]
+
+
+def _admin(schedule: Schedule, outcome: Outcome) -> list[str]:
+    """9. The login still gets in, and each of ``verify`` does where the task succeeded."""
+    found = []
+    logins = [(schedule.params["login_user"], schedule.params["login_password"])]
+    if outcome.error is None:
+        logins += [(login["user"], login["password"]) for login in schedule.params.get("verify", ())]
+    for user, password in logins:
+        if not _gets_in(schedule, user, password, as_others=False) and _gets_in(
+            schedule, user, password, as_others=True
+        ):
+            found.append(f"L1 {user} does not get in any more ({outcome.word})")
+    return found
+
+
+def _gets_in(schedule: Schedule, user: str, password: str, *, as_others: bool) -> bool:
+    """With TLS where the server offers it, in the way that the options allow."""
+    server, params = schedule.server, schedule.params
+    over_socket = params["login_unix_socket"]
+    host = "localhost" if over_socket else "10.0.0.5:1"
+    transport = "SSL/TLS" if server.offers_tls else "Socket" if over_socket else "TCP/IP"
+    certificate = schedule.network.certificate if transport == "SSL/TLS" else None
+    kept = server.accounts, server.variables.get("require_secure_transport")
+    try:
+        if as_others:
+            # What somebody else had written into the table, our FLUSH PRIVILEGES has made the server go by.
+            server.accounts = server.others.copy()
+            if server.our_flush:
+                server.accounts.flush()
+            if kept[1] is not None:
+                server.variables["require_secure_transport"] = str(server.other_switch)
+        server.end(server.log_in(user, password, host, transport, certificate, author="a look"))
+    except ServerError:
+        return False
+    finally:
+        server.accounts = kept[0]
+        if kept[1] is not None:
+            server.variables["require_secure_transport"] = kept[1]
+    return True
+
+
+def _clients(schedule: Schedule, outcome: Outcome) -> list[str]:
+    """10. Nobody who was connected without TLS all the time is locked out unless that was allowed."""
+    server, params = schedule.server, schedule.params
+    if outcome.word != CHANGED or params["plaintext_sessions"] not in ("fail", "kill"):
+        return []
+    if not server.release.has_connection_type or server.variables["performance_schema"] != "ON":
+        return []
+    found = []
+    for client in schedule.clients:
+        if client.gone or client.killed or client.transport != "TCP/IP" or client.account in schedule.others.touched:
+            continue
+        entry = server.accounts.memory.get(client.account)
+        expected = server.others.memory.get(client.account)
+        if not entry or not expected or not meets(expected.requirement, "TCP/IP", None):
+            continue
+        if not meets(entry.requirement, "TCP/IP", None):
+            found.append(f"C1 {client.account} is connected without TLS, and would not get in again")
+    return found

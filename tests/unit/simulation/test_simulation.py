@@ -1,0 +1,107 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Deterministic simulation of mysql_require_ssl: one process, one seed, and everything drawn from it.
+
+A schedule is a server, its accounts, a request, faults at any exchange with the server, and other administrators between
+the exchanges. The module's own work runs on it with time that passes only when somebody waits, and afterwards what it
+said, what it recorded and what it left behind are compared with the truth (invariants.py).
+
+Environment variables: SIMULATED_SCHEDULES, how many (200000 for the long form); SIMULATION_SEED, the first one. A seed
+that fails is shown exchange by exchange, and again with::
+
+    python -m tests.unit.simulation --seed SEED
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import typing as t
+
+import pytest
+
+from tests.unit.memory_server import core
+
+from .simulate import Directory, run_many, simulate, told
+
+FIRST = int(os.environ.get("SIMULATION_SEED", "0"))
+SCHEDULES = int(os.environ.get("SIMULATED_SCHEDULES", "20000"))
+# So many schedules find a mistake in the code, however small.
+_ENOUGH = 1500
+_SHOWN = 3
+
+
+def test_schedules() -> None:
+    summary = run_many(FIRST, SCHEDULES)
+    print(
+        f"{summary.schedules} schedules in {summary.seconds:.1f} s: {summary.schedules / summary.seconds:.0f} a second"
+    )
+    print(dict(summary.words))
+    # Schedules that all end in the first guard would hold any invariant.
+    if SCHEDULES >= _ENOUGH:
+        for word in ("changed", "rolled back", "state unknown", "nothing was changed", "left as it was to become"):
+            assert summary.words[word] > SCHEDULES / 500, summary.words
+    if summary.failures:
+        with Directory() as directory:
+            for seed, broken in summary.failures[:_SHOWN]:
+                print(told(simulate(seed, directory)), *broken, sep="\n", end="\n\n")
+        seeds = [seed for seed, _broken in summary.failures]
+        pytest.fail(f"{len(seeds)} of {SCHEDULES} schedules: seeds {', '.join(map(str, seeds[:50]))}")
+
+
+def test_a_seed_replays_exactly() -> None:
+    command = [sys.executable, "-m", "tests.unit.simulation", "--seed"]
+    for seed in ("3", "58", "139"):
+        first, second = (
+            subprocess.run(
+                [*command, seed],
+                capture_output=True,
+                text=True,
+                env={**os.environ, "PYTHONHASHSEED": hashing},
+                check=False,
+            ).stdout
+            for hashing in ("1", "2")
+        )
+        assert first.startswith(f"seed {seed}: ")
+        assert first == second
+
+
+def _mistakes() -> dict[str, tuple[str, list[tuple[t.Any, str, t.Any]]]]:
+    """Mistakes in the code under test that the simulation has to notice, and the invariant that does not hold then."""
+    rollback = core.find("_enforcement.rollback", "putting_back")
+    rollback_class = getattr(rollback, "Rollback", None) or rollback.PuttingBack
+    verification = core.find("_enforcement.verification", "proofs")
+    guards = core.find("_enforcement.guards", "guards")
+    plan = core.find("_enforcement.plan", "planning")
+    return {
+        "nothing is put back": ("W2", [(rollback_class, "_to_undo", lambda self, now: ())]),
+        "what others have made is put back": (
+            "A5",
+            [(rollback_class, "_to_undo", lambda self, now: tuple(self._plan.changes))],
+        ),
+        "no guard": ("L1", [(guards, "guard", lambda *arguments: None)]),
+        "privileges are not flushed, and memory is not read": (
+            "W5",
+            [
+                (plan, "_flushes", lambda *arguments: False),
+                (verification.Proofs, "_read_memory", lambda self, session: None),
+            ],
+        ),
+        "clients do not matter": ("C1", [(guards, "_guard_sessions", lambda *arguments: None)]),
+    }
+
+
+@pytest.mark.parametrize("mistake", sorted(_mistakes()))
+def test_a_mistake_is_noticed(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    noticed, patches = _mistakes()[mistake]
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    for module, name, instead in patches:
+        monkeypatch.setattr(module, name, instead)
+    with Directory() as directory:
+        for seed in range(_ENOUGH):
+            if any(sentence.startswith(noticed) for sentence in simulate(seed, directory).broken):
+                return
+    pytest.fail(f"{mistake}: not noticed in {_ENOUGH} schedules")
