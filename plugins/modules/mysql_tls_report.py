@@ -65,7 +65,8 @@ options:
     default: []
   previous:
     description:
-      - Report in JSON to compare with. The file must exist. Reports of older versions of the collection are read as well.
+      - Report in JSON to compare with. The file must exist. Reports of older versions of the collection are read as
+        well.
       - The default is the one of the run before in O(dest), if there is one.
     type: path
   junit:
@@ -78,8 +79,8 @@ options:
     description:
       - Also write metrics to this file, for the textfile collector of Prometheus' node_exporter. The collector reads
         files whose name ends in C(.prom). The directory must exist.
-      - The file has the permissions C(0644), or what the umask leaves of them. It holds counts, and no names of servers or
-        accounts.
+      - The file has the permissions C(0644), or what the umask leaves of them. It holds counts, and no names of servers
+        or accounts.
     type: path
     version_added: 0.2.0
   ca_certs:
@@ -137,6 +138,10 @@ EXAMPLES = r"""
       - localhost
     variable: swept
     previous: reports/october/report.json
+    ca_certs:
+      - /etc/ssl/rds/global-bundle.pem
+    tls_min_version: TLSv1.2
+    openmetrics: /var/lib/node_exporter/mysql_tls.prom
     junit: true
     fail_on: high
 
@@ -293,7 +298,7 @@ msg:
   description: The report in a sentence, and where it is.
   returned: always
   type: str
-  sample: "42 servers: 30 compliant, 9 non-compliant, 1 partially checked, 2 unreachable. /srv/reports/mysql-tls/report.html"
+  sample: "42 servers: 31 compliant, 9 non-compliant, 2 unreachable. /srv/reports/mysql-tls/report.html"
 ansible_stats:
   description: What is published as a statistic, RV(summary) and the paths.
   returned: when the report was written
