@@ -110,7 +110,7 @@ def statistics(run: Run) -> dict[str, Any]:
 
 
 def test_states_and_summary(estate: Estate) -> None:
-    """Looked at, not reached, and never looked at; in the files, the result and the statistics."""
+    """Checked, unreachable, and not checked; in the files, the result and the statistics."""
     run = estate.report("-vvvv", junit=True)
     data = estate.data()
     assert {server["name"]: server["state"] for server in data["servers"]} == {
@@ -277,10 +277,10 @@ def test_a_sweep(estate: Estate, servers: Servers) -> None:
     ]
     endpoints.append({"host": "127.0.0.1", "port": 1})
     look = {"endpoints": endpoints, "ca_cert": str(servers.pki.bundle)}
-    report = {"dest": str(estate.dest), "hosts": ["localhost"], "variable": "looked"}
+    report = {"dest": str(estate.dest), "hosts": ["localhost"], "variable": "swept"}
     estate.ansible.play(
         [
-            {"dbtls.rds_mysql.mysql_ssl_status": look, "register": "looked"},
+            {"dbtls.rds_mysql.mysql_ssl_status": look, "register": "swept"},
             {"dbtls.rds_mysql.mysql_tls_report": report, "register": "made"},
             {"ansible.builtin.assert": {"that": ["made is changed", "made.summary.unreachable == 1"]}},
             {"dbtls.rds_mysql.mysql_tls_report": report, "register": "again"},
@@ -290,7 +290,7 @@ def test_a_sweep(estate: Estate, servers: Servers) -> None:
     ).ok()
     data = estate.data()
     assert {server["name"] for server in data["servers"]} == {f"127.0.0.1:{each['port']}" for each in endpoints}
-    assert {server["verdict"] for server in data["servers"]} <= {"undecided", "not_compliant", None}
+    assert {server["verdict"] for server in data["servers"]} <= {"undecided", "non_compliant", None}
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_bad_options(estate: Estate, options: dict[str, Any], message: str) -> N
     run = estate.report(**options)
     assert run.status != 0
     assert message in run.output
-    # What could be looked at is said all the same.
+    # What was found is said all the same.
     assert ('"found": {' in run.output) == (not {"hosts", "fail_on", "sort"} & set(options))
     assert not estate.dest.exists() or not list(estate.dest.iterdir())
 
@@ -320,8 +320,9 @@ def test_control_characters_reach_no_terminal(estate: Estate, servers: Servers) 
     user = "bell\a\x1b[2J\u202egnp"
     db.create(user)
     run = estate.report()
-    assert not set(re.findall("\a|\x1b\\[2J|\u202e", run.output))
-    assert "bell" in run.output
+    said = run.output.partition("TASK [dbtls.rds_mysql.mysql_tls_report]")[2]
+    assert not set(re.findall("\a|\x1b\\[2J|\u202e", said))
+    assert "bell\u2407\u241b[2J\ufffdgnp@%" in said
     assert user in {account["user"] for account in estate.server("mysql-9.7")["accounts"]}
 
 

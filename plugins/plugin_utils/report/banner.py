@@ -16,7 +16,9 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict im
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import labels
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
+    ACCOUNT_WITHOUT_TLS,
     NOT_CHECKED,
+    PLAINTEXT_SESSION,
     UNREACHABLE,
     Report,
     Summary,
@@ -24,7 +26,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model impor
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted
 
 # These are said by their accounts and clients.
-_SAID = ("account-without-tls", "anonymous-account", "plaintext-session")
+_SAID = (ACCOUNT_WITHOUT_TLS, PLAINTEXT_SESSION)
 _MOST_CLAUSES = 3
 
 
@@ -161,7 +163,7 @@ def _figures(report: Report) -> t.Iterator[Figure]:
         f"of {now.accounts:,}",
         "bad" if now.exposed_accounts else "",
         *change("exposed_accounts", -1),
-        href="#finding=account-without-tls",
+        href=f"#finding={ACCOUNT_WITHOUT_TLS}",
     )
     yield Figure(
         "Clients in plaintext",
@@ -169,7 +171,7 @@ def _figures(report: Report) -> t.Iterator[Figure]:
         "connected during the check",
         "bad" if now.plaintext_clients else "",
         *change("plaintext_clients", -1),
-        href="#finding=plaintext-session",
+        href=f"#finding={PLAINTEXT_SESSION}",
     )
     yield Figure(
         "Certificates expiring",

@@ -13,7 +13,9 @@ import re
 from dataclasses import dataclass, field
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import (
+    BY_ID,
     DECISIVE_FROM,
+    KINDS,
     SEVERITIES,
     at_least,
 )
@@ -26,6 +28,11 @@ CHECKED = "checked"
 UNREACHABLE = "unreachable"
 NOT_CHECKED = "not_checked"
 STATES = (CHECKED, UNREACHABLE, NOT_CHECKED)
+
+# The kinds of findings that the report counts.
+ACCOUNT_WITHOUT_TLS = BY_ID["account-without-tls"].id
+PLAINTEXT_SESSION = BY_ID["plaintext-session"].id
+CERTIFICATE_EXPIRY = tuple(kind.id for kind in KINDS if kind.matter == BY_ID["certificate-expiring"].matter)
 
 _TIME = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z\Z")
 
@@ -195,14 +202,18 @@ class Server:
 
     def exposed(self) -> set[str]:
         """The accounts that accept plaintext over a network: neither local ones nor those that the server protects."""
-        return {finding.subject for finding in self.findings if finding.id in _OF_ACCOUNTS and finding.decides}
+        return self._subjects(ACCOUNT_WITHOUT_TLS)
 
     def plaintext_clients(self) -> set[str]:
         """The clients that are connected without TLS."""
-        return {finding.subject for finding in self.findings if finding.id == "plaintext-session" and finding.decides}
+        return self._subjects(PLAINTEXT_SESSION)
 
+    def expires_soon(self) -> bool:
+        """Whether its certificate has expired, or will soon."""
+        return any(finding.id in CERTIFICATE_EXPIRY for finding in self.findings)
 
-_OF_ACCOUNTS = ("account-without-tls", "anonymous-account")
+    def _subjects(self, kind: str) -> set[str]:
+        return {finding.subject for finding in self.findings if finding.id == kind and finding.decides}
 
 
 @dataclass(frozen=True)

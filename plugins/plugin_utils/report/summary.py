@@ -46,10 +46,7 @@ def summarize(servers: t.Sequence[Server]) -> Summary:
         exposed_servers=sum(count > 0 for count in exposed),
         plaintext_clients=sum(len(server.plaintext_clients()) for server in servers),
         certificates=sum(server.certificate is not None for server in servers),
-        certificates_expiring=sum(
-            any(finding.id in ("certificate-expired", "certificate-expiring") for finding in server.findings)
-            for server in servers
-        ),
+        certificates_expiring=sum(server.expires_soon() for server in servers),
         findings=FindingCounts(
             **{severity: sum(server.count(severity) for server in servers) for severity in SEVERITIES}
         ),

@@ -25,6 +25,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import bann
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.compare import could_show
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
     CHECKED,
+    PLAINTEXT_SESSION,
     UNREACHABLE,
     Change,
     Changes,
@@ -376,14 +377,9 @@ def _evidence(report: Report, json_sha256: str) -> t.Iterator[Fact]:
         yield Fact("Run by", (clip(by), *((f"AWX job {run.job}",) if run.job else ())))
     yield Fact("Run", (f"{run.id}, {run.made_at}",))
     yield Fact("Policy", tuple(_policy(run)))
-    yield Fact(
-        "Versions",
-        (
-            f"dbtls.rds_mysql {run.collection_version}",
-            f"ansible-core {run.ansible_core_version}",
-            *(clip(f"{each.name} {each.version}") for each in run.components),
-        ),
-    )
+    components = [f"{each.name} {each.version}" for each in run.components]
+    own = [f"dbtls.rds_mysql {run.collection_version}", f"ansible-core {run.ansible_core_version}"]
+    yield Fact("Versions", (clip(", ".join(own + components)),))
     if run.ca_bundles:
         bundles = tuple(clip(f"{each.path}: SHA-256 {each.sha256 or 'not readable'}") for each in run.ca_bundles)
         yield Fact("CA bundles", bundles)
@@ -445,7 +441,7 @@ def _servers(servers: t.Sequence[Server], shown: _Names) -> Servers:
     rows = tuple(_server_row(server, shown, common, limit) for server in ordered)
     values = {key: {dict(row.groups).get(key, "") for row in rows} for key in _GROUPINGS}
     present = {labels.outcome(server) for server in servers}
-    ids = {finding.id for server in ordered for finding in server.findings}
+    ids = {name for server in ordered for name in _kinds(server)}
     return Servers(
         rows=rows,
         total=len(servers),
@@ -480,7 +476,7 @@ def _server_row(server: Server, shown: _Names, common: set[str], limit: int) -> 
         sort_status=list(labels.OUTCOMES).index(result),
         sort_findings=-weight,
         counts=tuple((each, server.count(each)) for each in SEVERITIES if each != "info" and server.count(each)),
-        kinds=" ".join(dict.fromkeys(clip(finding.id) for finding in server.findings)),
+        kinds=" ".join(_kinds(server)),
         exposed=_UNKNOWN if exposed is None else f"{exposed:,}",
         sort_exposed="" if exposed is None else str(exposed),
         clients=_UNKNOWN if clients is None else f"{clients:,}",
@@ -496,6 +492,20 @@ def _server_row(server: Server, shown: _Names, common: set[str], limit: int) -> 
         findings=tuple(_row_findings(server, limit)),
         facts=tuple(_facts(server, limit)),
     )
+
+
+def _kinds(server: Server) -> list[str]:
+    """What a server is found by: the kinds of findings that it has in their full severity.
+
+    Of an account that the server protects, or that is for its own machine, nobody wants to find every server.
+    """
+    found = {finding.id for finding in server.findings if finding.severity == _full_severity(finding)}
+    return sorted(map(clip, found))
+
+
+def _full_severity(finding: Finding) -> str:
+    kind = BY_ID.get(finding.id)
+    return kind.severity if kind else finding.severity
 
 
 def _about(server: Server) -> str:
@@ -530,10 +540,9 @@ def _expires_note(server: Server) -> str:
 def _expires_kind(server: Server) -> str:
     if server.certificate is None:
         return ""
-    ids = {finding.id for finding in server.findings}
-    if server.certificate.expired or "certificate-expired" in ids:
+    if server.certificate.expired:
         return "high"
-    return "medium" if "certificate-expiring" in ids else ""
+    return "medium" if server.expires_soon() else ""
 
 
 def _groups(server: Server, common: set[str]) -> t.Iterator[tuple[str, str]]:
@@ -690,7 +699,7 @@ def _changes(found: Changes, shown: _Names) -> ChangesView:
         regressions.setdefault((f"{each.user}@{each.host}", each.before, each.after), []).append(each.server)
     # What a regression is the cause of is said once.
     known = {(each.server, f"{each.user}@{each.host}") for each in found.regressions}
-    worse = [each for each in found.worse if (each.server, each.subject) not in known or each.id == "plaintext-session"]
+    worse = [each for each in found.worse if (each.server, each.subject) not in known or each.id == PLAINTEXT_SESSION]
     return ChangesView(
         since=labels.moment(found.since),
         regressions=_rows(

@@ -659,6 +659,29 @@ def test_common_endings(names: list[str], suffix: str) -> None:
     assert all(row.short + suffix == row.name and row.short for row in shown.rows)
 
 
+def test_what_a_figure_counts_is_what_it_leads_to() -> None:
+    """As many servers as it says, and not those whose accounts are local or protected."""
+    looks = [
+        status(finding()),
+        status(finding(severity="low")),
+        status(finding(severity="info")),
+        status(finding("sessions-not-visible", "info", "db")),
+        status(finding("certificate-expired", "high", "db"), finding("made-up", "low", "db")),
+    ]
+    page = views.page(report(*(server(look, f"db{number}") for number, look in enumerate(looks))), "")
+    figures = {figure.label: figure for figure in page.banner.figures}
+    href = figures["Accounts accepting plaintext"].href
+    assert [row.name for row in page.servers.rows if href.partition("=")[2] in row.kinds.split()] == ["db0"]
+    assert figures["Accounts accepting plaintext"].value == "1"
+    assert figures["Certificates expiring"].value == "1"
+    assert {name for name, _title in page.servers.kinds} == {
+        "account-without-tls",
+        "certificate-expired",
+        "made-up",
+        "sessions-not-visible",
+    }
+
+
 def test_by_control() -> None:
     """Fails, passes, or cannot be told; each server counts once."""
     looks = [status(finding()), status(), status(accounts=None), None, status(finding(severity="low"))]
