@@ -19,8 +19,8 @@ from pathlib import Path
 
 from ansible.release import __version__ as ansible_core_version
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import SEVERITIES, at_least
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, model

@@ -10,8 +10,9 @@ import datetime as dt
 
 from ansible import template
 from ansible.vars import clean
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import login
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.pymysql_connection import connection_class
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates, offline_verification
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.context import ssl_context
 
 
 def warm_up() -> None:
@@ -22,9 +23,8 @@ def warm_up() -> None:
     """
     certificate = _certificate()
     certificates.parse_certificate(certificate, "here")
-    offline_verification.verify((certificate,), login.ssl_context(None, False, "TLSv1.2"), "localhost")
-    login.make_contexts_ahead()
-    login.connection_class()
+    offline_verification.verify((certificate,), ssl_context(None, False, "TLSv1.2"), "localhost")
+    connection_class()
     trusted = getattr(template, "trust_as_template", str)  # before ansible-core 2.19 every text is a template
     template.Templar(loader=None).template(trusted("{{ 0 | default(0) }}"))
     clean.clean_facts({})  # looks for the connection plugins, whose variables no fact may have the names of
@@ -38,7 +38,7 @@ def _certificate() -> bytes:
 
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.timezone.utc)
+    now = dt.datetime.now(dt.UTC)
     built = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + dt.timedelta(days=1))
     constraints = built.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     return constraints.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)

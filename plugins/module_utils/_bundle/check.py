@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.pem import CertificateError
 
 
 def check_bundle(
@@ -28,7 +29,7 @@ def check_bundle(
     waiting = []
     for certificate in certificates:
         if not certificate.is_ca:
-            raise x509.CertificateError(
+            raise CertificateError(
                 f"{source_of[certificate.der]} holds a certificate that is not a CA certificate: {certificate.subject}."
             )
         if certificate.self_signed:
@@ -36,15 +37,13 @@ def check_bundle(
         issuers = [other for other in certificates if loaded[other.der].subject == loaded[certificate.der].issuer]
         signers = {other.der for other in issuers if x509.signed_by(loaded[certificate.der], loaded[other.der])}
         if not signers:
-            raise x509.CertificateError(
-                _without_issuer(certificate, source_of[certificate.der], bool(issuers), left_out)
-            )
+            raise CertificateError(_without_issuer(certificate, source_of[certificate.der], bool(issuers), left_out))
         waiting.append((certificate, signers))
     while waiting:
         reached = [(certificate, signers) for certificate, signers in waiting if signers & trusted]
         if not reached:
             lost = waiting[0][0]
-            raise x509.CertificateError(
+            raise CertificateError(
                 f"{source_of[lost.der]} holds {lost.subject}, which leads to no root certificate in the bundle."
             )
         trusted.update(certificate.der for certificate, _signers in reached)

@@ -18,7 +18,9 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download i
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.source_cache import Known, KnownSource
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.pem import CertificateError
 
 CA_SETS = ("current", "rds-ca-2015", "rds-ca-2019")
 GLOBAL = "global"
@@ -181,35 +183,35 @@ def _read(
 def _sort_out_expired(
     found: tuple[x509.Certificate, ...], expired: str, source_of: t.Mapping[bytes, str]
 ) -> tuple[tuple[x509.Certificate, ...], tuple[x509.Certificate, ...]]:
-    now = x509.utc_now()
+    now = utc_now()
     too_old = tuple(certificate for certificate in found if certificate.expired(now))
     if not too_old or expired == "keep":
         return found, ()
     names = ", ".join(
-        f"{certificate.common_name} (expired {x509.iso8601(certificate.not_after)}, from {source_of[certificate.der]})"
+        f"{certificate.common_name} (expired {iso8601(certificate.not_after)}, from {source_of[certificate.der]})"
         for certificate in too_old
     )
     if expired == "fail":
-        raise x509.CertificateError(f"The bundle holds expired certificates: {names}.")
+        raise CertificateError(f"The bundle holds expired certificates: {names}.")
     kept = tuple(certificate for certificate in found if not certificate.expired(now))
     if not kept:
-        raise x509.CertificateError(f"Every certificate has expired, so that dropping leaves none: {names}.")
+        raise CertificateError(f"Every certificate has expired, so that dropping leaves none: {names}.")
     return kept, too_old
 
 
 def expiry_warnings(bundle: Bundle, warn_days: int) -> list[str]:
     """A sentence for each certificate that has expired or will within ``warn_days`` days."""
-    now = x509.utc_now()
+    now = utc_now()
     sentences = []
     for certificate in bundle.certificates:
         if certificate.expired(now):
-            sentences.append(f"{certificate.common_name} expired on {x509.iso8601(certificate.not_after)}.")
+            sentences.append(f"{certificate.common_name} expired on {iso8601(certificate.not_after)}.")
         elif certificate.days_left(now) < warn_days:
             sentences.append(
-                f"{certificate.common_name} expires on {x509.iso8601(certificate.not_after)}, in "
+                f"{certificate.common_name} expires on {iso8601(certificate.not_after)}, in "
                 f"{certificate.days_left(now)} days."
             )
     return sentences + [
-        f"{certificate.common_name} expired on {x509.iso8601(certificate.not_after)} and was left out."
+        f"{certificate.common_name} expired on {iso8601(certificate.not_after)} and was left out."
         for certificate in bundle.dropped
     ]

@@ -16,7 +16,9 @@ from contextlib import contextmanager, suppress
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import compose, source_cache
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.pem import CertificateError, pem_to_ders
 
 # A file that is larger is none that this module has written.
 MAX_OLD_BYTES = 32 * 1024 * 1024
@@ -40,7 +42,7 @@ def format_from_params(params: t.Mapping[str, t.Any]) -> Format:
             read=lambda content: x509.parse_pem(content, "dest"),
             write=lambda bundle: bundle.content,
             deterministic=True,
-            ders=lambda content: x509.pem_to_ders(content, "dest"),
+            ders=lambda content: pem_to_ders(content, "dest"),
         )
     passphrase = params["passphrase"]
     if not passphrase:
@@ -115,7 +117,7 @@ class OldFile:
                     self._checked = True
                     return described
             return self._form.read(self.content)
-        except x509.CertificateError:
+        except CertificateError:
             return None
 
     def earlier(self, urls: t.Sequence[str]) -> compose.Earlier | None:
@@ -150,7 +152,7 @@ def list_certificates(found: tuple[x509.Certificate, ...] | None) -> str:
     if found is None:
         return "(not a CA bundle)\n"
     return "".join(
-        f"{certificate.common_name} (expires {x509.iso8601(certificate.not_after)}, {certificate.key}, sha256 "
+        f"{certificate.common_name} (expires {iso8601(certificate.not_after)}, {certificate.key}, sha256 "
         f"{certificate.fingerprint_sha256[:23]})\n"
         for certificate in found
     )

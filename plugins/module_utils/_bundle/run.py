@@ -14,7 +14,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import compose, destination, download
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import Module
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 
 # A day. The system's clocks have an end as well.
 MAX_TIMEOUT = 86400
@@ -103,14 +103,14 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     )
     changed, content = destination.compare(form, bundle, old)
 
-    now = x509.utc_now()
+    now = utc_now()
     result: dict[str, t.Any] = {
         "dest": params["dest"],
         "checksum": bundle.checksum,
         "size": len(content),
         "sources": [source.describe() for source in bundle.sources],
         "certificates": [certificate.describe(now) for certificate in bundle.certificates],
-        "earliest_expiry": x509.iso8601(min(c.not_after for c in bundle.certificates)),
+        "earliest_expiry": iso8601(min(c.not_after for c in bundle.certificates)),
         "warnings": compose.expiry_warnings(bundle, int(params["expiry_warn_days"])),
     }
     if module._diff:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import SSL_MODES, TLS_VERSIONS
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import SSL_MODES
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.versions import TLS_VERSIONS
 
 
 @dataclass(frozen=True)

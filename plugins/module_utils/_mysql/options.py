@@ -14,8 +14,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors impor
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.option_file import read_client_section
 
 SSL_MODES = ("disabled", "preferred", "required", "verify_ca", "verify_identity")
-TLS_VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
-OLD_TLS_VERSIONS = ("TLSv1", "TLSv1.1")
 # A day. PyMySQL and the system's clocks have an end as well.
 MAX_TIMEOUT = 86400
 _VERIFYING = ("verify_ca", "verify_identity")

@@ -10,7 +10,8 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import QueryFailed, Session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import QueryFailed
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 
 @dataclass(frozen=True)
@@ -51,5 +52,4 @@ def live_sessions(session: Session, dialect: Dialect) -> tuple[LiveSession, ...]
     return tuple(
         LiveSession(int(connection_id), str(user), str(host or ""), str(transport), str(command))
         for connection_id, user, host, transport, command in rows
-        if int(connection_id) != session.connection_id
     )

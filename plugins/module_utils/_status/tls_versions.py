@@ -12,9 +12,11 @@ import typing as t
 import warnings
 from dataclasses import dataclass
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import Deadline
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import handshake
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import ssl_context
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import TLS_VERSIONS, ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.context import ssl_context
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.versions import TLS_VERSIONS
 
 # OpenSSL's reasons for an answer in another version than the one that was asked for.
 _OTHER_VERSION = ("UNSUPPORTED_PROTOCOL", "WRONG_SSL_VERSION", "WRONG_VERSION_NUMBER")
@@ -86,7 +88,7 @@ def _local_obstacle(context: ssl.SSLContext | None) -> str | None:
 
 def _try(options: ConnectionOptions, version: str, context: ssl.SSLContext) -> Probe:
     try:
-        handshake.look(options.endpoint, options.address, context, options.timeout)
+        handshake.probe(options.endpoint, options.address, context, Deadline(options.timeout))
     except handshake.TlsHandshakeFailed as e:
         accepted, detail = _interpret(e.cause, options.timeout)
         return Probe(version, accepted, detail, counted=True)

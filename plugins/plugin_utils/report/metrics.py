@@ -76,7 +76,7 @@ def _metrics(report: Report) -> t.Iterator[tuple[str, str, _Samples]]:
 
 
 def _parsed(moment: str) -> dt.datetime:
-    return dt.datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.timezone.utc)
+    return dt.datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.UTC)
 
 
 def _days(moment: str, now: str) -> int:

@@ -19,7 +19,9 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import pkc
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import Access, Validators
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.source_cache import KnownSource
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.pem import CertificateError
 
 from tests.servers import MYSQL_RDS_CA, SSL_PROFILES, Mirror, ServerUnavailable, published_certificates
 
@@ -50,7 +52,7 @@ def compose(tmp_path: Path, pems: t.Iterable[bytes], **options: t.Any) -> compos
 def test_all_are_described_and_written_as_they_came(package: str) -> None:
     pems = published(package)
     assert len(pems) == PACKAGES[package][1]
-    now = x509.utc_now()
+    now = utc_now()
     for pem in pems:
         (certificate,) = x509.parse_pem(pem, package)
         assert certificate.pem == pem
@@ -68,7 +70,7 @@ def test_all_make_a_bundle(package: str, tmp_path: Path) -> None:
     pems = published(package)
     bundle = compose(tmp_path, pems)
     assert bundle.content == b"".join(dict.fromkeys(pems))
-    expired = [c for c in bundle.certificates if c.expired(x509.utc_now())]
+    expired = [c for c in bundle.certificates if c.expired(utc_now())]
     assert len(expired) >= PACKAGES[package][2]
     told = " ".join(composing.expiry_warnings(bundle, 0))
     assert all(f"{certificate.common_name} expired on" in told for certificate in expired)
@@ -79,14 +81,14 @@ def test_the_expired_ones_can_be_dropped(tmp_path: Path) -> None:
     bundle = compose(tmp_path, pems, expired="drop")
     assert len(bundle.dropped) >= 28
     assert len(bundle.certificates) + len(bundle.dropped) == len(pems)
-    with pytest.raises(x509.CertificateError, match="leaves none"):
+    with pytest.raises(CertificateError, match="leaves none"):
         compose(tmp_path, published("mysql-rds-ca"), expired="drop")
 
 
 def test_an_intermediate_without_its_root(tmp_path: Path) -> None:
     pems = published("mysql-rds-ca")
     without_root = [pem for pem in pems if x509.parse_pem(pem, "")[0].common_name != "Amazon RDS Root CA"]
-    with pytest.raises(x509.CertificateError, match=r"whose issuer CN=Amazon RDS Root CA,.* is not in the bundle"):
+    with pytest.raises(CertificateError, match=r"whose issuer CN=Amazon RDS Root CA,.* is not in the bundle"):
         compose(tmp_path, without_root)
 
 
@@ -98,7 +100,7 @@ def test_a_serial_number_that_is_not_positive_and_a_year_far_away() -> None:
     latest = max(found, key=lambda certificate: certificate.not_after)
     assert latest.not_after.year == 2122
     assert latest.days_left(latest.not_after.replace(year=2022)) == 36524
-    assert x509.iso8601(latest.not_after) == "2122-06-06T22:54:42Z"
+    assert iso8601(latest.not_after) == "2122-06-06T22:54:42Z"
 
 
 def test_the_bundle_of_2015_is_what_cat_makes_of_its_two_files(tmp_path: Path) -> None:
@@ -126,7 +128,7 @@ def test_all_go_into_a_trust_store_and_come_out(tmp_path: Path) -> None:
     pkcs12.check_support()
     content = pkcs12.dump(bundle.certificates, "changeit")
     assert pkcs12.load(content, "changeit", "here") == bundle.certificates
-    with pytest.raises(x509.CertificateError, match="here is not a PKCS#12 file with this passphrase"):
+    with pytest.raises(CertificateError, match="here is not a PKCS#12 file with this passphrase"):
         pkcs12.load(content, "changed", "here")
 
 

@@ -17,7 +17,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download i
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import CertificateError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.pem import CertificateError
 
 from tests.servers import Mirror, Pki
 
