@@ -448,12 +448,20 @@ def test_version_1_is_read(tmp_path: Path, option: str) -> None:
 def test_first_seen_is_kept(tmp_path: Path) -> None:
     """From report to report, while the finding is there; a finding that comes back is new."""
     days = [f"2026-11-{day}T00:00:00Z" for day in (20, 21, 22, 23)]
-    seen = []
-    for number, (day, found) in enumerate(zip(days, ([finding()], [finding()], [], [finding()]), strict=True)):
-        for _batch in range(2):
-            made = build.write_report(request(tmp_path, str(number), day), [server(status(*found), at=day)])
-        seen.append([f.first_seen for f in made.report.servers[0].findings])
-    assert seen == [[days[0]], [days[0]], [], [days[3]]]
+
+    def written(number: int, found: list[dict[str, str]]) -> list[str | None]:
+        day = days[number]
+        (checked,) = build.write_report(
+            request(tmp_path, str(number), day), [server(status(*found), at=day)]
+        ).report.servers
+        return [each.first_seen for each in checked.findings]
+
+    seen = [
+        # Twice, as after each batch of a play.
+        (written(number, found), written(number, found))
+        for number, found in enumerate(([finding()], [finding()], [], [finding()]))
+    ]
+    assert seen == [([days[0]],) * 2, ([days[0]],) * 2, ([], []), ([days[3]],) * 2]
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
