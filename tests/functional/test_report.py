@@ -154,7 +154,11 @@ def test_evidence_and_metrics(estate: Estate, servers: Servers) -> None:
     """What the report was made of is in it; what monitoring reads is where it was asked for."""
     bundle = servers.pki.bundle
     metrics = estate.ansible.directory / "mysql_tls.prom"
-    more: dict[str, Any] = {"ca_certs": [str(bundle), "/nowhere.pem"], "tls_min_version": "TLSv1", "openmetrics": str(metrics)}
+    more: dict[str, Any] = {
+        "ca_certs": [str(bundle), "/nowhere.pem"],
+        "tls_min_version": "TLSv1",
+        "openmetrics": str(metrics),
+    }
     run = estate.report("--limit", "all:!mysql-5.6", **more)
     found = estate.data()["run"]
     assert found["limit"] == "all:!mysql-5.6", run.output
