@@ -165,7 +165,7 @@ def test_metrics(
         summary = made.report.summary
         assert {name: getattr(summary, name) for name in by_verdict} == by_verdict
         found: dict[str, float] = {}
-        for sample in next(family for family in new if family.name == "mysql_tls_findings").samples:
+        for sample in next(family for family in new if family.name == "dbtls_findings").samples:
             found[sample.labels["severity"]] = found.get(sample.labels["severity"], 0) + sample.value
         assert {name: getattr(summary.findings, name) for name in ("high", "medium", "low")} == {
             name: found[name] for name in ("high", "medium", "low")
@@ -173,7 +173,7 @@ def test_metrics(
         assert stat.S_IMODE(path.stat().st_mode) == 0o644 & ~_umask()
         if summary.certificates:
             days = min(s.certificate.days_left for s in made.report.servers if s.certificate)
-            assert abs(values["mysql_tls_certificate_next_expiry_days", ("report", made_title(new))] - days) <= 1
+            assert abs(values["dbtls_certificate_next_expiry_days", ("report", made_title(new))] - days) <= 1
 
 
 def made_title(families: list[Any]) -> str:

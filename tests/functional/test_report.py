@@ -170,7 +170,7 @@ def test_evidence_and_metrics(estate: Estate, servers: Servers) -> None:
     page = (estate.dest / "report.html").read_text("utf-8")
     assert hashlib.sha256((estate.dest / "report.json").read_bytes()).hexdigest() in page
     assert "limit all:!mysql-5.6" in page
-    assert 'mysql_tls_servers{report="MySQL TLS report",verdict="unreachable"} 1\n' in metrics.read_text("utf-8")
+    assert 'dbtls_servers{report="MySQL TLS report",verdict="unreachable"} 1\n' in metrics.read_text("utf-8")
 
 
 def test_where_servers_are(estate: Estate) -> None:

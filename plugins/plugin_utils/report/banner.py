@@ -92,7 +92,9 @@ def _sentence(summary: Summary) -> str:
         return "There are no servers in this report."
     unchecked = summary.unreachable + summary.not_checked
     if unchecked == summary.servers:
-        return f"None of {counted(summary.servers, 'server')} could be checked."
+        if summary.servers == 1:
+            return "The server could not be checked."
+        return f"None of {summary.servers:,} servers could be checked."
     if summary.compliant == summary.servers:
         return (
             "The server meets the policy."

@@ -36,7 +36,7 @@ def to_openmetrics(report: Report) -> str:
 def _metrics(report: Report) -> t.Iterator[tuple[str, str, _Samples]]:
     verdicts = collections.Counter(map(outcome, report.servers))
     yield (
-        "mysql_tls_servers",
+        "dbtls_servers",
         "Servers by verdict; those without a verdict by their state.",
         [({"verdict": name}, verdicts[name]) for name in OUTCOMES],
     )
@@ -47,29 +47,29 @@ def _metrics(report: Report) -> t.Iterator[tuple[str, str, _Samples]]:
     pairs = {(kind.id, kind.severity) for kind in KINDS} | set(found)
     order = sorted(pairs, key=lambda pair: (SEVERITIES.index(pair[1]), pair[0]))
     yield (
-        "mysql_tls_findings",
+        "dbtls_findings",
         "Findings by kind and severity.",
         [({"kind": kind, "severity": severity}, found[kind, severity]) for kind, severity in order],
     )
     days = [_days(server.certificate.not_after, report.run.made_at) for server in report.servers if server.certificate]
     yield (
-        "mysql_tls_certificate_next_expiry_days",
+        "dbtls_certificate_next_expiry_days",
         "Days until the next server certificate expires, negative after it has.",
         [({}, min(days))] if days else [],
     )
     yield (
-        "mysql_tls_plaintext_clients",
+        "dbtls_plaintext_clients",
         "Clients that were connected without TLS.",
         [({}, report.summary.plaintext_clients)],
     )
     times = [_seconds(server.checked_at) for server in report.servers if server.checked_at]
     yield (
-        "mysql_tls_oldest_check_timestamp_seconds",
+        "dbtls_oldest_check_timestamp_seconds",
         "Time of the check that is the longest ago, of all servers' last checks. Its age is time() minus this.",
         [({}, min(times))] if times else [],
     )
     yield (
-        "mysql_tls_report_timestamp_seconds",
+        "dbtls_report_timestamp_seconds",
         "Time of the report. Its age is time() minus this.",
         [({}, _seconds(report.run.made_at))],
     )

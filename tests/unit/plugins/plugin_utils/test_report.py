@@ -624,6 +624,7 @@ def test_ten_thousand_servers() -> None:
             "No issue was found on 2 checked servers. 1 partially checked.",
         ),
         ([None, None], "Incomplete", "None of 2 servers could be checked."),
+        ([None], "Incomplete", "The server could not be checked."),
     ],
 )
 def test_the_verdict_in_a_sentence(looks: list[t.Any], word: str, sentence: str) -> None:
@@ -714,7 +715,7 @@ def test_metrics_of_nothing() -> None:
     """No certificate and no check is no number."""
     made = metrics.to_openmetrics(report())
     assert "next_expiry_days{" not in made
-    assert 'mysql_tls_servers{report="T",verdict="compliant"} 0' in made
+    assert 'dbtls_servers{report="T",verdict="compliant"} 0' in made
     assert made.endswith("# EOF\n")
 
 
