@@ -47,14 +47,21 @@ class Fact:
 
 
 class Names:
-    """Names of servers without what is the same at the end of all of them."""
+    """Names of servers, as short as they can be: of DNS names the first label, where that tells all servers apart.
+
+    ``suffix`` is what all of them end with.
+    """
 
     def __init__(self, servers: t.Sequence[Server]) -> None:
-        self.suffix = _common_suffix([server.name for server in servers])
+        names = [server.name for server in servers]
+        of_hosts = not any(_is_address(name) for name in names)
+        self.suffix = _common_suffix(names) if of_hosts else ""
+        self._first_labels = of_hosts and len({name.partition(".")[0] for name in names}) == len(names)
 
     def short(self, name: str) -> str:
         """The name as it is shown."""
-        return clip(name.removesuffix(self.suffix), 100)
+        rest = name.removesuffix(self.suffix)
+        return clip((rest.partition(".")[0] if self._first_labels else rest) or name, 100)
 
     def chips(self, names: t.Iterable[str]) -> Chips:
         """Names of servers."""
@@ -64,10 +71,15 @@ class Names:
         )
 
 
+def _is_address(name: str) -> bool:
+    """Whether it is an address, maybe with a port; an IPv6 address has no dots to cut it at."""
+    return name.replace(".", "").replace(":", "").isdigit()
+
+
 def _common_suffix(names: t.Sequence[str]) -> str:
-    """What all of them end with, if they are DNS names: a dot and labels; empty where there is nothing."""
-    labels_of = [name.split(".") for name in names if not name.replace(".", "").replace(":", "").isdigit()]
-    if len(labels_of) < 2 or len(labels_of) != len(names):
+    """What all of them end with: a dot and labels; empty where there is nothing, or only one name."""
+    labels_of = [name.split(".") for name in names]
+    if len(labels_of) < 2:
         return ""
     shortest = min(map(len, labels_of)) - 1
     same = 0

@@ -650,23 +650,26 @@ def test_a_compliant_server_is_not_accused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "suffix"),
+    ("names", "suffix", "shown"),
     [
-        ([], ""),
-        (["db.example.com"], ""),
-        (["a.example.com", "b.example.com"], ".example.com"),
-        (["a.x.example.com", "b.example.com"], ".example.com"),
-        (["a.example.com:3306", "b.example.com:3306"], ".example.com:3306"),
-        (["example.com", "a.example.com"], ".com"),
-        (["10.0.0.1:3306", "10.1.0.1:3306"], ""),
-        (["a", "b.example.com"], ""),
+        ([], "", []),
+        (["db.example.com"], "", ["db"]),
+        (["a.example.com", "b.example.com"], ".example.com", ["a", "b"]),
+        (["a.x.example.com", "b.example.com"], ".example.com", ["a", "b"]),
+        (["a.x.example.com", "a.y.example.com"], ".example.com", ["a.x", "a.y"]),
+        (["a.example.com:3306", "a.example.com:3307"], "", ["a.example.com:3306", "a.example.com:3307"]),
+        (["a.example.com:3306", "b.example.com:3306"], ".example.com:3306", ["a", "b"]),
+        (["10.0.0.1:3306", "10.1.0.1:3306"], "", ["10.0.0.1:3306", "10.1.0.1:3306"]),
+        (["a", "b.example.com"], "", ["a", "b"]),
+        ([".a", ".b"], "", [".a", ".b"]),
     ],
 )
-def test_common_endings(names: list[str], suffix: str) -> None:
-    """Said once, and each name keeps something of its own."""
-    shown = views.page(report(*(server(status(), name) for name in names)), "").servers
-    assert shown.suffix == suffix
-    assert all(row.short + suffix == row.name and row.short for row in shown.rows)
+def test_short_names(names: list[str], suffix: str, shown: list[str]) -> None:
+    """As short as they can be, and each of its own; the whole name is in the row."""
+    found = views.page(report(*(server(status(), name) for name in names)), "").servers
+    assert found.suffix == suffix
+    assert [row.short for row in found.rows] == shown
+    assert [row.name for row in found.rows] == names
 
 
 def test_what_a_figure_counts_is_what_it_leads_to() -> None:
