@@ -11,21 +11,18 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import (
-    Decision,
-    Plan,
-    Wish,
-    complete_plan,
-)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Decision, Plan, complete_plan
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import Request
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.restore import LAST, Restoration, restoration
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import (
+    BEGUN,
     MADE,
     RESTORED,
     UNDONE,
     ChangeRecord,
     Endpoint,
     RecordError,
-    RecordFile,
+    RollbackFile,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import secure_transport
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.account_patterns import Selection
@@ -35,16 +32,16 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_tran
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 
-def _file(params: t.Mapping[str, t.Any], name: str) -> RecordFile | None:
+def _file(params: t.Mapping[str, t.Any], name: str) -> RollbackFile | None:
     path = str(params.get(name) or "")
     if not path:
         return None
     if not os.path.isabs(path):
         raise OptionError(f"{name}: {path} is no absolute path.")
-    return RecordFile(path, name)
+    return RollbackFile(path, name)
 
 
-class Keeping:
+class ChangeLog:
     """What a run has to do with such files; without any, nothing.
 
     :arg record_in: The file to add the change to.
@@ -53,7 +50,7 @@ class Keeping:
     """
 
     def __init__(
-        self, record_in: RecordFile | None = None, restore_from: RecordFile | None = None, which: str = LAST
+        self, record_in: RollbackFile | None = None, restore_from: RollbackFile | None = None, which: str = LAST
     ) -> None:
         self._record_in = record_in
         self._restore_from = restore_from
@@ -63,7 +60,7 @@ class Keeping:
         self._restoration: Restoration | None = None
 
     @classmethod
-    def from_params(cls, params: t.Mapping[str, t.Any]) -> Keeping:
+    def from_params(cls, params: t.Mapping[str, t.Any]) -> ChangeLog:
         """From a module's validated parameters.
 
         :raises OptionError: for a relative path, which would start from wherever Ansible runs modules.
@@ -71,25 +68,25 @@ class Keeping:
         files = {name: _file(params, name) for name in ("rollback_file", "restore_file")}
         return cls(files["rollback_file"], files["restore_file"], str(params.get("restore") or LAST))
 
-    def open(self, control: Session, dialect: Dialect, wish: Wish) -> Wish:
+    def open(self, control: Session, dialect: Dialect, request: Request) -> Request:
         """Look whether the files are what they should be, before anything else is decided.
 
-        :return: The wish; where something is put back, with the accounts that may be concerned.
+        :return: The request; where something is put back, with the accounts that may be concerned.
         :raises RecordError: when they are not, or there is nothing to restore from.
         """
         endpoint = Endpoint.of(control.options)
         if self._record_in:
             self._record_in.check(endpoint, dialect.family)
         if not self._restore_from:
-            return wish
+            return request
         self._records = self._restore_from.read(endpoint, dialect.family)
         if not self._records:
             raise self._restore_from.error(f"holds no change of {endpoint}, or is not there.")
         listed = frozenset(change.account for record in self._records for change in record.changes)
-        return replace(wish, selection=Selection(listed=listed))
+        return replace(request, selection=Selection(listed=listed))
 
     def restoring_plan(
-        self, control: Session, dialect: Dialect, known: t.Sequence[AccountState], wish: Wish
+        self, control: Session, dialect: Dialect, known: t.Sequence[AccountState], request: Request
     ) -> Plan | None:
         """The plan that puts back, or None where that is not what this run is for."""
         if not self._restore_from:
@@ -108,7 +105,20 @@ class Keeping:
             method=bool(selection.listed),
             warnings=wanted.warnings,
         )
-        return complete_plan(control, dialect, wish, decision)
+        plan = complete_plan(control, dialect, request, decision)
+        return self._on_the_recorded_server(plan, wanted)
+
+    def _on_the_recorded_server(self, plan: Plan, wanted: Restoration) -> Plan:
+        """Of another server than the record is about nothing is concluded; what it has from the change is restored."""
+        pending = [record for record in self._records if record.state in (BEGUN, MADE)]
+        newest = wanted.records[0] if wanted.records else pending[-1] if pending else None
+        if not newest or not newest.identity or newest.identity == plan.identity or not self._restore_from:
+            return plan
+        elsewhere = f"is about {newest.identity}, and {newest.endpoint} leads to {plan.identity} now"
+        if not plan.writes:
+            raise self._restore_from.error(f"{elsewhere}, where nothing is as the change made it. Nothing was changed.")
+        warning = f"The rollback record {elsewhere}. What the change had made there was restored."
+        return replace(plan, warnings=(*plan.warnings, warning))
 
     def _switch(self, control: Session, dialect: Dialect) -> SwitchState | None:
         if not any(record.switch for record in self._records):
@@ -139,10 +149,10 @@ class Keeping:
             return self._mark(self._record_in, [self._record], UNDONE)
         return ()
 
-    def _mark(self, file: RecordFile, records: t.Sequence[ChangeRecord], state: str) -> tuple[str, ...]:
+    def _mark(self, file: RollbackFile, records: t.Sequence[ChangeRecord], state: str) -> tuple[str, ...]:
         first = records[0]
         try:
-            file.mark(first.endpoint, first.family, {record.number for record in records}, state)
+            file.mark(first.endpoint, first.family, {record.id for record in records}, state)
         except RecordError as e:
             # It does no harm there: what is not as the change has made it is left alone.
             return (f"That the change is {state} could not be written down: {e.message}",)
@@ -157,8 +167,6 @@ class Keeping:
             told["rollback_file"] = self._record_in.path
             told["rollback_record"] = self._record.describe()
         if self._restoration:
-            told["restored"] = [
-                {"id": record.number, "begun_at": record.begun_at} for record in self._restoration.records
-            ]
+            told["restored"] = [{"id": record.id, "begun_at": record.begun_at} for record in self._restoration.records]
             told["left_alone"] = [left.describe() for left in self._restoration.left_alone]
         return told

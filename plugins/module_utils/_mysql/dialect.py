@@ -26,6 +26,7 @@ _VARIABLES = (
     "performance_schema",
     "read_only",
     "require_secure_transport",
+    "server_uid",
     "sql_mode",
     "super_read_only",
     "tls_version",
@@ -204,7 +205,7 @@ class Dialect:
 
     @property
     def sessions_query(self) -> str:
-        """Reads every client session that is not internal.
+        """Reads every other client session that is not internal.
 
         Columns: connection id, user, host, transport (``TCP/IP``, ``SSL/TLS``, ``Socket`` or another), command.
         """
@@ -212,7 +213,7 @@ class Dialect:
             "SELECT PROCESSLIST_ID, PROCESSLIST_USER, PROCESSLIST_HOST, CONNECTION_TYPE, PROCESSLIST_COMMAND "
             "FROM performance_schema.threads "
             "WHERE TYPE = 'FOREGROUND' AND PROCESSLIST_ID IS NOT NULL AND PROCESSLIST_USER IS NOT NULL "
-            "AND CONNECTION_TYPE IS NOT NULL"
+            "AND CONNECTION_TYPE IS NOT NULL AND PROCESSLIST_ID <> CONNECTION_ID()"
         )
 
 

@@ -52,5 +52,4 @@ def live_sessions(session: Session, dialect: Dialect) -> tuple[LiveSession, ...]
     return tuple(
         LiveSession(int(connection_id), str(user), str(host or ""), str(transport), str(command))
         for connection_id, user, host, transport, command in rows
-        if int(connection_id) != session.connection_id
     )
