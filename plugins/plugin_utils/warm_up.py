@@ -38,7 +38,7 @@ def _certificate() -> bytes:
 
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.timezone.utc)
+    now = dt.datetime.now(dt.UTC)
     built = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + dt.timedelta(days=1))
     constraints = built.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     return constraints.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)

@@ -162,7 +162,7 @@ def _vary(status: dict[str, Any], number: int) -> None:
     status["endpoint"] = {"host": f"db{number:05}.example.com", "port": 3306, "socket": None}
     certificate = status["certificate"]
     days = certificate["days_left"] + number * 37 % 700
-    end = dt.datetime.now(dt.timezone.utc) + dt.timedelta(days=days)
+    end = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
     certificate.update(days_left=days, not_after=iso8601(end), rds_ca=f"rds-ca-rsa2048-g{number % 3}")
     for account in status["accounts"] or ():
         if account["user"] == "legacy_app":
@@ -177,7 +177,7 @@ def make_report(tmp_path: Path) -> MakeReport:
     """Makes a report of looks."""
 
     def make(looks: dict[str, Look | None], run: str = "1", now: str | None = None, **more: Any) -> making.Made:
-        moment = now or iso8601(dt.datetime.now(dt.timezone.utc))
+        moment = now or iso8601(dt.datetime.now(dt.UTC))
         servers = [server for host, look in looks.items() for server in report_looks.servers_of(host, look, moment)]
         wanted = making.Wanted(
             **{

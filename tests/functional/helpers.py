@@ -29,7 +29,7 @@ from .launcher import COLLECTION, Launcher
 
 LEGACY = "mysql-5.6"
 MODERN_MYSQL = "mysql-9.7"
-_SECONDS = 120
+_SECONDS = 900
 
 # The modules that an action plugin can do the work of, in Ansible's own process.
 IN_PROCESS = ("mysql_ssl_status", "mysql_require_ssl")
@@ -324,7 +324,7 @@ class Database:
 
     def wait_for_sessions_to_end(self, user: str) -> None:
         """Until the server has noticed that the clients have gone."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while self.query("SELECT 1 FROM information_schema.processlist WHERE USER = %s", user):
             assert time.monotonic() < deadline
             time.sleep(0.02)

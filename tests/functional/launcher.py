@@ -42,7 +42,7 @@ _CONTROLLER_IMPORTS = (
     "ansible.plugins.loader",
     "ansible.template",
 )
-_SECONDS = 120
+_SECONDS = 900
 
 
 class Launcher:

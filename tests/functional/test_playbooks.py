@@ -27,7 +27,7 @@ from .conftest import Servers
 from .helpers import Account, Database, Tls
 
 TLS = Tls()
-_SECONDS = 180
+_SECONDS = 900
 _RECAP = re.compile(
     r"^(?P<host>\S+)\s+: ok=(?P<ok>\d+)\s+changed=(?P<changed>\d+)\s+unreachable=(?P<unreachable>\d+)"
     r"\s+failed=(?P<failed>\d+)\s+skipped=(?P<skipped>\d+)",

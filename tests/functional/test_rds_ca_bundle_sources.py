@@ -251,7 +251,7 @@ def run_in_shell(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
         cwd=modules.home,
         # A limit on the size of files holds for compiled modules as well.
         env={**module_environment(modules.home), "PYTHONDONTWRITEBYTECODE": "1", **variables},

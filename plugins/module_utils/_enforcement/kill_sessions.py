@@ -65,12 +65,12 @@ def kill_sessions(
     numbers = {found.session.connection_id for found in killed}
     deadline = time.monotonic() + _GOING_SECONDS
     while True:
-        left = find_plaintext_sessions(control, dialect, plan, request)[0]
+        left = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls, request)[0]
         if not numbers & {found.session.connection_id for found in left} or time.monotonic() > deadline:
             break
         time.sleep(_LOOK_AGAIN_SECONDS)
     time.sleep(_COMING_BACK_SECONDS)
-    left = find_plaintext_sessions(control, dialect, plan, request)[0]
+    left = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls, request)[0]
     if left:
         raise EnforcementError(
             f"Clients are still, or again, connected to {control.options.endpoint} without TLS, and would not get in "

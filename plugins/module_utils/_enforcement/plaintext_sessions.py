@@ -11,7 +11,6 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Plan
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import Request
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.account_patterns import host_admits
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account
@@ -41,31 +40,35 @@ class PlaintextSession:
         return f"{self.session.user} from {self.session.host} (connection {self.session.connection_id}{kind})"
 
 
+@dataclass(frozen=True)
+class WhoHasToUseTls:
+    """These accounts, or ``everybody``, from now on."""
+
+    accounts: tuple[Account, ...]
+    everybody: bool
+
+    def __bool__(self) -> bool:
+        return self.everybody or bool(self.accounts)
+
+
 def find_plaintext_sessions(
-    control: Session, dialect: Dialect, plan: Plan, request: Request
+    control: Session, dialect: Dialect, who: WhoHasToUseTls, request: Request
 ) -> tuple[tuple[PlaintextSession, ...], tuple[str, ...]]:
-    """Other clients that are connected without TLS and would not get in again, and warnings about what is not seen."""
-    tightened = _Names(change.account for change in plan.changes if change.after.ssl_type != "NONE")
-    if not tightened and not plan.enables_secure_transport:
+    """Other clients that are connected without TLS and could not log in again, and warnings about what is not seen."""
+    if not who:
         return (), ()
+    names = _Names(who.accounts)
     sessions = live_sessions(control, dialect)
     if sessions is not None:
         plain = [session for session in sessions if session.plaintext]
-        return (
-            tuple(
-                PlaintextSession(session)
-                for session in plain
-                if plan.enables_secure_transport or tightened.may_be(session)
-            ),
-            (),
-        )
+        return tuple(PlaintextSession(session) for session in plain if who.everybody or names.may_be(session)), ()
     if request.plaintext_sessions == "allow":
         return (), ()
     warning = (
         f"{control.options.endpoint} does not tell which sessions use TLS, so clients that connect without it could "
         "not be looked for."
     )
-    replicas = [session for session in _replicas(control) if plan.enables_secure_transport or tightened.may_be(session)]
+    replicas = [session for session in _replicas(control) if who.everybody or names.may_be(session)]
     if replicas:
         listed = ", ".join(f"{replica.user} from {replica.host}" for replica in replicas)
         warning += f" Replicas read its binary log, perhaps without TLS: {listed}."
@@ -79,9 +82,6 @@ class _Names:
         self._hosts: dict[str, list[str]] = {}
         for account in wanted:
             self._hosts.setdefault(account.user, []).append(account.host)
-
-    def __bool__(self) -> bool:
-        return bool(self._hosts)
 
     def may_be(self, session: LiveSession) -> bool:
         """Whether the session may have logged in as one of them (the server does not tell which account it chose).

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plaintext_sessions import (
     PlaintextSession,
+    WhoHasToUseTls,
     find_plaintext_sessions,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import (
@@ -76,7 +77,13 @@ class Plan:
     @property
     def tightens(self) -> bool:
         """Whether accounts are to get a requirement, be it another one than they have."""
-        return any(change.after.ssl_type != "NONE" for change in self.changes)
+        return bool(self.who_has_to_use_tls.accounts)
+
+    @property
+    def who_has_to_use_tls(self) -> WhoHasToUseTls:
+        """Whose clients cannot log in without TLS any more."""
+        accounts = tuple(change.account for change in self.changes if change.after.ssl_type != "NONE")
+        return WhoHasToUseTls(accounts, everybody=self.enables_secure_transport)
 
     @property
     def login_changes(self) -> Change | None:
@@ -222,7 +229,7 @@ def complete_plan(control: Session, dialect: Dialect, request: Request, decision
         warnings=(),
         switch=decision.switch,
     )
-    sessions, warnings = find_plaintext_sessions(control, dialect, plan, request)
+    sessions, warnings = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls, request)
     warnings += _warnings(control, dialect, plan)
     return replace(plan, plaintext_sessions=sessions, warnings=decision.warnings + warnings)
 

@@ -67,7 +67,7 @@ def periods(servers: t.Sequence[Server], made_at: str) -> list[Period]:
 
 
 def _parsed(moment: str) -> dt.datetime:
-    return dt.datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.timezone.utc)
+    return dt.datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.UTC)
 
 
 def _month(moment: str) -> int:
