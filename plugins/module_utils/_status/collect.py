@@ -60,7 +60,7 @@ def collect(
     """
     if options.client_cert is not None:
         _undemanding_context(options)  # before anybody is asked, as a file may not be what it should
-    deadline = Deadline(options.timeout)
+    deadline = options.deadline.within(options.timeout)
     with handshake.greet(options.endpoint, options.address, deadline) as opened:
         if options.user is None or probe_protocols or _needs_separate_probe(options, opened.greeting):
             unauthenticated = _collect_unauthenticated(opened, options, probe_protocols)
@@ -70,7 +70,7 @@ def collect(
             except _NeedsSeparateProbe:
                 unauthenticated = None
     if unauthenticated is None:
-        with handshake.greet(options.endpoint, options.address, _at_least_a_login(deadline)) as opened:
+        with handshake.greet(options.endpoint, options.address, _at_least_a_login(options, deadline)) as opened:
             unauthenticated = _collect_unauthenticated(opened, options, probe_protocols)
     if options.user is None:
         return unauthenticated
@@ -169,7 +169,7 @@ def _log_in_and_collect(unauthenticated: ServerStatus, deadline: Deadline) -> Se
     """Everything that the login may see, added to what was seen without one."""
     options = unauthenticated.options
     _stop_before_a_failing_login(unauthenticated)
-    with open_session(options, _at_least_a_login(deadline)) as session:
+    with open_session(options, _at_least_a_login(options, deadline)) as session:
         return _collect_from_session(session, unauthenticated)
 
 
@@ -220,8 +220,8 @@ def _session_status(
     )
 
 
-def _at_least_a_login(deadline: Deadline) -> Deadline:
-    return deadline if deadline.left > _LEAST_LOGIN_SECONDS else Deadline(_LEAST_LOGIN_SECONDS)
+def _at_least_a_login(options: ConnectionOptions, deadline: Deadline) -> Deadline:
+    return deadline if deadline.left > _LEAST_LOGIN_SECONDS else options.deadline.within(_LEAST_LOGIN_SECONDS)
 
 
 def _stop_before_a_failing_login(unauthenticated: ServerStatus) -> None:
