@@ -19,6 +19,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors impo
     READING_ACCOUNTS_DENIED,
     QueryFailed,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.pymysql_connection import MOST_ROWS_OF_A_RESULT
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 # The weakest first.
@@ -147,7 +148,7 @@ def read_accounts(
     except QueryFailed as e:
         if e.code == CR_NET_PACKET_TOO_LARGE:
             raise TooManyAccounts(
-                f"{session.options.endpoint} has too many accounts to read: 50,000, or 16 MB of them, are the most."
+                f"{session.options.endpoint} has more accounts than are read: {MOST_ROWS_OF_A_RESULT} are the most."
             ) from e
         if e.code not in READING_ACCOUNTS_DENIED:
             raise

@@ -33,7 +33,9 @@ _MOST_PACKETS_OF_A_LOGIN = 100
 # A row of mysql.user as it is read here takes some 100 bytes. The values of 16 MB take 350 MB at most, when each is as
 # short as a value can be.
 MOST_BYTES_OF_A_RESULT = 16 * 1024 * 1024
-MOST_PACKETS_OF_A_RESULT = 50_000
+MOST_ROWS_OF_A_RESULT = 50_000
+# Columns come before the rows, and something to end each.
+_MOST_PACKETS_OF_A_RESULT = MOST_ROWS_OF_A_RESULT + 200
 _CHUNK = 16 * 1024
 _LARGEST_CHUNK = 1024 * 1024
 
@@ -126,13 +128,13 @@ class LoginConnection(Connection):
 
     def begin_statement(self, deadline: Deadline) -> None:
         """The same, for a statement and its answer."""
-        self.begin(deadline, MOST_BYTES_OF_A_RESULT, MOST_PACKETS_OF_A_RESULT)
+        self.begin(deadline, MOST_BYTES_OF_A_RESULT, _MOST_PACKETS_OF_A_RESULT)
 
     def _read_packet(self, *arguments: t.Any, **keywords: t.Any) -> t.Any:
         self._packets_left -= 1
         if self._packets_left < 0:
             self._force_close()
-            raise _operational_error(CR_NET_PACKET_TOO_LARGE, f"more than {self._most_packets} rows")
+            raise _operational_error(CR_NET_PACKET_TOO_LARGE, f"more than {self._most_packets} packets")
         packet = super()._read_packet(*arguments, **keywords)  # type: ignore[no-untyped-call]
         if self._authenticating:
             self._transport.admit(self, packet)
@@ -159,14 +161,17 @@ class LoginConnection(Connection):
                 self._sock.settimeout(self._deadline.remaining())
                 chunk = self._sock.recv(max(_CHUNK, min(missing, _LARGEST_CHUNK)))
                 if not chunk:
-                    raise EOFError
+                    break
                 chunks.append(chunk)
                 missing -= len(chunk)
                 self._bytes_left -= len(chunk)
-        except (OSError, EOFError) as e:
+        except OSError as e:
             self._force_close()
             why = f" (no complete answer within {self._deadline})" if isinstance(e, socket.timeout) else ""
             raise _operational_error(CR_SERVER_LOST, "Lost connection to MySQL server" + why) from e
+        if missing > 0:
+            self._force_close()
+            raise _operational_error(CR_SERVER_LOST, "Lost connection to MySQL server")
         self._unread, self._at = b"".join(chunks), 0
 
     def _write_bytes(self, data: bytes) -> None:
