@@ -57,8 +57,12 @@ options:
         description: MySQL option file with a C([client]) section.
         type: path
       connect_timeout:
-        description: Seconds that each wait for the network may take.
+        description: Seconds for connecting and logging in, and for each statement with the whole of its answer.
         type: int
+      timeout:
+        description: Seconds for all work on this server. The default is four times its O(endpoints[].connect_timeout).
+        type: int
+        version_added: 0.2.0
       ca_cert:
         description: Path of the CA bundle that the certificate of the server has to chain to.
         type: path
@@ -93,7 +97,7 @@ options:
   probe_protocols:
     description:
       - Try each of TLSv1, TLSv1.1, TLSv1.2 and TLSv1.3, and return in RV(mysql_ssl) those that the server accepts.
-      - Takes up to O(connect_timeout) for each version.
+      - Takes up to O(connect_timeout) for each version, and with everything else O(timeout) at most.
       - Each version that the server refuses is a failed connection for it, see the notes.
     type: bool
     default: false

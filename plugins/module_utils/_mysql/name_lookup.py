@@ -10,12 +10,15 @@ a thread asks, and is left behind where no answer comes in time.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import socket
 import threading
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import Deadline
+
+_POLL_SECONDS = 0.2
 
 Found = list[tuple[int, t.Any]]
 """Address families, and addresses as the socket module takes them."""
@@ -44,13 +47,14 @@ def look_up(host: str, port: int, deadline: Deadline) -> Found:
             answer.put(e)
 
     threading.Thread(target=ask, daemon=True).start()
-    try:
-        found = answer.get(timeout=deadline.remaining())
-    except (queue.Empty, socket.timeout) as e:
-        raise NameLookupTimeout from e
-    if isinstance(found, Exception):
-        raise found
-    return found
+    while deadline.left > 0:
+        # Python only looks after signals between waits, where another thread has received them.
+        with contextlib.suppress(queue.Empty):
+            found = answer.get(timeout=min(max(deadline.left, 0), _POLL_SECONDS))
+            if isinstance(found, Exception):
+                raise found
+            return found
+    raise NameLookupTimeout
 
 
 def _ask(host: str, port: int, flags: int) -> Found:

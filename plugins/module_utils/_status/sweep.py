@@ -24,7 +24,7 @@ _POLL_SECONDS = 0.2
 
 Progress = t.Callable[[str], None]
 # The number of an endpoint and its entry; None in between says that there is none yet.
-_Result = t.Tuple[int, t.Dict[str, t.Any]]
+_Result = tuple[int, dict[str, t.Any]]
 _Results = t.Generator[t.Optional[_Result], None, None]
 
 
