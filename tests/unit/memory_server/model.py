@@ -12,9 +12,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-Key = t.Tuple[str, str]
+Key = tuple[str, str]
 """User and host."""
-Requirement = t.Tuple[str, str, str, str]
+Requirement = tuple[str, str, str, str]
 """``NONE``, ``ANY``, ``X509`` or ``SPECIFIED``, then cipher, issuer and subject."""
 
 NONE: Requirement = ("NONE", "", "", "")

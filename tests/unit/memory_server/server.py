@@ -29,7 +29,7 @@ _REPLICA_STATUS = ("SHOW REPLICA STATUS", "SHOW SLAVE STATUS", "SHOW ALL SLAVES 
 # Before and after a statement; one that ends in a string ends in a quote.
 _COMMENTS = re.compile(r"\A\s*/\*.*?\*/\s*|\s*/\*[^*]*\*/\s*\Z", re.DOTALL)
 
-Rows = t.List[t.Tuple[t.Any, ...]]
+Rows = list[tuple[t.Any, ...]]
 
 
 class MemoryServer:

@@ -29,7 +29,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_tran
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-State = t.Dict[Account, Requirement]
+State = dict[Account, Requirement]
 Switch = t.Optional[SwitchState]
 
 # Few, so that the same come together often.
