@@ -89,7 +89,7 @@ class LoginConnection(Connection):
         self._unread, self._at = opened.packet, 0
         self._ssl_request = b""
         self._last_packet: t.Any = None
-        self.begin(opened.deadline, _MOST_BYTES_OF_A_LOGIN, _MOST_PACKETS_OF_A_LOGIN)
+        self.bound(opened.deadline, _MOST_BYTES_OF_A_LOGIN, _MOST_PACKETS_OF_A_LOGIN)
         super().__init__(defer_connect=True, **options)
 
     def log_in(self) -> None:
@@ -120,7 +120,7 @@ class LoginConnection(Connection):
             hook(self._sock, self._ssl_request)
         super().write_packet(payload)
 
-    def begin(self, deadline: Deadline, most_bytes: int, most_packets: int) -> None:
+    def bound(self, deadline: Deadline, most_bytes: int, most_packets: int) -> None:
         """What is read and written from now on is bounded by these."""
         self._deadline = deadline
         self._bytes_left = self._most_bytes = most_bytes
@@ -128,7 +128,7 @@ class LoginConnection(Connection):
 
     def begin_statement(self, deadline: Deadline) -> None:
         """The same, for a statement and its answer."""
-        self.begin(deadline, MOST_BYTES_OF_A_RESULT, _MOST_PACKETS_OF_A_RESULT)
+        self.bound(deadline, MOST_BYTES_OF_A_RESULT, _MOST_PACKETS_OF_A_RESULT)
 
     def _read_packet(self, *arguments: t.Any, **keywords: t.Any) -> t.Any:
         self._packets_left -= 1
