@@ -546,12 +546,6 @@ diff:
       app@%: ANY
 """
 
-import gc
-
-if __name__ == "__main__":
-    # What this process loads is no garbage until its end, and looking for some takes up to a sixth of its time.
-    gc.disable()
-
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import Module, run_module

@@ -364,34 +364,17 @@ ansible_facts:
       sample: {compliant: true}
 """
 
-import gc
-
-if __name__ == "__main__":
-    # What this process loads is no garbage until its end, and looking for some takes up to a sixth of its time.
-    gc.disable()
-
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import Module, run_module
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import STATUS
-
-
-def work(params: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Check one server, or many."""
-    # Where a module runs, nothing of it has been compiled before: what is not needed is not imported.
-    if params["endpoints"] is None:
-        from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import run as status
-
-        return status.run(params)
-    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import sweep
-
-    return sweep.run(params)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import sweep
 
 
 def main() -> t.NoReturn:
     """Check, and exit."""
     module = Module(**STATUS.for_module(), supports_check_mode=True)
-    run_module(module, lambda: work(module.params))
+    run_module(module, lambda: sweep.run(module.params))
 
 
 if __name__ == "__main__":

@@ -313,12 +313,6 @@ backup_file:
   sample: /etc/ssl/rds/eu-central-1-bundle.pem.4711.2026-11-24@12:00:00~
 """
 
-import gc
-
-if __name__ == "__main__":
-    # What this process loads is no garbage until its end, and looking for some takes up to a sixth of its time.
-    gc.disable()
-
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import compose, run

@@ -157,10 +157,11 @@ class InProcessAction(NormalAction):
             message = validated.errors.msg
             if isinstance(validated.errors[0], UnsupportedError):
                 message = f"Unsupported parameters for ({self._task.action}) module: {message}"
-            secrets |= misplaced_secrets(params)
             result: dict[str, t.Any] = {"failed": True, "msg": message}
         else:
             result = outcome(lambda: self.work(params, check_mode=bool(self._task.check_mode)))
+        if result.get("failed"):
+            secrets |= misplaced_secrets(params)
         warnings += result.pop("warnings", [])
         if warnings:
             result["warnings"] = warnings

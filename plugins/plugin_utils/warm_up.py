@@ -20,6 +20,10 @@ def warm_up() -> None:
 
     They look up algorithms, compile regular expressions, fill caches and touch memory that a forked process then gets
     copies of, one page after the other: a fifth of what a look at a server takes in a process of its own.
+
+    This is the only trick of its kind. Others were measured and gain less than 10 %: importing a module's parts when
+    they are needed (1 % of the time of mysql_ssl_status as a module), no garbage collector there (5 to 7 %), and
+    contexts of OpenSSL made before the fork (5 % of a login).
     """
     certificate = _certificate()
     certificates.parse_certificate(certificate, "here")

@@ -6,24 +6,30 @@
 
 from __future__ import annotations
 
-import gc
 import re
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import MissingLibrary, RdsMysqlError
 
+_HOSTS = ("login_host", "host")
 _SOUNDS_SECRET = re.compile(r"(?i)pas|pwd|secret|token")
 
 
 def misplaced_secrets(params: t.Any) -> set[str]:
-    """What was given under names that sound like secrets, at any depth; Ansible masks that of options there are."""
+    """What was given under names that sound like secrets, or in front of a host, at any depth.
+
+    Ansible masks what is given to options that are there and marked as secret.
+    """
     if isinstance(params, (list, tuple)):
         return set().union(*map(misplaced_secrets, params))
     if not isinstance(params, dict):
         return set()
     named = (value for name, value in params.items() if _SOUNDS_SECRET.search(str(name)))
     found = {str(value) for value in named if isinstance(value, str) and value}
+    for host in (params.get(name) for name in _HOSTS):
+        if isinstance(host, str) and "@" in host:  # user:password@host
+            found.update({str(host).rpartition("@")[0], str(host).rpartition("@")[0].partition(":")[2]} - {""})
     return found.union(*map(misplaced_secrets, params.values()))
 
 
@@ -56,10 +62,6 @@ def outcome(work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
 
 def run_module(module: AnsibleModule, work: t.Callable[[], dict[str, t.Any]]) -> t.NoReturn:
     """Do a module's work and leave."""
-    if not gc.isenabled():
-        # What has been loaded stays, and is not looked at again; what the work makes is.
-        gc.freeze()
-        gc.enable()
     result = outcome(work)
     for warning in result.pop("warnings", ()):
         module.warn(warning)

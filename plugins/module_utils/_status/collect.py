@@ -33,12 +33,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model impo
     ServerStatus,
     SessionStatus,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.tls_versions import Probe, probe_versions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates, names
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.context import ssl_context, verifier
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.versions import OLD_TLS_VERSIONS, TLS_VERSIONS
-
-if t.TYPE_CHECKING:
-    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.tls_versions import Probe
 
 # What a login gets at least, when the unauthenticated check has taken nearly all of connect_timeout.
 _LEAST_LOGIN_SECONDS = 1.0
@@ -130,7 +128,7 @@ def _collect_unauthenticated(
         seen = opened.probe(_undemanding_context(options))
     except handshake.TlsHandshakeFailed as e:
         seen, tls_error = handshake.Handshake(greeting=e.greeting), e.cause
-    probes = _probes(options, seen) if probe_protocols and seen.greeting.offers_tls else ()
+    probes = probe_versions(options, seen.protocol) if probe_protocols and seen.greeting.offers_tls else ()
     return ServerStatus(
         options=options,
         handshake=seen,
@@ -139,13 +137,6 @@ def _collect_unauthenticated(
         certificate=_certificate(options, seen.certificate, seen.chain, verified=False),
         warnings=tuple(_unauthenticated_warnings(options, tls_error, probes)),
     )
-
-
-def _probes(options: ConnectionOptions, seen: handshake.Handshake) -> tuple[Probe, ...]:
-    # Few ask for it, and a module that is copied to a host is compiled there in each run.
-    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.tls_versions import probe_versions
-
-    return probe_versions(options, seen.protocol)
 
 
 def _unauthenticated_warnings(
