@@ -334,6 +334,13 @@ def test_a_session_without_tls_says_so() -> None:
     assert PASSWORD.encode() not in server.received
 
 
+def test_the_character_set_is_said_after_the_login() -> None:
+    """Servers can be told to skip the one in the login, and PyMySQL before 1.1 says it only there."""
+    with scripted(logged_in(lambda conversation, command: conversation.send(OK))) as server:
+        open_session(options(server.port)).close()
+    assert b"\x03SET NAMES utf8mb4" in server.received
+
+
 def test_rows_that_do_not_come() -> None:
     """Some proxy says that all is well, and nobody knows what the next packet belongs to."""
     with scripted(logged_in(lambda conversation, command: conversation.send(OK))) as server:
