@@ -19,8 +19,6 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "unless": {"type": "str"},
     "hosts": {"type": "list", "elements": "str"},
 }
-# What Ansible adds to the variables of each host.
-_OF_ALL_HOSTS = ("hostvars", "groups", "vars")
 
 
 class ActionModule(ControllerAction):
@@ -40,7 +38,7 @@ class ActionModule(ControllerAction):
                 bundle = self._bundle(seen, options["variable"], options["unless"])
             except AnsibleError as e:
                 # Of this host alone; the others get what they need.
-                errors[host] = _without_passwords(to_text(e), seen)
+                errors[host] = to_text(e)
                 continue
             if bundle and bundle not in bundles:
                 bundles.append(bundle)
@@ -72,14 +70,6 @@ class ActionModule(ControllerAction):
             return _without(found, seen.get("omit")).get(name)
 
         return value(variable) if value(unless) in (None, "") else None
-
-
-def _without_passwords(text: str, seen: dict[str, t.Any]) -> str:
-    """Without the passwords of URLs: ansible-core before 2.19 repeats the template that cannot be evaluated."""
-    # Here, as what it loads in turn is not needed where everything can be evaluated.
-    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import masked, passwords_in
-
-    return masked(text, passwords_in({name: value for name, value in seen.items() if name not in _OF_ALL_HOSTS}))
 
 
 def _without(value: t.Any, omitted: t.Any) -> t.Any:

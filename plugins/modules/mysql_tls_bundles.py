@@ -86,7 +86,6 @@ bundles:
       region: eu-central-1
 errors:
   description: Why the variables could not be evaluated, by the name of the host, for those where that is so.
-    Passwords in URLs are masked.
   returned: success
   type: dict
   sample:

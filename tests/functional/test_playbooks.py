@@ -776,22 +776,27 @@ def test_a_variable_of_the_bundle_that_is_undefined(fleet: Fleet, ansible: Ansib
 
 
 def test_a_mirror_with_a_password(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> None:
-    """It is in the URL, and in nothing that Ansible prints; also where the mirror refuses it."""
+    """It is in nothing that Ansible prints, also where the mirror refuses it."""
     secret = "pw-of-the-mirror"
     mirror.require("reader", secret)
     ansible.secrets += [secret, "pw-that-is-wrong"]
     variables = ansible.directory / "mirror.yml"
     command = (*fleet.command("audit"), "-vvv", "-e", f"@{variables}")
     for password in ("pw-that-is-wrong", secret):
-        url = mirror.url.replace("://", f"://reader:{password}@")
-        variables.write_text(json.dumps({"mysql_tls_base_url": url}))
+        variables.write_text(json.dumps({"mysql_tls_url_username": "reader", "mysql_tls_url_password": password}))
         run = ansible.run(*command)
         assert (run.status == 0) == (password == secret), run.output
         assert all(name in run.output for name in ("current of eu-central-1", "current of eu-west-1"))
-    url = mirror.url.replace("://", f"://reader:{secret}@")
-    variables.write_text(json.dumps({"mysql_tls_base_url": url, "mysql_tls_ca_set": "no-such-set"}))
+    login = {"mysql_tls_url_username": "reader", "mysql_tls_url_password": secret}
+    variables.write_text(json.dumps({**login, "mysql_tls_ca_set": "no-such-set"}))
     refused = ansible.run(*command)
     assert "value of ca_set must be one of" in refused.output
+    # Nor where it is in the URL, which is refused.
+    url = mirror.url.replace("://", f"://reader:{secret}@")
+    variables.write_text(json.dumps({"mysql_tls_base_url": url}))
+    refused = ansible.run(*command)
+    assert refused.status != 0
+    assert "base_url: ******** holds an @" in refused.output
     # Where the rest of it is undefined, no mirror is asked; ansible-core before 2.19 would repeat the whole text.
     variables.write_text(json.dumps({"mysql_tls_base_url": f"https://reader:{secret}@{{{{ no_such_mirror }}}}/rds"}))
     ansible.run(*command, "-e", "mysql_tls_bundle_checksum=none-such")
