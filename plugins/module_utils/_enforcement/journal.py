@@ -107,6 +107,8 @@ class Journal:
 
         :raises QueryFailed: when the server refuses it, or its answer was lost.
         """
+        if not self.wrote:
+            session.options.deadline.extend()  # From here on there may be something to restore, which needs its time.
         self.sent.append(statement)
         statement.run(session, self.nonce)
         self.done.append(statement)

@@ -93,6 +93,7 @@ class Rollback:
         Takes three times ``connect_timeout`` and the time of the statements at most, or a little more where the server
         answers none.
         """
+        self._options.deadline.extend()
         for session in self._sessions:
             if session.usable:
                 situation = self._try(session)
