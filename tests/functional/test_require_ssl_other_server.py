@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from tests.servers import fault_proxy as fp
+from tests.servers.balancers import haproxy, mysql_router
 from tests.servers.fault_proxy import Fault, FaultProxy, To
 
 from .conftest import Servers
@@ -142,20 +143,27 @@ def test_stand_by_on_the_other_server(endpoint: Endpoint, modules: Modules) -> N
     assert endpoint.states() == []
 
 
-@pytest.mark.parametrize("first", [1, 2])
+@pytest.mark.parametrize("first", [1, 2, 3])
 def test_proof_on_the_other_server(endpoint: Endpoint, modules: Modules, first: int) -> None:
-    """There the account has the requirement already, so that it would be proven for the wrong server."""
+    """There the account has the requirement already, so that it would be proven for the wrong server.
+
+    The first login after that of the control session is made before the change, those after it to prove the change.
+    """
     endpoint.two.require(endpoint.app.user, endpoint.app.host, "SSL")
     endpoint.first = first
     endpoint.proxy.arm()
     said = endpoint.require(modules, verify=[{"user": endpoint.app.user, "password": endpoint.app.password}])
     assert said.failed
     assert "another server" in said.msg
-    assert not said["verified"]
-    assert said["rolled_back"]
-    assert not said["changed"]
+    assert not said.values.get("verified")
+    assert not said.values.get("changed")
     assert endpoint.truth() == ("", "ANY")
-    assert endpoint.states() == ["undone"]
+    if first == 1:
+        assert _NOTHING in said.msg
+        assert endpoint.states() == []
+    else:
+        assert said["rolled_back"]
+        assert endpoint.states() == ["undone"]
 
 
 def test_proof_on_the_other_server_with_nothing_to_change(endpoint: Endpoint, modules: Modules) -> None:
@@ -268,7 +276,8 @@ def _backup(db: Database) -> Iterator[None]:
 
 def gone_or_unknown(endpoint: Endpoint, said: Result) -> None:
     """After the lock is gone, and everything that waited for it."""
-    endpoint.one.wait_for_sessions_to_end(endpoint.me.user)
+    for db in (endpoint.one, endpoint.two):
+        db.wait_for_sessions_to_end(endpoint.me.user)
     assert said.failed
     assert not said["verified"]
     if said.values.get("state_unknown"):
@@ -314,6 +323,58 @@ def test_kept_by_the_proxy_and_carried_out_later(endpoint: Endpoint, modules: Mo
     endpoint.proxy.heal()
     endpoint.proxy.arm()
     gone_or_unknown(endpoint, said)
+
+
+# Real parts
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_haproxy_round_robin(endpoint: Endpoint, modules: Modules, turned: bool) -> None:
+    """Each login leads to another server than the one before it."""
+    ports = [endpoint.one.server.port, endpoint.two.server.port]
+    with haproxy(ports[::-1] if turned else ports) as port:
+        said = endpoint.require(modules, login_port=port)
+    _neither_is_changed(endpoint, said)
+
+
+def test_haproxy_hangs_up_while_the_change_waits_for_a_lock(endpoint: Endpoint, modules: Modules) -> None:
+    """The server waits on, and whoever logs in next gets to the other one."""
+    with haproxy([endpoint.one.server.port, endpoint.two.server.port], timeout=1) as port:
+        with _backup(endpoint.one):
+            said = endpoint.require(modules, login_port=port, connect_timeout=5)
+        gone_or_unknown(endpoint, said)
+    assert endpoint.truth() == ("", "")
+    assert said.values.get("state_unknown") is None
+
+
+@pytest.mark.parametrize("endpoint", ["mysql-9.7"], indirect=True)
+def test_router_round_robin(endpoint: Endpoint, modules: Modules) -> None:
+    with mysql_router([endpoint.one.server.port, endpoint.two.server.port], endpoint.one.pki.server()) as port:
+        said = endpoint.require(modules, login_port=port)
+    _neither_is_changed(endpoint, said)
+
+
+@pytest.mark.parametrize("endpoint", ["mysql-9.7"], indirect=True)
+def test_waits_for_a_lock_behind_router(endpoint: Endpoint, modules: Modules) -> None:
+    """Router greets with the connection number 0."""
+    with mysql_router([endpoint.one.server.port], endpoint.one.pki.server()) as port:
+        assert endpoint.require(modules, login_port=port, ssl_type="x509").ok()["verified"]
+        assert endpoint.require(modules, login_port=port, restore_file=str(endpoint.file)).ok()["verified"]
+        endpoint.file.unlink()
+        with _backup(endpoint.one):
+            said = endpoint.require(modules, login_port=port)
+        gone_or_unknown(endpoint, said)
+    assert said.values.get("state_unknown") is None
+
+
+def _neither_is_changed(endpoint: Endpoint, said: Result) -> None:
+    assert said.failed
+    assert "another server" in said.msg
+    assert said["rolled_back"]
+    assert not said["changed"]
+    assert not said["verified"]
+    assert endpoint.truth() == ("", "")
+    assert endpoint.states() == ["undone"]
 
 
 # Renamed
