@@ -304,8 +304,11 @@ def test_waits_for_a_lock_behind_a_number_of_the_proxy(endpoint: Endpoint, modul
 def test_answers_late_while_waiting_for_a_lock(endpoint: Endpoint, modules: Modules) -> None:
     """An uptime that comes 3.2 seconds late is no restart, after which nothing would have to be ended."""
     endpoint.first = 99
-    endpoint.proxy.late = ("Uptime", 3.2)
-    endpoint.proxy.arm()
+
+    def slow_down() -> None:
+        endpoint.proxy.late = ("Uptime", 3.2)
+
+    endpoint.proxy.arm(Fault(To("ALTER USER", fp.REQUEST), fp.ACT, action=slow_down))
     with _backup(endpoint.one):
         said = endpoint.require(modules, connect_timeout=4)
     gone_or_unknown(endpoint, said)
