@@ -282,8 +282,11 @@ class Database:
         """Make an account; ``grants`` such as ``ALL PRIVILEGES ON *.*``, ``require`` such as ``SSL``."""
         # Made of the name, so that every host of a user has the same one.
         password = f"pw!{self.server.admin_password[:8]}-{len(user)}"
-        how = f"WITH {plugin} BY" if plugin else "BY"
-        self.query(f"CREATE USER %s@%s IDENTIFIED {how} %s", user, host, password)
+        if plugin and self.mariadb:
+            self.query(f"CREATE USER %s@%s IDENTIFIED VIA {plugin} USING PASSWORD(%s)", user, host, password)
+        else:
+            how = f"WITH {plugin} BY" if plugin else "BY"
+            self.query(f"CREATE USER %s@%s IDENTIFIED {how} %s", user, host, password)
         self._made.append((user, host))
         if grants:
             self.query(f"GRANT {grants} TO %s@%s WITH GRANT OPTION", user, host)
