@@ -364,6 +364,11 @@ ansible_facts:
       sample: {compliant: true}
 """
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core import start_up
+
+if __name__ == "__main__":
+    start_up.pause_garbage_collection()
+
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import Module, run_module

@@ -384,6 +384,11 @@ backup_file:
   sample: /etc/ssl/rds/eu-central-1-bundle.pem.4711.2026-11-24@12:00:00~
 """
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core import start_up
+
+if __name__ == "__main__":
+    start_up.pause_garbage_collection()
+
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds

@@ -155,7 +155,7 @@ def comparable(result: Result) -> dict[str, Any]:
     values.pop("exception", None)
     # Only Ansible itself tells a module its name.
     values["msg"] = str(values.get("msg")).replace("(basic.py)", "(dbtls.rds_mysql.mysql_ssl_status)")
-    # From ansible-core 2.19 on a module gives a warning another form on its way to Ansible, which turns it back.
+    # A module gives a warning another form on its way to Ansible, which turns it back.
     warnings = [w["event"]["msg"] if isinstance(w, dict) else w for w in values.get("warnings", ())]
     # Only the first login of an account after a change asks for the password itself.
     values["warnings"] = [warning for warning in warnings if not warning.startswith("The password went to ")]
@@ -282,8 +282,11 @@ class Database:
         """Make an account; ``grants`` such as ``ALL PRIVILEGES ON *.*``, ``require`` such as ``SSL``."""
         # Made of the name, so that every host of a user has the same one.
         password = f"pw!{self.server.admin_password[:8]}-{len(user)}"
-        how = f"WITH {plugin} BY" if plugin else "BY"
-        self.query(f"CREATE USER %s@%s IDENTIFIED {how} %s", user, host, password)
+        if plugin and self.mariadb:
+            self.query(f"CREATE USER %s@%s IDENTIFIED VIA {plugin} USING PASSWORD(%s)", user, host, password)
+        else:
+            how = f"WITH {plugin} BY" if plugin else "BY"
+            self.query(f"CREATE USER %s@%s IDENTIFIED {how} %s", user, host, password)
         self._made.append((user, host))
         if grants:
             self.query(f"GRANT {grants} TO %s@%s WITH GRANT OPTION", user, host)

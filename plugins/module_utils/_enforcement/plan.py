@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plaintext_sessions import (
     PlaintextSession,
     SessionCheck,
@@ -155,8 +156,8 @@ class Plan:
                 }
             )
             if later != before:
-                before_lines.append(f"{state.account}: {before.describe()}\n")
-                after_lines.append(f"{state.account}: {later.describe()}\n")
+                before_lines.append(printable(f"{state.account}: {before.describe()}") + "\n")
+                after_lines.append(printable(f"{state.account}: {later.describe()}") + "\n")
         described: dict[str, t.Any] = {}
         if self.switch:
             told = self.switch.describe()

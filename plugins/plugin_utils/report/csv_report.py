@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``report.csv``: one line for each server, for spreadsheets."""
+"""``report.csv`` with one line for each server, and ``findings.csv`` with one for each finding, for spreadsheets."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import io
 import operator
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import Report, Server
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import BY_ID
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import Finding, Report, Server
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import visible
 
 _Cell: t.TypeAlias = "str | int | None"
 
 # What makes a spreadsheet take a cell for a formula, in the forms that some of them read as the same ("CSV Injection",
-# OWASP).
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# OWASP). Tabs and line breaks, which count too, have become visible characters by then.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def _at(path: str) -> t.Callable[[Server], t.Any]:
@@ -33,12 +35,25 @@ def _at(path: str) -> t.Callable[[Server], t.Any]:
 
 
 def to_csv(report: Report) -> str:
-    """The text of the file: a header, and a line for each server (RFC 4180)."""
+    """The text of ``report.csv``: a header, and a line for each server (RFC 4180)."""
+    return _table(_SERVER_COLUMNS, ([read(server) for read in _SERVER_COLUMNS.values()] for server in report.servers))
+
+
+def to_findings_csv(report: Report) -> str:
+    """The text of ``findings.csv``: a header, and a line for each finding."""
+    rows = (
+        [*(read(server) for read in _PLACE_COLUMNS.values()), *(read(finding) for read in _FINDING_COLUMNS.values())]
+        for server in report.servers
+        for finding in server.findings
+    )
+    return _table([*_PLACE_COLUMNS, *_FINDING_COLUMNS], rows)
+
+
+def _table(header: t.Iterable[str], rows: t.Iterable[t.Sequence[_Cell]]) -> str:
     output = io.StringIO()
     writer = csv.writer(output)
-    writer.writerow(_COLUMNS)
-    for server in report.servers:
-        writer.writerow([_cell(read(server)) for read in _COLUMNS.values()])
+    writer.writerow(header)
+    writer.writerows([_cell(value) for value in row] for row in rows)
     return output.getvalue()
 
 
@@ -58,12 +73,48 @@ def _finding_ids(server: Server) -> str:
     return " ".join(dict.fromkeys(finding.id for finding in server.findings))
 
 
-_COLUMNS: dict[str, t.Callable[[Server], _Cell]] = {
+def _account(finding: Finding) -> str | None:
+    kind = BY_ID.get(finding.id)
+    return finding.subject if kind and kind.requires == "accounts" else None
+
+
+def _controls(finding: Finding) -> str:
+    kind = BY_ID.get(finding.id)
+    return "; ".join(kind.controls) if kind else ""
+
+
+_PLACE_COLUMNS: dict[str, t.Callable[[Server], _Cell]] = {
+    "server": _at("name"),
+    "inventory_hostname": _at("inventory_hostname"),
+    "cluster": _at("cluster"),
+    "region": _at("region"),
+    "aws_account": _at("aws_account"),
+    "host": _at("endpoint.host"),
+    "port": _at("endpoint.port"),
+    "socket": _at("endpoint.socket"),
+    "checked_at": _at("checked_at"),
+}
+
+_FINDING_COLUMNS: dict[str, t.Callable[[Finding], _Cell]] = {
+    "finding": operator.attrgetter("id"),
+    "severity": operator.attrgetter("severity"),
+    "subject": operator.attrgetter("subject"),
+    "account": _account,
+    "first_seen": operator.attrgetter("first_seen"),
+    "controls": _controls,
+    "message": operator.attrgetter("message"),
+    "remediation": operator.attrgetter("remediation"),
+}
+
+_SERVER_COLUMNS: dict[str, t.Callable[[Server], _Cell]] = {
     "name": _at("name"),
     "inventory_hostname": _at("inventory_hostname"),
     "state": _at("state"),
     "verdict": _at("verdict"),
-    "seen_at": _at("seen_at"),
+    "checked_at": _at("checked_at"),
+    "cluster": _at("cluster"),
+    "region": _at("region"),
+    "aws_account": _at("aws_account"),
     "host": _at("endpoint.host"),
     "port": _at("endpoint.port"),
     "socket": _at("endpoint.socket"),
@@ -86,6 +137,7 @@ _COLUMNS: dict[str, t.Callable[[Server], _Cell]] = {
     "rds_ca": _at("certificate.rds_ca"),
     "accounts": _accounts,
     "accounts_without_tls": _accounts_without_tls,
+    "exposed_accounts": lambda server: None if server.accounts is None else len(server.exposed()),
     "sessions": _at("sessions.total"),
     "plaintext_sessions": _at("sessions.plaintext"),
     "findings_high": operator.methodcaller("count", "high"),
@@ -100,7 +152,7 @@ _COLUMNS: dict[str, t.Callable[[Server], _Cell]] = {
 def _cell(value: _Cell) -> _Cell:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return "'" + value
-    # Unlike others, a program that reads C strings stops here.
-    return value.replace("\0", "\N{SYMBOL FOR NULL}") if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    text = visible(value)
+    return "'" + text if text.startswith(_FORMULA_STARTS) else text

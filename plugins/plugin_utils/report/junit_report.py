@@ -4,8 +4,8 @@
 
 """``junit.xml``: the report as a test run, for systems that show those.
 
-Each server has a test case for each check. It fails with the findings of that severity or more, is skipped where the
-look did not go far enough to tell, and a server that could not be looked at is one error.
+Each server has a test case for each kind of finding. It fails with the findings of that severity or more, is skipped
+where the check did not go far enough to tell, and a server that could not be checked is one error.
 """
 
 from __future__ import annotations
@@ -15,31 +15,16 @@ import typing as t
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.changes import could_show
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import BY_ID, at_least
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.compare import could_show
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
-    NOT_LOOKED_AT,
-    SEVERITIES,
+    NOT_CHECKED,
     UNREACHABLE,
     Finding,
     Report,
     Server,
 )
-
-CHECKS = (
-    "tls-unavailable",
-    "account-without-tls",
-    "anonymous-account",
-    "plaintext-session",
-    "certificate-untrusted",
-    "certificate-hostname-mismatch",
-    "certificate-expired",
-    "certificate-expiring",
-    "rds-ca-retired",
-    "weak-protocol",
-    "transport-not-required",
-    "sessions-not-visible",
-)
-"""The ids of findings."""
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import visible
 
 # "Characters", Extensible Markup Language (XML) 1.0, 2.2: what may not be in a document, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -63,14 +48,13 @@ def to_junit(report: Report, fail_from: str) -> str:
 
     :arg fail_from: The least severity of a finding that is a failure.
     """
-    failing = SEVERITIES[: SEVERITIES.index(fail_from) + 1]
     root = ET.Element("testsuites", name=_text(report.title))
     for number, server in enumerate(report.servers):
         counts = _Counts()
         suite = ET.SubElement(root, "testsuite", name=_text(server.name), id=str(number))
-        suite.set("timestamp", (server.seen_at or report.run.made_at).rstrip("Z"))
+        suite.set("timestamp", (server.checked_at or report.run.made_at).rstrip("Z"))
         suite.set("time", "0")
-        for case in _cases(server, failing, counts):
+        for case in _cases(server, fail_from, counts):
             suite.append(case)
         for name, value in counts.attributes().items():
             suite.set(name, value)
@@ -79,17 +63,17 @@ def to_junit(report: Report, fail_from: str) -> str:
     )
 
 
-def _cases(server: Server, failing: t.Sequence[str], counts: _Counts) -> t.Iterator[ET.Element]:
-    if server.state in (UNREACHABLE, NOT_LOOKED_AT):
-        case = _case(server, "look", counts)
+def _cases(server: Server, fail_from: str, counts: _Counts) -> t.Iterator[ET.Element]:
+    if server.state in (UNREACHABLE, NOT_CHECKED):
+        case = _case(server, "check", counts)
         counts.errors += 1
         ET.SubElement(case, "error", type=server.state, message=_text(server.message or ""))
         yield case
         return
-    for check in (*CHECKS, *sorted({finding.id for finding in server.findings} - set(CHECKS))):
+    for check in (*BY_ID, *sorted({finding.id for finding in server.findings} - set(BY_ID))):
         case = _case(server, check, counts)
         found = [finding for finding in server.findings if finding.id == check]
-        bad = [finding for finding in found if finding.severity in failing]
+        bad = [finding for finding in found if at_least(finding.severity, fail_from)]
         if bad:
             counts.failures += 1
             message = bad[0].message if len(bad) == 1 else f"{len(bad)} findings: {bad[0].message}"
@@ -97,7 +81,7 @@ def _cases(server: Server, failing: t.Sequence[str], counts: _Counts) -> t.Itera
             failure.text = _lines(bad)
         elif not found and not could_show(server, check):
             counts.skipped += 1
-            ET.SubElement(case, "skipped", message="The look did not go far enough to tell.")
+            ET.SubElement(case, "skipped", message="The check did not go far enough to tell.")
         elif found:
             ET.SubElement(case, "system-out").text = _lines(found)
         yield case
@@ -109,8 +93,8 @@ def _case(server: Server, name: str, counts: _Counts) -> ET.Element:
 
 
 def _lines(findings: t.Sequence[Finding]) -> str:
-    return _text("\n".join(f"{finding.severity}: {finding.message} {finding.remediation}" for finding in findings))
+    return "\n".join(_text(f"{finding.severity}: {finding.message} {finding.remediation}") for finding in findings)
 
 
 def _text(text: str) -> str:
-    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", visible(text))
