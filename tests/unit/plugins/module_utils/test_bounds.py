@@ -15,10 +15,13 @@ import subprocess
 import sys
 import time
 import typing as t
+from dataclasses import replace
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import Deadline
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.journal import Journal
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import Statement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import QueryFailed
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
@@ -298,6 +301,22 @@ def test_a_deadline_within_another() -> None:
     whole.extend()
     assert 0.1 < step.remaining() <= 0.2
     assert whole.within(0.001).left < 0.01
+
+
+def test_the_first_write_begins_the_time_again() -> None:
+    """Whatever has to be restored after it has its time; what is written later does not prolong it."""
+    given = ConnectionOptions.from_params(params(0, timeout=5))
+    with scripted(lets_in(lambda conversation, _statement: conversation.send(OK))) as server:
+        with open_session(replace(given, port=server.port)) as session:
+            journal = Journal()
+            time.sleep(0.5)
+            assert given.deadline.left < 4.5
+            journal.run(session, Statement("FLUSH PRIVILEGES"))
+            after = given.deadline.left
+            time.sleep(0.5)
+            journal.run(session, Statement("FLUSH PRIVILEGES"))
+    assert 4.5 < after <= 5
+    assert given.deadline.left <= after - 0.5
 
 
 def test_options_made_of_others_have_the_same_deadline() -> None:
