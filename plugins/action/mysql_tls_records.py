@@ -12,7 +12,7 @@ import typing as t
 
 from ansible import constants
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import RecordFile
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import RollbackFile
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rollback_records import VARIABLE, records_of
@@ -26,7 +26,7 @@ class ActionModule(ControllerAction):
     def work(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """Read the variable as it was given, not as a template would render it."""
         host = str(variables["inventory_hostname"])
-        file = RecordFile(os.path.abspath(options["dest"]), "dest")
+        file = RollbackFile(os.path.abspath(options["dest"]), "dest")
         try:
             records = records_of(host, plain(variables.get(VARIABLE)))
             if not records:
@@ -40,6 +40,6 @@ class ActionModule(ControllerAction):
         except RdsMysqlError as e:
             return {"failed": True, "msg": e.message}
 
-    def _result(self, merged: tuple[RecordFile, int]) -> dict[str, t.Any]:
+    def _result(self, merged: tuple[RollbackFile, int]) -> dict[str, t.Any]:
         # The controller's own file is no change of a host.
         return {"changed": False, "path": merged[0].path, "records": merged[1]}

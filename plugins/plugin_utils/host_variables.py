@@ -76,7 +76,7 @@ def bundle_of(variables: HostVariables) -> dict[str, str]:
 
     Each mirror has a file name of its own, so that what one of them serves never counts for the hosts of another.
     """
-    names = ("region", "ca_set", "base_url", "ca_path", "bundle_checksum", "bundle_dir")
+    names = ("region", "ca_set", "base_url", "url_username", "url_password", "ca_path", "bundle_checksum", "bundle_dir")
     given = {name: str(variables.value(PREFIX + name) or "") for name in names}
     mirror = f"-{hashlib.sha256(given['base_url'].encode()).hexdigest()[:12]}" if given["base_url"] else ""
     directory = os.path.expanduser(given.pop("bundle_dir"))

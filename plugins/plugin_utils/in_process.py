@@ -157,6 +157,8 @@ class InProcessAction(NormalAction):
         else:
             secrets |= {printable(secret) for secret in secrets}
             result = outcome(lambda: self.work(params, check_mode=bool(self._task.check_mode)))
+        if result.get("failed"):
+            secrets |= misplaced_secrets(params)
         warnings += result.pop("warnings", [])
         if warnings:
             result["warnings"] = warnings

@@ -23,7 +23,7 @@ from .conftest import COLLECTION
 from .rules import answers, inject
 from .test_awx_data import CREDENTIAL_TYPE, TEMPLATES, surveys
 
-_SECONDS = 180
+_SECONDS = 900
 
 
 class _Unsafe(str):

@@ -46,7 +46,7 @@ def rds(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv(name, value)
     # moto keeps its databases in the process, from one server to the next.
     reset = urllib.request.Request(f"http://127.0.0.1:{port}/moto-api/reset", method="POST")
-    urllib.request.urlopen(reset, timeout=10).close()  # noqa: S310  moto's, on loopback
+    urllib.request.urlopen(reset, timeout=60).close()  # noqa: S310  moto's, on loopback
     client = boto3.client("rds", region_name=REGION)
     try:
         _instance(client, "orders", "mysql", CACertificateIdentifier="rds-ca-rsa2048-g1", Port=3307)

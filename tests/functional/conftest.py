@@ -27,6 +27,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--every-fault", action="store_true", help="thousands of faults in place of hundreds")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only the long form has."""
+    if not config.getoption("every_fault"):
+        left_out = [item for item in items if item.get_closest_marker("every_fault")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
 class Servers:
     """Servers by name and options, started when first asked for, stopped at the end."""
 

@@ -29,7 +29,7 @@ from .launcher import COLLECTION, Launcher
 
 LEGACY = "mysql-5.6"
 MODERN_MYSQL = "mysql-9.7"
-_SECONDS = 120
+_SECONDS = 900
 
 # The modules that an action plugin can do the work of, in Ansible's own process.
 IN_PROCESS = ("mysql_ssl_status", "mysql_require_ssl")
@@ -282,8 +282,11 @@ class Database:
         """Make an account; ``grants`` such as ``ALL PRIVILEGES ON *.*``, ``require`` such as ``SSL``."""
         # Made of the name, so that every host of a user has the same one.
         password = f"pw!{self.server.admin_password[:8]}-{len(user)}"
-        how = f"WITH {plugin} BY" if plugin else "BY"
-        self.query(f"CREATE USER %s@%s IDENTIFIED {how} %s", user, host, password)
+        if plugin and self.mariadb:
+            self.query(f"CREATE USER %s@%s IDENTIFIED VIA {plugin} USING PASSWORD(%s)", user, host, password)
+        else:
+            how = f"WITH {plugin} BY" if plugin else "BY"
+            self.query(f"CREATE USER %s@%s IDENTIFIED {how} %s", user, host, password)
         self._made.append((user, host))
         if grants:
             self.query(f"GRANT {grants} TO %s@%s WITH GRANT OPTION", user, host)
@@ -324,7 +327,7 @@ class Database:
 
     def wait_for_sessions_to_end(self, user: str) -> None:
         """Until the server has noticed that the clients have gone."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while self.query("SELECT 1 FROM information_schema.processlist WHERE USER = %s", user):
             assert time.monotonic() < deadline
             time.sleep(0.02)

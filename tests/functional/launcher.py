@@ -25,7 +25,8 @@ from typing import Any
 COLLECTION = "ansible_collections.dbtls.rds_mysql"
 _IMPORTS = (
     f"{COLLECTION}.plugins.module_utils._enforcement.enforce",
-    f"{COLLECTION}.plugins.module_utils.probes",
+    f"{COLLECTION}.plugins.module_utils._status.sweep",
+    f"{COLLECTION}.plugins.module_utils._status.tls_versions",
     f"{COLLECTION}.plugins.module_utils._core.module",
     f"{COLLECTION}.plugins.module_utils._bundle.run",
     "cryptography.x509",
@@ -41,7 +42,7 @@ _CONTROLLER_IMPORTS = (
     "ansible.plugins.loader",
     "ansible.template",
 )
-_SECONDS = 120
+_SECONDS = 900
 
 
 class Launcher:

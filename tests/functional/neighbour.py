@@ -23,7 +23,7 @@ from tests.servers.catalogue import entry_for
 from tests.servers.packages import find_program
 from tests.servers.server import Server
 
-_SECONDS = 30
+_SECONDS = 180
 
 
 class NoNeighbour(Exception):

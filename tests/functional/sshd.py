@@ -22,7 +22,7 @@ from tests.servers import ServerUnavailable, debian
 from tests.servers.cache import build_once
 from tests.servers.catalogue import DebianPackage
 
-_SECONDS = 20
+_SECONDS = 120
 
 # As root it wants a user and a directory of its own, which it gets in a mount namespace of its own.
 _AS_ROOT = """\

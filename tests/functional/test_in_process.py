@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from tests.servers import Pki
-from tests.servers.answering import answering
+from tests.servers.answering import answering, wait_for_client
 
 from .conftest import Servers
 from .helpers import Account, Database
@@ -465,7 +465,7 @@ def test_a_server_that_hangs_holds_up_only_its_own_host(ansible: Ansible, db: Da
         ]
         started = time.monotonic()
         run = ansible.play(tasks, {"password": admin.password, "dbtls_in_process": "always"}).ok()
-        assert time.monotonic() - started < 20
+        assert time.monotonic() - started < 120
     assert "did not greet within 2 seconds" in " ".join(run.output.split())
     said = " ".join(run.output.split())
     # What Ansible says of its own time limit.
@@ -477,7 +477,7 @@ def test_interrupted(ansible: Ansible, db: Database, admin: Account, number: sig
     """Ansible ends at once, as with any task, and leaves no process behind."""
     with silent_server() as port:
         playbook = tmp_path / "play.yml"
-        task = {STATUS: {"login_host": "127.0.0.1", "login_port": port, "connect_timeout": 60}}
+        task = {STATUS: {"login_host": "127.0.0.1", "login_port": port, "connect_timeout": 600}}
         head = {
             "hosts": "localhost",
             "connection": "local",
@@ -494,12 +494,12 @@ def test_interrupted(ansible: Ansible, db: Database, admin: Account, number: sig
             cwd=tmp_path,
             env={**os.environ, "ANSIBLE_HOME": str(tmp_path / ".ansible"), "HOME": str(tmp_path)},
         )
-        time.sleep(3)
+        wait_for_client(port)
         started = time.monotonic()
         # To the whole group, as a terminal does.
         os.killpg(process.pid, number)
-        output, _nothing = process.communicate(timeout=30)
-        assert time.monotonic() - started < 10
+        output, _nothing = process.communicate(timeout=120)
+        assert time.monotonic() - started < 60
         assert process.returncode != 0
         assert "Traceback" not in output
         assert gone(process.pid)
@@ -507,7 +507,7 @@ def test_interrupted(ansible: Ansible, db: Database, admin: Account, number: sig
 
 def gone(group: int) -> bool:
     """Whether no process of the group is left, after a moment."""
-    for _attempt in range(50):
+    for _attempt in range(600):
         try:
             os.killpg(group, 0)
         except ProcessLookupError:

@@ -305,19 +305,57 @@ def test_destinations_that_cannot_be(fetch: Fetch, mirror: Mirror, dest: Path) -
     """Said before anything is fetched."""
     dest.write_text("old\n")
     bad = [
-        str(dest.parent),
-        str(dest.parent / "missing" / "bundle.pem"),
-        str(dest / "bundle.pem"),
+        (str(dest.parent), {}),
+        (str(dest / "bundle.pem"), {}),
+        (str(dest / "deeper" / "bundle.pem"), {"create_directory": True}),
     ]
-    for path in bad:
+    for path, options in bad:
         for check in (True, False):
-            result = fetch(dest=path, check=check)
+            result = fetch(dest=path, check=check, **options)
             assert result.failed, path
             assert result.msg.startswith("dest: "), path
-            assert os.path.dirname(path) in result.msg
+            assert str(dest.parent) in result.msg
+    missing = fetch(dest=str(dest.parent / "missing" / "bundle.pem"))
+    assert missing.failed
+    assert missing.msg == (
+        f"dest: the directory {dest.parent / 'missing'} does not exist. Create it, or set create_directory to true."
+    )
     assert mirror.requests == []
     assert dest.read_text() == "old\n"
     assert [path.name for path in dest.parent.iterdir()] == [dest.name]
+
+
+def test_check_mode_before_the_directory_is_there(fetch: Fetch, pki: Pki, dest: Path) -> None:
+    """As after a task that would create it."""
+    path = dest.parent / "missing" / "deeper" / dest.name
+    promised = fetch(dest=str(path), check=True, mode="0640").ok()
+    assert promised["changed"] is True
+    assert pki.root_name in promised["diff"]["after"]
+    assert f"The directory {path.parent} does not exist." in promised.warnings
+    assert fetch(dest=str(path), check=True, create_directory=True).ok().warnings == ""
+    assert list(dest.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(("mode", "of_directory"), [("0640", 0o750), ("0600", 0o700), ("u=rw,g=r,o=r", 0o755)])
+def test_create_directory(fetch: Fetch, pki: Pki, dest: Path, mode: str, of_directory: int) -> None:
+    path = dest.parent / "missing" / "deeper" / dest.name
+    done = fetch(dest=str(path), create_directory=True, mode=mode).ok()
+    assert done["changed"] is True
+    assert path.read_bytes() == pki.bundle.read_bytes()
+    for directory in (path.parent, path.parent.parent):
+        assert stat.S_IMODE(directory.stat().st_mode) == of_directory
+    # One that is there keeps its mode.
+    path.parent.chmod(0o711)
+    assert fetch(dest=str(path), create_directory=True, mode=mode).ok()["changed"] is False
+    path.unlink()
+    fetch(dest=str(path), create_directory=True, mode=mode).ok()
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o711
+
+
+def test_directories_of_a_file_that_cannot_be_written_are_removed(fetch: Fetch, dest: Path) -> None:
+    path = dest.parent / "missing" / "deeper" / dest.name
+    assert fetch(dest=str(path), create_directory=True, owner="nobody-of-this-name").failed
+    assert list(dest.parent.iterdir()) == []
 
 
 def test_directory_that_takes_no_files(fetch: Fetch, dest: Path) -> None:
@@ -332,6 +370,10 @@ def test_directory_that_takes_no_files(fetch: Fetch, dest: Path) -> None:
 def test_options_that_cannot_be(fetch: Fetch, mirror: Mirror, dest: Path) -> None:
     for options, named in (
         ({"region": "../../etc"}, "region"),
+        (
+            {"urls": ["/etc/ssl/rds.pem"], "base_url": None},
+            "urls: '/etc/ssl/rds.pem' is not an http, https or file URL.",
+        ),
         ({"region": "EU-CENTRAL-1"}, "region"),
         ({"timeout": 0}, "timeout"),
         ({"timeout": 10**12}, "timeout"),

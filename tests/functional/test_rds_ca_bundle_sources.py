@@ -124,7 +124,7 @@ def test_a_server_without_validators(fetch: Fetch, mirror: Mirror, dest: Path) -
     record_of(dest).unlink()
     results = [fetch().ok(), fetch().ok()]
     assert [(result["changed"], statuses(result)) for result in results] == [(False, ["fetched"])] * 2
-    assert not record_of(dest).exists()
+    assert [request.status for request in mirror.requests] == [200] * 3
 
 
 def test_check_mode_keeps_its_hands_off_the_record(fetch: Fetch, mirror: Mirror, dest: Path) -> None:
@@ -253,7 +253,7 @@ def run_in_shell(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
         cwd=modules.home,
         # A limit on the size of files holds for compiled modules as well.
         env={**module_environment(modules.home), "PYTHONDONTWRITEBYTECODE": "1", **variables},

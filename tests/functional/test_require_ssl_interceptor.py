@@ -13,6 +13,7 @@ import pymysql
 import pytest
 
 from tests.servers.interceptor import Interceptor
+from tests.servers.mariadb_plugins import with_ed25519
 
 from .conftest import Servers
 from .helpers import Account, Database, Modules, Tls
@@ -25,6 +26,7 @@ PLUGINS = (
     ("mysql-9.7", "sha256_password"),
     ("mariadb-10.11", "mysql_native_password"),
     ("mariadb-11.8", "mysql_native_password"),
+    ("mariadb-11.8", "ed25519"),
 )
 
 
@@ -35,11 +37,14 @@ def intercept() -> Iterator[Callable[[Database], Interceptor]]:
         yield lambda db: stack.enter_context(Interceptor(db.server.port, db.client_context()))
 
 
+def _server(servers: Servers, name: str, plugin: str) -> Database:
+    return servers.get(name, options=with_ed25519(name) if plugin == "ed25519" else ())
+
+
 def _account(db: Database, plugin: str, stem: str, grants: str | None) -> Account:
-    # MySQL 5.6 takes no password together with a plugin; there this one is the default.
-    account = db.create(
-        db.name_of(stem), "127.0.0.1", grants=grants, plugin=None if db.legacy or db.mariadb else plugin
-    )
+    # MySQL 5.6 takes no password together with a plugin; there and on MariaDB this one is the default.
+    default = plugin == "mysql_native_password"
+    account = db.create(db.name_of(stem), "127.0.0.1", grants=grants, plugin=None if default else plugin)
     # From here on the server knows the password, and a client can answer with a scramble.
     assert db.admits(account, TLS)
     return account
@@ -54,7 +59,7 @@ def test_no_answer_leaves_outside_tls(
     intercept: Callable[[Database], Interceptor],
 ) -> None:
     """Of the login account and of another one, which both are to use TLS from now on, and then the other way round."""
-    db = servers.get(server)
+    db = _server(servers, server, plugin)
     me, app = _account(db, plugin, "adm", "ALL PRIVILEGES ON *.*"), _account(db, plugin, "app", None)
     path = intercept(db)
     options = db.options(
@@ -87,7 +92,7 @@ def test_an_answer_outside_tls_is_a_session(
     server: str, plugin: str, servers: Servers, intercept: Callable[[Database], Interceptor]
 ) -> None:
     """What the test above would see: of one login in plain text the interceptor makes himself a session."""
-    db = servers.get(server)
+    db = _server(servers, server, plugin)
     me = _account(db, plugin, "adm", None)
     path = intercept(db)
     with pytest.raises(pymysql.err.OperationalError, match="Access denied"):

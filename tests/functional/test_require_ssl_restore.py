@@ -354,7 +354,7 @@ def test_tampered_files(db: Database, modules: Modules, file: Path) -> None:
             assert said in result.msg, result.msg
     file.write_text(original)
     file.chmod(0o666)
-    assert "can be written by everybody" in modules.require(**db.options(me, restore_file=str(file))).msg
+    assert "can be written by others than its owner" in modules.require(**db.options(me, restore_file=str(file))).msg
     assert db.ssl_type(app) == "ANY"
     assert db.ssl_type(me) == ""
 

@@ -98,7 +98,7 @@ def stubborn(db: Database, account: Account) -> Iterator[None]:
 
     thread = threading.Thread(target=work)
     thread.start()
-    assert there.wait(10)
+    assert there.wait(120)
     try:
         yield
     finally:
@@ -183,7 +183,7 @@ def replica(db: Database, account: Account, tls: Tls | None) -> Iterator[int]:
     with db.login(account, tls) as connection:
         number = connection.thread_id()
         start_dump(connection, str(db.value("SHOW BINARY LOGS")))
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while not db.query(
             "SELECT 1 FROM information_schema.processlist WHERE ID = %s AND COMMAND LIKE 'Binlog Dump%%'", number
         ):

@@ -428,7 +428,7 @@ def short_lived(pki: Pki, directory: Path, seconds: int) -> TlsFiles:
         public_key=model.public_key(),
         serial_number=x509.random_serial_number(),
         not_valid_before=model.not_valid_before_utc,
-        not_valid_after=datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds),
+        not_valid_after=datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds),
     )
     for extension in model.extensions:
         builder = builder.add_extension(extension.value, extension.critical)

@@ -115,7 +115,7 @@ def outside(db: Database, **more: Any) -> dict[str, Any]:
 def leave(db: Database, away: Neighbour, way: str) -> None:
     """Like a client that does not know better, or a load balancer's health check."""
     program = [sys.executable, "-m", "tests.functional.ways_to_leave", db.server.host, str(db.server.port), way]
-    subprocess.run([*away.prefix, *program], check=True, timeout=30)
+    subprocess.run([*away.prefix, *program], check=True, timeout=180)
 
 
 @pytest.mark.parametrize("name", MATRIX)
@@ -127,7 +127,7 @@ def test_what_servers_count(servers_here: Server, away: Neighbour, name: str) ->
         aborted = aborted_connects(db)
         leave(db, away, way)
         # The server may still be about to notice.
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while aborted_connects(db) == aborted:
             assert time.monotonic() < deadline
             time.sleep(0.02)

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import host_admits
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.account_patterns import host_admits
 
 from tests.servers import MATRIX
 

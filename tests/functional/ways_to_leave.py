@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import handshake
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import ssl_context
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.context import ssl_context
 
 Stream = socket.socket
 

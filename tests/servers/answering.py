@@ -2,14 +2,17 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A server on loopback that has one packet for everybody."""
+"""A server on loopback that has one packet for everybody, and a wait for a client of a server that says nothing."""
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 _SECONDS = 2
 
@@ -34,3 +37,12 @@ def answering(payload: bytes) -> Iterator[int]:
         threading.Thread(target=serve, daemon=True).start()
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
+
+
+def wait_for_client(port: int) -> None:
+    """Until somebody has connected to this port, whether that was accepted or not."""
+    deadline = time.monotonic() + 120
+    # proc(5): local address and port in hexadecimal, then the remote one, then the state, of which 01 is established.
+    while not re.search(rf":{port:04X} \S+ 01 ", Path("/proc/net/tcp").read_text("ascii")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

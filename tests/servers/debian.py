@@ -85,13 +85,16 @@ def release_codename() -> str:
     return match.group(1) if match else ""
 
 
-def unpack(source: DebianPackage, destination: Path) -> None:
-    """Put the package and everything it depends on into ``destination``, verified with Debian's archive keys."""
+def unpack(source: DebianPackage, destination: Path, *, alone: bool = False) -> None:
+    """Put the package and everything it depends on into ``destination``, verified with Debian's archive keys.
+
+    :arg alone: Without what it depends on.
+    """
     problems: list[str] = []
     for mirror in mirrors():
         with tempfile.TemporaryDirectory(prefix="apt-", dir=destination.parent) as work:
             try:
-                packages = _download(source, mirror, Path(work))
+                packages = _download(source, mirror, Path(work), alone)
             except subprocess.CalledProcessError as exc:
                 problems.append(_last_lines(f"{exc.stderr}\n{exc.stdout}", 4))
                 continue
@@ -107,10 +110,13 @@ def unpack(source: DebianPackage, destination: Path) -> None:
     )
 
 
-def _download(source: DebianPackage, mirror: str, work: Path) -> list[Path]:
+def _download(source: DebianPackage, mirror: str, work: Path, alone: bool) -> list[Path]:
+    archives = work / "cache" / "archives"
+
     def output_of(*command: str) -> str:
         environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
-        return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment, cwd=archives)
+        return done.stdout
 
     for name in ("state/lists/partial", "cache/archives/partial"):
         (work / name).mkdir(parents=True)
@@ -125,8 +131,8 @@ def _download(source: DebianPackage, mirror: str, work: Path) -> list[Path]:
     apt = ("apt-get", "-c", str(configuration), "-qq")
     # Without this an update that could fetch nothing counts as a success with warnings.
     output_of(*apt, "-o", "APT::Update::Error-Mode=any", "update")
-    output_of(*apt, "-y", "--download-only", "install", source.package)
-    return sorted((work / "cache" / "archives").glob("*.deb"))
+    output_of(*apt, *(("download",) if alone else ("-y", "--download-only", "install")), source.package)
+    return sorted(archives.glob("*.deb"))
 
 
 def _last_lines(text: str, count: int) -> str:

@@ -16,6 +16,9 @@ A run without a fault shows which packets there are; the next one has a fault at
         for packet in proxy.packets:
             proxy.arm(Fault(packet.place, CUT_BEFORE))
             work(proxy.host, proxy.port)
+
+It may also be an endpoint that stands for several servers, number connections in its own way, and pass on some answers
+late: see :class:`FaultProxy`.
 """
 
 from __future__ import annotations
@@ -100,6 +103,13 @@ class Place(t.NamedTuple):
         return f"{self.direction} packet {self.packet} of exchange {self.exchange} on connection {self.connection}"
 
 
+class To(t.NamedTuple):
+    """The first packet of a statement that begins with ``text``, or of what the server answers to it."""
+
+    text: str
+    direction: str = ANSWER
+
+
 @dataclass(frozen=True)
 class Packet:
     """A packet of the MySQL protocol, or in raw mode a TLS record; ``sequence`` is None for the latter."""
@@ -129,7 +139,7 @@ class Fault:
     ``reset``: cuts are made with RST. ``action`` belongs to ACT. ``seed`` decides how NOISE and FLIP come out.
     """
 
-    place: Place
+    place: Place | To
     kind: str
     reset: bool = False
     action: t.Callable[[], object] | None = None
@@ -141,17 +151,23 @@ class Fault:
         )
 
 
+Address = tuple[str, int]
+
+
 class FaultProxy:
     """Listens on a port of its own and passes everything to ``server``, a host and a port, but for one fault.
 
+    :arg server: Or a function that says where each connection of a run leads, counted from 0.
     :arg certificate: What it shows to clients.
     :arg upstream: How it speaks TLS to the server; with a client certificate where the clients would have one.
     :arg raw: Leave TLS alone; the other two are not needed then.
+    :ivar number: What greetings say that the connection's number is, if not what the server has said.
+    :ivar late: Answers to statements that hold this text are passed on so many seconds late.
     """
 
     def __init__(
         self,
-        server: tuple[str, int],
+        server: Address | t.Callable[[int], Address],
         *,
         certificate: TlsFiles | None = None,
         upstream: ssl.SSLContext | None = None,
@@ -159,6 +175,8 @@ class FaultProxy:
     ) -> None:
         self.server = server
         self.raw = raw
+        self.number: int | None = None
+        self.late: tuple[str, float] | None = None
         self.upstream = upstream
         self.downstream: ssl.SSLContext | None = None
         if certificate:
@@ -185,6 +203,10 @@ class FaultProxy:
     def fired(self, seconds: float = 1.0) -> bool:
         """Whether the fault has happened. The client's last words may still be on their way, so it waits this long."""
         return self._run.fired.wait(seconds)
+
+    def address(self, number: int) -> Address:
+        """Where the connection with this number leads."""
+        return self.server(number) if callable(self.server) else self.server
 
     @property
     def connections(self) -> int:
@@ -250,8 +272,14 @@ class _Run:
         for relay in self.relays:
             relay.join(_PATIENCE_SECONDS)
 
-    def fault_at(self, place: Place) -> Fault | None:
-        if self.fault is None or self.fault.place != place or self.fired.is_set():
+    def fault_at(self, place: Place, statement: str) -> Fault | None:
+        if self.fault is None or self.fired.is_set():
+            return None
+        where = self.fault.place
+        if isinstance(where, To):
+            if place.packet or place.direction != where.direction or not statement.startswith(where.text):
+                return None
+        elif where != place:
             return None
         self.fired.set()
         return self.fault
@@ -349,12 +377,14 @@ class _Relay(threading.Thread):
         self._encrypted = False
         self._silent = False
         self._swallow_answer = False
+        self._statement = ""
+        self._address = proxy.address(number)
         self.held: bytes | None = None
 
     def run(self) -> None:
         """Pass everything on until one side hangs up."""
         try:
-            upstream = socket.create_connection(self._proxy.server, timeout=_PATIENCE_SECONDS)
+            upstream = socket.create_connection(self._address, timeout=_PATIENCE_SECONDS)
         except OSError:
             # As close to a refused connection as a listening proxy can come.
             self._client.close(reset=True)
@@ -412,13 +442,20 @@ class _Relay(threading.Thread):
         sequence = header[3] if side.header_length == 4 else None
         packet = Packet(place, sequence, payload, self._encrypted)
         self._run.packets.append(packet)
+        if side.direction == REQUEST:
+            self._statement = packet.statement or ""
         if self._silent:
             return
         if side.direction == REQUEST:
             self._swallow_answer = False
         elif self._swallow_answer:
             return
-        fault = self._run.fault_at(place)
+        if place == Place(self._number, 0, ANSWER, 0) and self._proxy.number is not None:
+            payload = renumbered(payload, self._proxy.number)
+        if place.direction == ANSWER and place.packet == 0 and self._proxy.late:
+            text, seconds = self._proxy.late
+            time.sleep(seconds if text in self._statement else 0)
+        fault = self._run.fault_at(place, self._statement)
         if fault:
             self._spoil(fault, header, payload)
         else:
@@ -446,7 +483,7 @@ class _Relay(threading.Thread):
         assert self._proxy.upstream
         if not self._silent:
             self._client.upgrade(self._proxy.downstream, peer=None)
-            self._server.upgrade(self._proxy.upstream, peer=self._proxy.server[0])
+            self._server.upgrade(self._proxy.upstream, peer=self._address[0])
 
     def _spoil(self, fault: Fault, header: bytes, payload: bytes) -> None:
         direction, frame = fault.place.direction, header + payload
@@ -485,6 +522,12 @@ class _Relay(threading.Thread):
 
 def _is_ssl_request(payload: bytes) -> bool:
     return len(payload) == _SSL_REQUEST_LENGTH and bool(int.from_bytes(payload[:4], "little") & _CLIENT_SSL)
+
+
+def renumbered(greeting: bytes, number: int) -> bytes:
+    """Protocol::HandshakeV10 with another connection number: version of the protocol, version of the server, number."""
+    end = greeting.index(b"\0", 1) + 1
+    return greeting[:end] + number.to_bytes(4, "little") + greeting[end + 4 :]
 
 
 def garbled(fault: Fault, header: bytes, payload: bytes) -> bytes:

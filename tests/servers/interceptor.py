@@ -90,9 +90,11 @@ class Interceptor:
         with self._context.wrap_socket(server) as tls:
             _write(tls, 2, login)
             number, reply = _read(tls)
+            refusal = 2
             if reply[:1] == _SWITCH:  # The plugin of the account is another one than that of the greeting.
                 _write(client, 2, reply)
-                _number, answer = _read(client)
+                refusal, answer = _read(client)
+                refusal += 1
                 if answer:
                     self.answers.append(user)
                 _write(tls, number + 1, answer)
@@ -101,7 +103,7 @@ class Interceptor:
                 number, reply = _read(tls)
             if reply[:1] == _OK:
                 self.sessions.append(_current_user(tls))
-            _write(client, 2, _REFUSED)
+            _write(client, refusal, _REFUSED)
 
 
 def _user_and_answer(login: bytes) -> tuple[str, bytes]:

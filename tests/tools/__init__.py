@@ -2,4 +2,4 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The gates of ``make test``, with the standard library alone: this runs before any environment exists."""
+"""What nox and antsibull-nox do not do for us."""

@@ -2,157 +2,118 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Virtual environments, made once and kept in the user's cache.
+"""Virtual environments in the user's cache, for all sessions and clones; ``environments.py NAME`` prints one's path.
 
-An environment's name ends in a hash of its Python and its requirements: a change of either is a new environment, and a
-clone that has the same ones installs nothing.
+nox keeps an environment per session and clone, takes a half-made one for whole, and stops at pyenv's shims. This also
+brings nox itself, so it needs the standard library alone.
 """
 
 from __future__ import annotations
 
+import fcntl
+import functools
 import hashlib
 import os
 import re
 import shutil
 import subprocess
-import time
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .interpreters import Interpreter, this_interpreter
-from .places import REQUIREMENTS, cache_root, locked, say
-
-FORCED = {
-    # The collections of this release, ansible.mysql among them, run on every ansible-core; what it requires is another.
-    "bench": ("ansible==14.5.0",),
-    # The last release that brings awx.awx; amazon.aws is in it as well.
-    "awx": ("ansible==11.13.0",),
-}
-"""Requirements of some environments that are installed alone."""
-
-_ATTEMPTS = 3
-_INCLUDE = re.compile(r"-r\s+(\S+)$")
+ROOT = Path(__file__).resolve().parents[2]
+REQUIREMENTS = ROOT / "tests" / "requirements"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dbtls-rds-mysql"
 
 
-class EnvironmentFailed(Exception):
-    """An environment could not be made; the message carries the end of what pip said."""
+@functools.cache
+def interpreters() -> dict[str, Path]:
+    """Series, such as 3.11, to interpreter: the one that runs this, then those on PATH, then those of pyenv."""
+    found = {f"3.{sys.version_info.minor}": Path(getattr(sys, "_base_executable", sys.executable)).resolve()}
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    # A shim is there even where pyenv would refuse to run it.
+    on_path = [Path(entry) for entry in os.environ["PATH"].split(os.pathsep) if not entry.endswith("/shims")]
+    for directory in [*on_path, *sorted(pyenv.glob("3.*/bin"), reverse=True)]:
+        for path in directory.glob("python3.*"):
+            if re.fullmatch(r"python3\.\d+", path.name) and os.access(path, os.X_OK):
+                found.setdefault(path.name.removeprefix("python"), path.resolve())
+    return found
 
 
-@dataclass(frozen=True)
-class Environment:
-    """A complete virtual environment."""
-
-    directory: Path
-
-    @property
-    def bin(self) -> Path:
-        """Where its programs are."""
-        return self.directory / "bin"
-
-    @property
-    def python(self) -> Path:
-        """Its interpreter."""
-        return self.bin / "python"
-
-    def version(self, distribution: str) -> str:
-        """Which release of a distribution it has."""
-        return subprocess.run(
-            [str(self.python), "-c", f"import importlib.metadata as m; print(m.version({distribution!r}))"],
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        ).stdout.strip()
+def interpreter_links() -> Path:
+    """A directory with a python3.N for each of them, to go before the shims on PATH."""
+    found = {f"python{series}": path for series, path in sorted(interpreters().items())}
+    directory = CACHE / "interpreters" / hashlib.sha256(repr(found).encode()).hexdigest()[:12]
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, path in found.items():
+        with suppress(FileExistsError):
+            (directory / name).symlink_to(path)
+    return directory
 
 
-def environment(
-    name: str,
-    *,
-    interpreter: Interpreter | None = None,
-    requirements: str | None = None,
-    forced: tuple[str, ...] = (),
-) -> Environment:
-    """The environment ``name``, made if it is not there yet.
+@contextmanager
+def locked(path: Path) -> Iterator[int]:
+    """Hold this lock, which the kernel drops with the last process that has its descriptor, however that ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle.fileno()
 
-    ``requirements`` is the text of a requirements file, and is tests/requirements/``name``.txt unless given.
-    ``forced`` are requirements installed alone, whatever Python and dependencies they ask for.
+
+def environment(name: str, series: str | None = None, core: str | None = None) -> Path:
+    """The environment of tests/requirements/``name``.txt, made if it is not there, with this ansible-core if given.
+
+    ``name``.no-deps.txt has what is installed whatever Python and other packages it asks for.
     """
-    interpreter = interpreter or this_interpreter()
-    text = requirement_lines(f"-r {name}.txt" if requirements is None else requirements)
-    key = hashlib.sha256(
-        "\n".join([interpreter.version, os.path.realpath(interpreter.executable), *forced, text]).encode()
-    ).hexdigest()[:12]
-    directory = cache_root() / "environments" / f"{name}-py{interpreter.series}-{key}"
-    if _is_complete(directory):
-        return Environment(directory)
-    with locked(directory.with_name(f"{directory.name}.lock"), f"environment {name}") as lock:
-        if not _is_complete(directory):
-            _make(directory, interpreter, text, forced, lock)
-    return Environment(directory)
+    python = interpreters()[series or f"3.{sys.version_info.minor}"]
+    lines = _lines(f"{name}.txt")
+    if core:
+        lines = [f"ansible-core=={core}", *(line for line in lines if not line.startswith("ansible-core"))]
+    alone = _lines(f"{name}.no-deps.txt") if (REQUIREMENTS / f"{name}.no-deps.txt").exists() else []
+    # Not pythonX.Y alone: pyenv's 3.11.7 and the system's 3.11.2 are two.
+    key = hashlib.sha256(repr([str(python), lines, alone]).encode()).hexdigest()[:12]
+    directory = CACHE / "environments" / f"{name}-{python.name}-{key}"
+    complete = directory / ".complete"
+    if complete.exists() and (directory / "bin" / "python").exists():
+        return directory
+    with locked(directory.with_suffix(".lock")) as lock:
+        if not complete.exists():
+            print(f"making environment {directory.name}", file=sys.stderr, flush=True)
+            shutil.rmtree(directory, ignore_errors=True)
+            _run(lock, str(python), "-m", "venv", str(directory))
+            pip = [str(directory / "bin" / "python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+            _run(lock, *pip, *_requirements(directory / "requirements.txt", lines))
+            if alone:
+                options = ["--no-deps", "--ignore-requires-python"]
+                _run(lock, *pip, *options, *_requirements(directory / "no-deps.txt", alone))
+            complete.touch()
+    return directory
 
 
-def requirement_lines(text: str) -> str:
-    """Requirements without comments, with the files that they include in their place."""
+def _lines(name: str) -> list[str]:
     lines: list[str] = []
-    for line in map(str.strip, text.splitlines()):
-        include = _INCLUDE.match(line)
-        if include:
-            lines += requirement_lines((REQUIREMENTS / include[1]).read_text("utf-8")).splitlines()
+    for line in (REQUIREMENTS / name).read_text("utf-8").splitlines():
+        if line.startswith("-r "):
+            lines += _lines(line.removeprefix("-r "))
         elif line and not line.startswith("#"):
             lines.append(line)
-    return "\n".join(lines) + "\n"
+    return lines
 
 
-def _stamp(directory: Path) -> Path:
-    return directory / ".complete"
+def _requirements(path: Path, lines: list[str]) -> list[str]:
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return ["-r", str(path)]
 
 
-def _is_complete(directory: Path) -> bool:
-    # The interpreter is a link to the one that the environment was made from, which may have gone since.
-    return _stamp(directory).exists() and (directory / "bin" / "python").exists()
+def _run(lock: int, *command: str) -> None:
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    # pip must not outlive the lock, nor the lock pip.
+    subprocess.run(command, check=True, env=ours, stdout=sys.stderr, pass_fds=[lock])
 
 
-def _make(directory: Path, interpreter: Interpreter, text: str, forced: tuple[str, ...], lock: int) -> None:
-    say(f"making environment {directory.name}")
-    started = time.monotonic()
-    # Without a stamp it was left half made by a process that was killed.
-    shutil.rmtree(directory, ignore_errors=True)
-    _run([str(interpreter.executable), "-m", "venv", str(directory)], directory, lock)
-    requirements = directory / "requirements.txt"
-    requirements.write_text(text, encoding="utf-8")
-    pip = [str(directory / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
-    pip += ["--progress-bar", "off"]
-    _run_patiently([*pip, "-r", str(requirements)], directory, lock)
-    if forced:
-        _run_patiently([*pip, "--no-deps", "--ignore-requires-python", *forced], directory, lock)
-    _stamp(directory).touch()
-    say(f"made environment {directory.name} in {time.monotonic() - started:.0f} s")
-
-
-def _run_patiently(command: list[str], directory: Path, lock: int) -> None:
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            _run(command, directory, lock)
-        except EnvironmentFailed as failure:
-            if attempt == _ATTEMPTS:
-                raise
-            say(f"{failure}\ntrying again")
-            time.sleep(5 * attempt)
-        else:
-            return
-
-
-def _run(command: list[str], directory: Path, lock: int) -> None:
-    # An environment of whoever started us must not leak into this one.
-    variables = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
-    done = subprocess.run(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=variables,
-        check=False,
-        pass_fds=[lock],
-    )
-    if done.returncode:
-        tail = "\n".join(done.stdout.splitlines()[-30:])
-        raise EnvironmentFailed(f"environment {directory.name}: {' '.join(command[1:4])} failed\n{tail}")
+if __name__ == "__main__":
+    try:
+        print(environment(sys.argv[1]))
+    except subprocess.CalledProcessError as e:
+        sys.exit(f"error: the environment {sys.argv[1]} could not be made: {e}")

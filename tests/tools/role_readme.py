@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The table of variables in the role's README, made from its argument_specs: ``python -m tests.tools.role_readme``."""
+"""The table of variables in the role's README, made from its argument_specs: ``nox -s role-readme``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 ROLE = Path("roles/mysql_tls")
-START, END = "<!-- variables: made by python -m tests.tools.role_readme -->\n", "<!-- end of variables -->\n"
+START, END = "<!-- variables: made by nox -s role-readme -->\n", "<!-- end of variables -->\n"
 _MARKUP = re.compile(r"[CVOPM]\((.*?)\)")
 
 

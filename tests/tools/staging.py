@@ -10,79 +10,45 @@ import filecmp
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
-from .places import BUILD, ROOT, STAGE, locked
+from .environments import ROOT, locked
 
-_MANIFEST = BUILD / "staged.txt"
+BUILD = ROOT / "build"
+COLLECTIONS = BUILD / "collections"
+STAGE = COLLECTIONS / "ansible_collections" / "dbtls" / "rds_mysql"
 
 
-def stage() -> Path:
-    """Bring the copy up to date and return its path.
+def files(top: Path) -> set[str]:
+    """What is or will be in version control below ``top``."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    listed = subprocess.run(command, cwd=top, env=clean, capture_output=True, text=True, check=True).stdout
+    return {name for name in listed.split("\0") if name and (top / name).is_file()}
 
-    Only files that differ are written, each replaced in one step, so that tests that are running are not disturbed.
-    What programs leave in the copy (reports, caches) stays there.
-    """
-    with locked(BUILD / "stage.lock", "staging the collection"):
-        files = source_files()
-        STAGE.mkdir(parents=True, exist_ok=True)
-        for name in sorted(_staged_before() - set(files)):
-            _remove(name)
-        for name in files:
-            _copy(ROOT / name, STAGE / name)
-        _MANIFEST.write_text("".join(f"{name}\n" for name in files), encoding="utf-8")
+
+def stage() -> None:
+    """Bring the copy up to date: only what differs, each file in one step, as tests may be running on it."""
+    with locked(BUILD / "stage.lock"):
         if not (STAGE / ".git").is_dir():
-            # ansible-test and ansible-lint ask git for the files. Here git would answer that build/ is ignored.
-            git("init", "--quiet", "--template=", at=STAGE)
-    return STAGE
+            # ansible-test and ansible-lint ask git for the files. Here the checkout's would say that build/ is ignored.
+            subprocess.run(["git", "init", "--quiet", "--template=", STAGE], check=True)
+        wanted = files(ROOT)
+        for name in files(STAGE) - wanted:
+            (STAGE / name).unlink(missing_ok=True)
+        for name in wanted:
+            source, target = ROOT / name, STAGE / name
+            if (
+                not target.is_file()
+                or not filecmp.cmp(source, target)
+                or source.stat().st_mode != target.stat().st_mode
+            ):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                new = target.with_name(f".{target.name}.new")
+                shutil.copy2(source, new)
+                new.replace(target)
 
 
-def source_files() -> list[str]:
-    """The files of the checkout that are or will be in version control, relative to its root."""
-    listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard", at=ROOT)
-    return sorted({name for name in listed.split("\0") if name and (ROOT / name).is_file()})
-
-
-def git(*arguments: str, at: Path) -> str:
-    """Output of a git command on the repository at this path, whatever repository a calling hook is about."""
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return subprocess.run(
-        ["git", *arguments], cwd=at, env=variables, stdout=subprocess.PIPE, text=True, check=True
-    ).stdout
-
-
-def _staged_before() -> set[str]:
-    return set(_MANIFEST.read_text("utf-8").splitlines()) if _MANIFEST.exists() else set()
-
-
-def _remove(name: str) -> None:
-    path = STAGE / name
-    path.unlink(missing_ok=True)
-    for parent in path.parents:
-        if parent == STAGE:
-            break
-        shutil.rmtree(parent / "__pycache__", ignore_errors=True)
-        try:
-            parent.rmdir()
-        except OSError:
-            break
-
-
-def _copy(source: Path, target: Path) -> None:
-    if target.is_file() and _same(source, target):
-        return
-    if target.is_dir():
-        shutil.rmtree(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(prefix=".stage-", dir=target.parent)
-    os.close(handle)
-    shutil.copy2(source, partial)
-    os.replace(partial, target)
-
-
-def _same(source: Path, target: Path) -> bool:
-    ours, theirs = source.stat(), target.stat()
-    if ours.st_mode != theirs.st_mode or ours.st_size != theirs.st_size:
-        return False
-    return ours.st_mtime_ns == theirs.st_mtime_ns or filecmp.cmp(source, target, shallow=False)
+if __name__ == "__main__":
+    stage()
+    print(STAGE)

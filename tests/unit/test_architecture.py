@@ -33,7 +33,7 @@ PACKAGES = frozenset(MAY_IMPORT)
 MAY_IMPORT.update({"doc_fragments": set(), "modules": {*PACKAGES}, "plugin_utils": {*PACKAGES}})
 MAY_IMPORT.update({"action": {*PACKAGES, "plugin_utils"}, "filter": {*PACKAGES, "plugin_utils"}})
 
-Parts = t.Tuple[str, ...]
+Parts = tuple[str, ...]
 
 
 def violations(plugins: Path) -> list[str]:

@@ -13,30 +13,37 @@ from __future__ import annotations
 import email.utils
 import http.client
 import netrc
+import os
 import re
 import socket
 import ssl
+import stat
 import threading
 import time
 import typing as t
 from contextlib import closing, contextmanager
 from urllib.error import HTTPError, URLError
-from urllib.parse import SplitResult, urljoin, urlsplit
-from urllib.request import getproxies, proxy_bypass, url2pathname
+from urllib.parse import urljoin, urlsplit
+from urllib.request import url2pathname
 
 from ansible.module_utils.urls import ConnectionError as UrlsConnectionError
 from ansible.module_utils.urls import open_url
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.access import (
+    ATTEMPT_TIMEOUTS,
+    Access,
+    check_proxy,
+    parsed,
+    shown,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 
-SCHEMES = ("http", "https", "file")
 # The global bundle, the largest that AWS publishes, has about 165 kB.
 MAX_SOURCE_BYTES = 2 * 1024 * 1024
-# A whole attempt may take so many times ``timeout``: each wait is short enough when a byte comes now and then.
-ATTEMPT_TIMEOUTS = 5
 
 _CHUNK_BYTES = 64 * 1024
 _MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
+_OK = 200
 _NOT_MODIFIED = 304
 _UNAUTHORIZED = 401
 # What a server answers when it may do better in a moment (RFC 9110, RFC 6585).
@@ -58,33 +65,6 @@ class _TemporaryError(SourceError):
     def __init__(self, message: str, pause: float = 0.0) -> None:
         super().__init__(message)
         self.pause = pause
-
-
-# Named tuples, here and in what builds on this: to define one takes a seventh of the time of a dataclass, and defining
-# them is most of what importing these modules costs.
-
-
-class Access(t.NamedTuple):
-    """How to reach the sources.
-
-    ``timeout`` is in seconds and bounds each network wait; a whole attempt may take ATTEMPT_TIMEOUTS times as long.
-    ``retries`` counts the attempts after the first. User name and password go to the server of each URL by HTTP basic
-    authentication, over https only.
-    """
-
-    timeout: int = 30
-    retries: int = 2
-    validate_certs: bool = True
-    ca_path: str | None = None
-    use_proxy: bool = True
-    http_agent: str | None = None
-    username: str | None = None
-    password: str | None = None
-    force_basic_auth: bool = False
-    no_cache: bool = False
-
-    def __repr__(self) -> str:
-        return f"Access(timeout={self.timeout}, retries={self.retries}, ...)"  # a password is not to be shown
 
 
 class Validators(t.NamedTuple):
@@ -120,92 +100,6 @@ class Answer(t.NamedTuple):
 
     body: bytes | None
     validators: Validators = Validators()
-
-
-def shown(url: str) -> str:
-    """The URL as it may be shown: the query, which may be a signature or a token, is left out."""
-    before, question_mark, _query = url.partition("?")
-    return f"{before}?..." if question_mark else url
-
-
-def private_parts(urls: t.Any) -> set[str]:
-    """What of given URLs must not be in a result.
-
-    That is each query, and all of them as soon as one holds user information or is not a URL: what Ansible makes of a
-    value that is not what it should be may be cut anywhere.
-
-    :arg urls: A text, or a list or dictionary of them.
-    """
-    texts = list(_texts(urls))
-    if any(_has_user_information(text) or _parsed(text) is None or not urlsplit(text).scheme for text in texts):
-        return set(texts)
-    return {text[text.index("?") :] for text in texts if "?" in text}
-
-
-def _texts(value: t.Any) -> t.Iterator[str]:
-    if isinstance(value, dict):
-        yield from _texts([*value, *value.values()])
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _texts(item)
-    elif value:
-        yield str(value)
-
-
-def _has_user_information(url: str) -> bool:
-    """Whether an @ is anywhere in it: with a password that is not quoted, it may be in what is the path to others."""
-    return "@" in url and not url.startswith("file:")
-
-
-def _parsed(url: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(url)
-        int(parts.port or 0)  # raises where it is no number; it is parsed only now
-    except ValueError:
-        return None
-    return parts
-
-
-def check_urls(urls: t.Sequence[str], option: str, access: Access) -> None:
-    """Refuse what cannot be read, or not without giving a password away, before anything is asked.
-
-    :raises OptionError: naming the option.
-    """
-    # First in all of them: it is what a password with a comma in it, where Ansible makes a list of a text, ends with.
-    if any(_has_user_information(url) for url in urls):
-        raise OptionError(
-            f"{option}: ******** holds an @, as a URL with a user name or a password does. Set url_username and "
-            "url_password instead, and write an @ in a path as %40."
-        )
-    for url in urls:
-        _check_url(url, option, access)
-
-
-def _check_url(url: str, option: str, access: Access) -> None:
-    parts = _parsed(url)
-    if parts is None:
-        raise OptionError(f"{option}: {shown(url)!r} is not a URL.")
-    if parts.scheme not in SCHEMES:
-        raise OptionError(f"{option}: {shown(url)!r} is not an http, https or file URL.")
-    if parts.scheme == "file":
-        if parts.netloc not in ("", "localhost"):
-            raise OptionError(f"{option}: {shown(url)!r} names another machine; a file URL is file:///path.")
-        return
-    if not parts.hostname:
-        raise OptionError(f"{option}: {shown(url)!r} names no host.")
-    if parts.scheme == "http" and access.password is not None:
-        raise OptionError(
-            f"{option}: the password would be sent to {shown(url)} in clear text; use https, or leave url_password out."
-        )
-    _check_proxy(parts, access)
-
-
-def _check_proxy(parts: SplitResult, access: Access) -> None:
-    if access.use_proxy and "@" in getproxies().get(parts.scheme, "") and not proxy_bypass(parts.netloc):
-        raise OptionError(
-            f"{parts.scheme}_proxy: ******** holds a user name or a password, which is not supported; url_username "
-            "and url_password are for the sources. Name a proxy that asks for neither, or set use_proxy to false."
-        )
 
 
 def read(url: str, access: Access, known: Validators | None = None) -> Answer:
@@ -303,13 +197,13 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 
 def _redirected(url: str, location: str, access: Access) -> str:
     joined = urljoin(url, location.replace(" ", "%20"))
-    parts = _parsed(joined)
+    parts = parsed(joined)
     if parts is None or "@" in parts.netloc:
         raise SourceError(f"{shown(url)} redirects to what is not a URL, or to one with a user name in it; refused.")
     scheme = parts.scheme
     if scheme != "https" and (scheme != "http" or urlsplit(url).scheme == "https"):
         raise SourceError(f"{shown(url)} redirects to {shown(joined)}, which is not https; refused.")
-    _check_proxy(parts, access)
+    check_proxy(parts, access)
     return joined
 
 
@@ -336,6 +230,9 @@ def _request(url: str, access: Access, known: Validators, *, at_home: bool) -> h
 
 def _body(url: str, response: http.client.HTTPResponse) -> Answer:
     where = shown(url)
+    if response.status != _OK:
+        # 206 in particular, which is a part of the file.
+        raise SourceError(f"{where} answered {response.status} {response.reason}, which is not a whole file.")
     encoding = response.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
         raise SourceError(f"{where} answers in the encoding {encoding}, which was not asked for.")
@@ -407,7 +304,12 @@ def _explained(error: Exception, url: str, access: Access) -> SourceError:
 def _read_file(url: str) -> bytes:
     path = url2pathname(urlsplit(url).path)
     try:
-        with open(path, "rb") as f:
+        # Opening a named pipe would wait for a writer, and reading a device may never end.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise SourceError(f"{url} is not a regular file.")
+        with os.fdopen(descriptor, "rb") as f:
             body = f.read(MAX_SOURCE_BYTES + 1)
     except OSError as e:
         raise SourceError(f"{url} cannot be read: {e.strerror}.") from e

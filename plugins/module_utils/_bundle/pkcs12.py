@@ -15,6 +15,7 @@ import warnings
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import MissingLibrary, OptionError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.pem import CertificateError
 
 _NEEDED = "cryptography >= 45.0.0"
 
@@ -76,5 +77,5 @@ def load(content: bytes, passphrase: str, source: str) -> tuple[x509.Certificate
             bags = _pkcs12().load_pkcs12(content, passphrase.encode("utf-8")).additional_certs
             ders = [bag.certificate.public_bytes(Encoding.DER) for bag in bags]
     except (ValueError, TypeError) as e:
-        raise x509.CertificateError(f"{source} is not a PKCS#12 file with this passphrase.") from e
+        raise CertificateError(f"{source} is not a PKCS#12 file with this passphrase.") from e
     return tuple(x509.parse_certificate(der, source) for der in ders)

@@ -15,17 +15,24 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors impor
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable, printable_result
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.start_up import resume_garbage_collection
 
+_HOSTS = ("login_host", "host")
 _SOUNDS_SECRET = re.compile(r"(?i)pas|pwd|secret|token")
 
 
 def misplaced_secrets(params: t.Any) -> set[str]:
-    """What was given under names that sound like secrets, at any depth; Ansible masks that of options there are."""
+    """What was given under names that sound like secrets, or in front of a host, at any depth.
+
+    Ansible masks what is given to options that are there and marked as secret.
+    """
     if isinstance(params, (list, tuple)):
         return set().union(*map(misplaced_secrets, params))
     if not isinstance(params, dict):
         return set()
     named = (value for name, value in params.items() if _SOUNDS_SECRET.search(str(name)))
     found = {str(value) for value in named if isinstance(value, str) and value}
+    for host in (params.get(name) for name in _HOSTS):
+        if isinstance(host, str) and "@" in host:  # user:password@host
+            found.update({str(host).rpartition("@")[0], str(host).rpartition("@")[0].partition(":")[2]} - {""})
     return found.union(*map(misplaced_secrets, params.values()))
 
 

@@ -6,7 +6,12 @@
 
 from __future__ import annotations
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement import plan, restore
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import (
+    FLUSH,
+    METHODS,
+    PLAINTEXT_SESSIONS,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.restore import LAST, RESTORE
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import (
     ModuleSpec,
     connection_argument_spec,
@@ -26,13 +31,13 @@ REQUIRE = ModuleSpec(
         issuer={"type": "str"},
         cipher={"type": "str"},
         exact={"type": "bool", "default": False},
-        method={"type": "str", "default": "auto", "choices": list(plan.METHODS)},
-        flush={"type": "str", "default": "auto", "choices": list(plan.FLUSH)},
-        plaintext_sessions={"type": "str", "default": "fail", "choices": list(plan.PLAINTEXT_SESSIONS)},
+        method={"type": "str", "default": "auto", "choices": list(METHODS)},
+        flush={"type": "str", "default": "auto", "choices": list(FLUSH)},
+        plaintext_sessions={"type": "str", "default": "fail", "choices": list(PLAINTEXT_SESSIONS)},
         require_secure_transport={"type": "bool"},
         rollback_file={"type": "path"},
         restore_file={"type": "path"},
-        restore={"type": "str", "default": restore.LAST, "choices": list(restore.RESTORE)},
+        restore={"type": "str", "default": LAST, "choices": list(RESTORE)},
         verify={
             "type": "list",
             "elements": "dict",

@@ -11,39 +11,43 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import (
-    Decision,
-    Plan,
-    Wish,
-    complete_plan,
-)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Decision, Plan, complete_plan
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import Request
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.restore import LAST, Restoration, restoration
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import (
+    BEGUN,
     MADE,
     RESTORED,
     UNDONE,
     ChangeRecord,
     Endpoint,
     RecordError,
-    RecordFile,
+    RollbackFile,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import Change
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import secure_transport
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import AccountState, Selection
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.account_patterns import Selection
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
+    Account,
+    AccountsNotReadable,
+    AccountState,
+    has_in_memory,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchChange, SwitchState
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 
-def _file(params: t.Mapping[str, t.Any], name: str) -> RecordFile | None:
+def _file(params: t.Mapping[str, t.Any], name: str) -> RollbackFile | None:
     path = str(params.get(name) or "")
     if not path:
         return None
     if not os.path.isabs(path):
         raise OptionError(f"{name}: {path} is no absolute path.")
-    return RecordFile(path, name)
+    return RollbackFile(path, name)
 
 
-class Keeping:
+class ChangeLog:
     """What a run has to do with such files; without any, nothing.
 
     :arg record_in: The file to add the change to.
@@ -52,7 +56,7 @@ class Keeping:
     """
 
     def __init__(
-        self, record_in: RecordFile | None = None, restore_from: RecordFile | None = None, which: str = LAST
+        self, record_in: RollbackFile | None = None, restore_from: RollbackFile | None = None, which: str = LAST
     ) -> None:
         self._record_in = record_in
         self._restore_from = restore_from
@@ -62,7 +66,7 @@ class Keeping:
         self._restoration: Restoration | None = None
 
     @classmethod
-    def from_params(cls, params: t.Mapping[str, t.Any]) -> Keeping:
+    def from_params(cls, params: t.Mapping[str, t.Any]) -> ChangeLog:
         """From a module's validated parameters.
 
         :raises OptionError: for a relative path, which would start from wherever Ansible runs modules.
@@ -70,35 +74,41 @@ class Keeping:
         files = {name: _file(params, name) for name in ("rollback_file", "restore_file")}
         return cls(files["rollback_file"], files["restore_file"], str(params.get("restore") or LAST))
 
-    def open(self, control: Session, dialect: Dialect, wish: Wish) -> Wish:
+    def open(self, control: Session, dialect: Dialect, request: Request) -> Request:
         """Look whether the files are what they should be, before anything else is decided.
 
-        :return: The wish; where something is put back, with the accounts that may be concerned.
+        :return: The request; where something is put back, with the accounts that may be concerned.
         :raises RecordError: when they are not, or there is nothing to restore from.
         """
         endpoint = Endpoint.of(control.options)
         if self._record_in:
             self._record_in.check(endpoint, dialect.family)
         if not self._restore_from:
-            return wish
+            return request
         self._records = self._restore_from.read(endpoint, dialect.family)
         if not self._records:
             raise self._restore_from.error(f"holds no change of {endpoint}, or is not there.")
         listed = frozenset(change.account for record in self._records for change in record.changes)
-        return replace(wish, selection=Selection(listed=listed))
+        return replace(request, selection=Selection(listed=listed))
 
     def restoring_plan(
-        self, control: Session, dialect: Dialect, known: t.Sequence[AccountState], wish: Wish
+        self, control: Session, dialect: Dialect, known: t.Sequence[AccountState], request: Request
     ) -> Plan | None:
         """The plan that puts back, or None where that is not what this run is for."""
         if not self._restore_from:
             return None
         switch = self._switch(control, dialect)
+        in_table = {state.account: state.requirement for state in known}
+        unflushed = self._unflushed(control, dialect, known)
+        known = [unflushed.get(state.account, state) for state in known]
         wanted = self._restoration = restoration(self._records, known, switch, self._which)
         selection = wanted.selection
         decision = Decision(
             targets=tuple(state for state in known if selection.includes(state)),
-            changes=wanted.changes,
+            changes=tuple(
+                replace(change, in_table=in_table.get(change.account)) if change.account in unflushed else change
+                for change in wanted.changes
+            ),
             switch=(
                 SwitchChange(switch, wanted.switch.value, lasting=dialect.has_persist, recorded=wanted.switch)
                 if switch and wanted.switch
@@ -107,7 +117,32 @@ class Keeping:
             method=bool(selection.listed),
             warnings=wanted.warnings,
         )
-        return complete_plan(control, dialect, wish, decision)
+        plan = complete_plan(control, dialect, request, decision)
+        return self._on_the_recorded_server(plan, wanted)
+
+    def _unflushed(
+        self, control: Session, dialect: Dialect, known: t.Sequence[AccountState]
+    ) -> dict[Account, AccountState]:
+        """Accounts as the server goes by them, where a run that never ended has left its change in memory alone."""
+        begun = {c.account: c for record in self._records if record.state == BEGUN for c in record.changes}
+        found = {}
+        for state in known:
+            change = begun.get(state.account)
+            if change and state.requirement == change.before and _in_memory(control, dialect, change):
+                found[state.account] = replace(state, requirement=change.after)
+        return found
+
+    def _on_the_recorded_server(self, plan: Plan, wanted: Restoration) -> Plan:
+        """Of another server than the record is about nothing is concluded; what it has from the change is restored."""
+        pending = [record for record in self._records if record.state in (BEGUN, MADE)]
+        newest = wanted.records[0] if wanted.records else pending[-1] if pending else None
+        if not newest or not newest.identity or newest.identity == plan.identity or not self._restore_from:
+            return plan
+        elsewhere = f"is about {newest.identity}, and {newest.endpoint} leads to {plan.identity} now"
+        if not plan.writes:
+            raise self._restore_from.error(f"{elsewhere}, where nothing is as the change made it. Nothing was changed.")
+        warning = f"The rollback record {elsewhere}. What the change had made there was restored."
+        return replace(plan, warnings=(*plan.warnings, warning))
 
     def _switch(self, control: Session, dialect: Dialect) -> SwitchState | None:
         if not any(record.switch for record in self._records):
@@ -138,10 +173,10 @@ class Keeping:
             return self._mark(self._record_in, [self._record], UNDONE)
         return ()
 
-    def _mark(self, file: RecordFile, records: t.Sequence[ChangeRecord], state: str) -> tuple[str, ...]:
+    def _mark(self, file: RollbackFile, records: t.Sequence[ChangeRecord], state: str) -> tuple[str, ...]:
         first = records[0]
         try:
-            file.mark(first.endpoint, first.family, {record.number for record in records}, state)
+            file.mark(first.endpoint, first.family, {record.id for record in records}, state)
         except RecordError as e:
             # It does no harm there: what is not as the change has made it is left alone.
             return (f"That the change is {state} could not be written down: {e.message}",)
@@ -156,8 +191,13 @@ class Keeping:
             told["rollback_file"] = self._record_in.path
             told["rollback_record"] = self._record.describe()
         if self._restoration:
-            told["restored"] = [
-                {"id": record.number, "begun_at": record.begun_at} for record in self._restoration.records
-            ]
+            told["restored"] = [{"id": record.id, "begun_at": record.begun_at} for record in self._restoration.records]
             told["left_alone"] = [left.describe() for left in self._restoration.left_alone]
         return told
+
+
+def _in_memory(control: Session, dialect: Dialect, change: Change) -> bool:
+    try:
+        return has_in_memory(control, dialect, change.account, change.after)
+    except AccountsNotReadable:
+        return False

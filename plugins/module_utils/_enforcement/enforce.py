@@ -15,33 +15,41 @@ import typing as t
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.deferred_signals import Interrupts
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement import guards, rollback, verification
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.change_log import Keeping
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.change_log import ChangeLog
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.guards import guard, session_warnings
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.journal import Journal, SessionIdentity
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.kill_sessions import (
-    end_sessions,
-    killing_statements,
+    kill_sessions,
+    kill_statements,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import (
-    Change,
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Plan, make_plan
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import (
     EnforcementError,
-    Login,
-    Plan,
-    Wish,
-    make_plan,
+    Request,
+    request_from_params,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import accounts, secure_transport
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Pattern, Requirement, Selection
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_outcome import recover
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import Statement
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.verification import (
+    ChangeVerifier,
+    Verification,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import secure_transport
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import AccountState, read_accounts
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect, discover
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import (
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
+    SETTING_VARIABLE_DENIED,
     ConnectionFailed,
     QueryFailed,
-    Session,
-    open_session,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import AnotherServer, require_server
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 # How often a plan is made again because somebody else has changed accounts meanwhile.
 _PLANS = 3
@@ -50,7 +58,7 @@ _LOCK = "dbtls.rds_mysql.mysql_require_ssl"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Result:
     """What was done, or would be done in check mode."""
 
     plan: Plan
@@ -59,8 +67,8 @@ class Outcome:
     changed: bool
     warnings: tuple[str, ...]
     verified: bool = False
-    verification: tuple[verification.Verification, ...] = ()
-    keeping: Keeping = field(default_factory=Keeping)
+    verification: tuple[Verification, ...] = ()
+    change_log: ChangeLog = field(default_factory=ChangeLog)
 
     def describe(self) -> dict[str, t.Any]:
         """The module's return values."""
@@ -73,53 +81,68 @@ class Outcome:
             verification=[proof.describe() for proof in self.verification],
             rolled_back=False,
             warnings=list(self.warnings),
-            **self.keeping.describe(),
+            **self.change_log.describe(),
         )
 
 
-def enforce(options: ConnectionOptions, wish: Wish, check_mode: bool, keeping: Keeping | None = None) -> Outcome:
+def enforce(
+    options: ConnectionOptions, request: Request, check_mode: bool, change_log: ChangeLog | None = None
+) -> Result:
     """Give the accounts their requirement, or in check mode say what that would do.
 
-    :arg keeping: The files of what was changed, where there are any.
+    :arg change_log: The files of what was changed, where there are any.
     :raises RdsMysqlError: or one of its kinds. Unless its details have ``rolled_back`` or ``state_unknown``, nothing
         was written.
     """
     with open_session(options) as control:
         dialect = discover(control)
-        known = accounts.read_accounts(control, dialect)
-        keeping = keeping or Keeping()
-        wish = keeping.open(control, dialect, wish)
-        notes: tuple[str, ...] = ()
-        for attempt in range(_PLANS):
-            plan = keeping.restoring_plan(control, dialect, known, wish) or make_plan(control, dialect, known, wish)
-            guards.guard(control, dialect, plan, wish)
-            killing = killing_statements(control, plan, wish)
-            if check_mode or not plan.writes:
-                outcome = replace(_promise(control, dialect, plan, wish, notes, killing), keeping=keeping)
-                return outcome if check_mode else _verify_as_it_is(control, dialect, outcome, wish)
-            if attempt == 0:
-                notes += _wait_for_other_runs(control)
-            now = accounts.read_accounts(control, dialect)
-            changed = _meanwhile(known, now, wish)
-            if not changed:
-                if killing:
-                    plan = end_sessions(control, dialect, plan, wish, killing)
-                outcome = replace(_promise(control, dialect, plan, wish, notes, killing), keeping=keeping)
-                return _carry_out(control, dialect, outcome, wish)
-            notes += changed
-            known = now
-        raise EnforcementError(f"The accounts of {options.endpoint} keep changing. Nothing was changed.")
+        try:
+            return _enforce(control, dialect, request, check_mode, change_log or ChangeLog())
+        except AnotherServer as e:
+            raise EnforcementError(f"{e.message} Nothing was changed.", **e.details) from e
 
 
-def _promise(
-    control: Session, dialect: Dialect, plan: Plan, wish: Wish, notes: tuple[str, ...], killing: tuple[str, ...]
-) -> Outcome:
-    return Outcome(
+def _enforce(control: Session, dialect: Dialect, request: Request, check_mode: bool, change_log: ChangeLog) -> Result:
+    known = read_accounts(control, dialect)
+    request = change_log.open(control, dialect, request)
+    notes: tuple[str, ...] = ()
+    for attempt in range(_PLANS):
+        plan = change_log.restoring_plan(control, dialect, known, request) or make_plan(
+            control, dialect, known, request
+        )
+        try:
+            guard(control, dialect, plan, request)
+        except RdsMysqlError as e:
+            e.details.update(plan.describe())
+            raise
+        killing = kill_statements(control, plan, request)
+        if check_mode or not plan.writes:
+            result = replace(planned_result(control, dialect, plan, request, notes, killing), change_log=change_log)
+            return result if check_mode else _verify_unchanged(control, dialect, result, request)
+        if attempt == 0:
+            notes += _wait_for_other_runs(control)
+        now = read_accounts(control, dialect)
+        changed = concurrent_changes(known, now, request)
+        if not changed:
+            if killing:
+                plan = kill_sessions(control, dialect, plan, killing)
+            result = replace(planned_result(control, dialect, plan, request, notes, killing), change_log=change_log)
+            return apply(control, dialect, result, request)
+        notes += changed
+        known = now
+    raise EnforcementError(f"The accounts of {control.options.endpoint} keep changing. Nothing was changed.")
+
+
+def planned_result(
+    control: Session, dialect: Dialect, plan: Plan, request: Request, notes: tuple[str, ...], killing: tuple[str, ...]
+) -> Result:
+    """What the plan does, or would do."""
+    return Result(
         plan=plan,
         statements=killing + tuple(statement.shown(control) for statement in plan.statements(dialect)),
         rollback_statements=tuple(statement.shown(control) for statement in plan.rollback_statements(dialect)),
         changed=plan.writes,
-        warnings=control.warnings + plan.warnings + guards.session_warnings(plan, wish) + notes,
+        warnings=control.warnings + plan.warnings + session_warnings(plan, request) + notes,
     )
 
 
@@ -148,11 +171,11 @@ def _wait_for_other_runs(control: Session) -> tuple[str, ...]:
     return (warning,)
 
 
-def _meanwhile(
-    before: t.Sequence[accounts.AccountState], now: t.Sequence[accounts.AccountState], wish: Wish
+def concurrent_changes(
+    before: t.Sequence[AccountState], now: t.Sequence[AccountState], request: Request
 ) -> tuple[str, ...]:
     """What somebody else has done to the accounts that are meant, between the first look and the second."""
-    selection = wish.selection
+    selection = request.selection
     if selection is None:
         return ()
     old = {state.account: state.requirement for state in before if selection.includes(state)}
@@ -169,91 +192,102 @@ def _meanwhile(
     return (f"Somebody else has changed accounts while this task was at work: {', '.join(told)}.",)
 
 
-def _carry_out(control: Session, dialect: Dialect, outcome: Outcome, wish: Wish) -> Outcome:
-    plan, keeping = outcome.plan, outcome.keeping
-    journal = rollback.Journal()
-    proving = verification.Proofs(control, dialect, plan)
+def apply(control: Session, dialect: Dialect, result: Result, request: Request) -> Result:
+    """Carry out the plan and prove it, or restore what was there.
+
+    :raises EnforcementError: saying what is known to be true of the server now.
+    """
+    plan, change_log = result.plan, result.change_log
+    journal = Journal()
+    verifier = ChangeVerifier(control, dialect, plan)
     sessions = [control]
     with Interrupts() as interrupts, ExitStack() as stack:
 
-        def surprise(cause: str) -> EnforcementError:
+        def failure(cause: str) -> EnforcementError:
             details = {
-                "rollback_statements": list(outcome.rollback_statements),
-                "verification": proving.describe(),
-                "warnings": list(outcome.warnings),
+                "rollback_statements": list(result.rollback_statements),
+                "verification": verifier.describe(),
+                "warnings": list(result.warnings),
             }
-            error = rollback.after_surprise(plan, dialect, sessions, journal, cause, details)
+            error = recover(plan, dialect, sessions, journal, cause, details)
             if not error.details["changed"]:
-                error.details["warnings"] += keeping.undone()
-            error.details.update(keeping.describe())
+                error.details["warnings"] += change_log.undone()
+            error.details.update(change_log.describe())
             return error
 
         try:
-            journal.writers.append(rollback.Identity.of(control))
-            if plan.login_changes or plan.switches_on:
-                sessions.append(stack.enter_context(_stand_by(control)))
-            keeping.begin(control, dialect, plan, outcome.rollback_statements)
+            journal.writers.append(SessionIdentity.of(control, journal.nonce))
+            if plan.login_changes or plan.enables_secure_transport:
+                sessions.append(stack.enter_context(open_standby_session(control, dialect, plan)))
+            change_log.begin(control, dialect, plan, result.rollback_statements)
             for statement in plan.statements(dialect):
                 interrupts.check()
-                _compare(control, dialect, statement.changes)
+                check_unchanged(control, dialect, plan, statement)
                 journal.run(control, statement)
             _read_back(control, dialect, plan)
             interrupts.check()
-            proving.after_change(wish.verify)
+            verifier.after_change(request.verify)
             # A server that has crashed meanwhile, and is back, has lost SET GLOBAL, and perhaps its last statements.
             _read_back(control, dialect, plan)
             interrupts.check()
         except RdsMysqlError as e:
-            raise surprise(e.message + _advice(e, dialect, journal)) from e
+            raise failure(e.message + _advice(e, dialect, journal)) from e
         except BaseException as e:
             # An error of ours, or a signal where signals can't be kept, leaves no half-made change behind either.
-            raise surprise(f"The task was interrupted ({type(e).__name__}).") from e
+            raise failure(f"The task was interrupted ({type(e).__name__}).") from e
     return replace(
-        outcome,
-        verified=proving.verified,
-        verification=tuple(proving.done),
-        warnings=outcome.warnings + proving.doubts + keeping.made(),
+        result,
+        verified=verifier.verified,
+        verification=tuple(verifier.done),
+        warnings=result.warnings + verifier.doubts + change_log.made(),
     )
 
 
-def _advice(error: RdsMysqlError, dialect: Dialect, journal: rollback.Journal) -> str:
+def _advice(error: RdsMysqlError, dialect: Dialect, journal: Journal) -> str:
     """What to do instead, where the server-wide switch was refused."""
-    if not isinstance(error, QueryFailed) or not journal.sent or not journal.sent[-1].switches:
+    if not isinstance(error, QueryFailed) or not journal.sent or not journal.sent[-1].changes_secure_transport:
         return ""
-    if error.code not in secure_transport.PRIVILEGE_MISSING:
+    if error.code not in SETTING_VARIABLE_DENIED:
         return ""
     return (
         ". The login needs SYSTEM_VARIABLES_ADMIN (SUPER on MariaDB and old servers) for it. "
-        + secure_transport.parameter_group_advice(dialect, journal.sent[-1].text.endswith("ON"))
+        + _rds.secure_transport_advice(dialect.managed_by, journal.sent[-1].text.endswith("ON"))
     )
 
 
-def _stand_by(control: Session) -> Session:
+def open_standby_session(control: Session, dialect: Dialect, plan: Plan) -> Session:
     """A second session, to put back with should the first be lost; new logins may be impossible by then."""
     options = control.options
     try:
-        return open_session(options.encrypted() if control.greeting.offers_tls else options)
+        session = open_session(options.encrypted() if control.greeting.offers_tls else options)
     except (ConnectionFailed, PasswordWithheld) as e:
         raise EnforcementError(
             f"A second login of {options.user} to {options.endpoint}, to put back with if the first is lost, failed: "
             f"{e.message}"
         ) from e
+    try:
+        require_server(session, dialect, plan.identity)
+    except BaseException:
+        session.close()
+        raise
+    return session
 
 
-def _compare(control: Session, dialect: Dialect, changes: t.Sequence[Change]) -> None:
-    """Right before these changes are written: the accounts are as they were when that was decided.
+def check_unchanged(control: Session, dialect: Dialect, plan: Plan, statement: Statement) -> None:
+    """Right before it is sent: this is the server, and its accounts are, as when that was decided.
 
-    :raises EnforcementError: naming those that are not.
+    :raises EnforcementError: naming the accounts that are not.
+    :raises AnotherServer: when it is another one.
     """
-    if not changes:
-        return
-    read = accounts.read_accounts(control, dialect, [change.account for change in changes])
-    now = {state.account: state.requirement for state in read}
     told = []
-    for change in changes:
-        found = now.get(change.account)
-        if found != change.before:
-            told.append(f"{change.account} " + (f"has {found.describe()} by now" if found else "is gone"))
+    if statement.changes:
+        read = read_accounts(control, dialect, [change.account for change in statement.changes])
+        now = {state.account: state.requirement for state in read}
+        for change in statement.changes:
+            found = now.get(change.account)
+            if found != change.expected:
+                told.append(f"{change.account} " + (f"has {found.describe()} by now" if found else "is gone"))
+    require_server(control, dialect, plan.identity)
     if told:
         raise EnforcementError(f"Somebody else is changing accounts of {control.options.endpoint}: {', '.join(told)}.")
 
@@ -263,7 +297,8 @@ def _read_back(session: Session, dialect: Dialect, plan: Plan) -> None:
 
     :raises EnforcementError: naming the first that is not.
     """
-    now = {state.account: state.requirement for state in accounts.read_accounts(session, dialect)}
+    now = {state.account: state.requirement for state in read_accounts(session, dialect)}
+    require_server(session, dialect, plan.identity)
     for change in plan.changes:
         found = now.get(change.account)
         if found != change.after:
@@ -272,99 +307,29 @@ def _read_back(session: Session, dialect: Dialect, plan: Plan) -> None:
                     change.account, change.after.describe(), f"has {found.describe()}" if found else "is gone"
                 )
             )
-    if plan.switch and plan.switches:
+    if plan.switch and plan.changes_secure_transport:
         switch = secure_transport.read_switch(session, dialect)
         if switch != plan.switch.after:
             raise EnforcementError(f"{secure_transport.NAME} was set, and is not what it was set to.")
 
 
-def _verify_as_it_is(control: Session, dialect: Dialect, outcome: Outcome, wish: Wish) -> Outcome:
+def _verify_unchanged(control: Session, dialect: Dialect, result: Result, request: Request) -> Result:
     """Nothing had to be written: the requirement stands, and this very login shows that one still gets in.
 
     :raises EnforcementError: when a login to be proven does not get in.
     """
-    proving = verification.Proofs(control, dialect, outcome.plan)
+    verifier = ChangeVerifier(control, dialect, result.plan)
     try:
-        proving.without_change(control, wish.verify)
+        verifier.without_change(control, request.verify)
     except EnforcementError as e:
-        details = dict(outcome.describe(), verification=proving.describe())
+        details = dict(result.describe(), verification=verifier.describe())
         raise EnforcementError(f"verify: {e.message} Nothing was changed.", **details) from e
     return replace(
-        outcome,
-        verified=proving.verified,
-        verification=tuple(proving.done),
-        warnings=outcome.warnings + (proving.doubts if wish.verify else ()) + outcome.keeping.made(),
+        result,
+        verified=verifier.verified,
+        verification=tuple(verifier.done),
+        warnings=result.warnings + (verifier.doubts if request.verify else ()) + result.change_log.made(),
     )
-
-
-def wish_from_params(params: t.Mapping[str, t.Any]) -> Wish:
-    """The user's wish from a module's validated parameters.
-
-    :raises OptionError: naming the option that is wrong.
-    """
-    restores = bool(params.get("restore_file"))
-    ways = [name for name in ("user", "accounts", "all_accounts", "restore_file") if params.get(name)]
-    switch = params.get("require_secure_transport")
-    if len(ways) > 1 or (not ways and switch is None):
-        raise OptionError(
-            "Exactly one of user, accounts, all_accounts and restore_file says which accounts are meant; {}.".format(
-                "none is given" if not ways else "given are {}".format(" and ".join(ways))
-            )
-        )
-    if restores:
-        _nothing_else(params)
-    ssl_type = str(params["ssl_type"]).upper()
-    parts = {name: str(params.get(name) or "") for name in ("cipher", "issuer", "subject")}
-    if ssl_type == "SPECIFIED" and not any(parts.values()):
-        raise OptionError("ssl_type: specified needs at least one of subject, issuer and cipher.")
-    if ssl_type != "SPECIFIED":
-        given = sorted(name for name, value in parts.items() if value)
-        if given:
-            raise OptionError("{}: goes only with ssl_type: specified.".format(", ".join(given)))
-    selection = Selection(
-        user=_optional(params.get("user")),
-        host=_optional(params.get("host")),
-        patterns=tuple(Pattern.parse(str(text), "accounts") for text in params.get("accounts") or ()),
-        exclude=tuple(Pattern.parse(str(text), "exclude") for text in params.get("exclude") or ()),
-        include_system=bool(params["include_system"]),
-    )
-    return Wish(
-        selection=selection if ways and not restores else None,
-        requirement=Requirement(ssl_type, **parts),
-        exact=bool(params["exact"]),
-        method=str(params["method"]),
-        flush=str(params["flush"]),
-        plaintext_sessions=str(params["plaintext_sessions"]),
-        require_secure_transport=None if switch is None else bool(switch),
-        verify=tuple(
-            Login(str(entry["user"]), str(entry.get("password") or "")) for entry in params.get("verify") or ()
-        ),
-    )
-
-
-# What the file says already, and the values that are as good as none.
-_SAID_BY_THE_FILE: t.Mapping[str, t.Any] = {
-    "cipher": None,
-    "exact": False,
-    "exclude": None,
-    "host": None,
-    "include_system": False,
-    "issuer": None,
-    "require_secure_transport": None,
-    "rollback_file": None,
-    "ssl_type": "any",
-    "subject": None,
-}
-
-
-def _nothing_else(params: t.Mapping[str, t.Any]) -> None:
-    given = [name for name, none in _SAID_BY_THE_FILE.items() if params.get(name) not in (None, none)]
-    if given:
-        raise OptionError(f"restore_file: the file says what is put back; {', '.join(given)} cannot go with it.")
-
-
-def _optional(value: t.Any | None) -> str | None:
-    return None if value is None else str(value)
 
 
 def run(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
@@ -373,4 +338,4 @@ def run(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     :raises RdsMysqlError: or one of its kinds, with return values among its details.
     """
     options = ConnectionOptions.from_params(params)
-    return enforce(options, wish_from_params(params), check_mode, Keeping.from_params(params)).describe()
+    return enforce(options, request_from_params(params), check_mode, ChangeLog.from_params(params)).describe()

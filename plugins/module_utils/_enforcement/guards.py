@@ -9,31 +9,29 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import (
-    Change,
-    EnforcementError,
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plaintext_sessions import (
     PlaintextSession,
-    Plan,
-    Wish,
+    SessionCheck,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Plan
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import EnforcementError, Request
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import Change
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import (
-    ConnectionFailed,
-    Session,
-    open_session,
-)
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import (
-    NAME,
-    parameter_group_advice,
-)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import ConnectionFailed
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import require_server
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import NAME
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import names
 
 
-def guard(control: Session, dialect: Dialect, plan: Plan, wish: Wish) -> None:
+def guard(control: Session, dialect: Dialect, plan: Plan, request: Request) -> None:
     """Stop before anything is written, where going on could lock somebody out, or could not come to its end.
 
     :raises EnforcementError: naming the guard's reason.
+    :raises AnotherServer: when a login that it tries leads elsewhere.
     """
     if not plan.writes:
         return
@@ -41,46 +39,42 @@ def guard(control: Session, dialect: Dialect, plan: Plan, wish: Wish) -> None:
     if plan.changes and dialect.read_only_variable:
         raise EnforcementError(
             f"{endpoint} is read-only ({dialect.read_only_variable} is on), as replicas are. Nothing was changed. "
-            "Change the accounts on its source; they come here by replication.",
-            **plan.describe(),
+            "Change the accounts on its source; they come here by replication."
         )
     if plan.switch and plan.switch.needed and dialect.managed_by:
         raise EnforcementError(
             f"{NAME} of {endpoint} cannot be set by a client. Nothing was changed. "
-            f"{parameter_group_advice(dialect, plan.switch.wanted)}",
-            **plan.describe(),
+            f"{_rds.secure_transport_advice(dialect.managed_by, plan.switch.wanted)}"
         )
-    if not plan.switches_on and not plan.tightens:
+    if not plan.enables_secure_transport and not plan.tightens:
         return
     if not control.greeting.offers_tls:
         raise EnforcementError(
             f"{endpoint} offers no TLS, so that whoever has to use it could never log in again. Nothing was changed. "
-            "Set TLS up on the server first.",
-            **plan.describe(),
+            "Set TLS up on the server first."
         )
     mine = plan.login_changes
     mine_tightens = mine is not None and mine.after.ssl_type != "NONE"
     if mine is not None:
-        _guard_certificate(control, plan, mine)
-    if mine_tightens or plan.switches_on:
-        _guard_login(control, plan)
-    _guard_verified_logins(control, plan, wish)
-    _guard_sessions(control, plan, wish)
+        _guard_certificate(control, mine)
+    if mine_tightens or plan.enables_secure_transport:
+        _guard_login(control, dialect, plan)
+    _guard_verified_logins(control, dialect, plan, request)
+    _guard_sessions(control, plan, request)
 
 
-def _guard_certificate(control: Session, plan: Plan, mine: Change) -> None:
+def _guard_certificate(control: Session, mine: Change) -> None:
     if mine.after.ssl_type in ("X509", "SPECIFIED") and control.options.client_cert is None:
         raise EnforcementError(
             f"{mine.account}, the account of this login, would need a client certificate from now on, and client_cert "
-            "is not set. Nothing was changed.",
-            **plan.describe(),
+            "is not set. Nothing was changed."
         )
 
     if mine.after.ssl_type == "SPECIFIED":
-        _guard_names(control, plan, mine)
+        _guard_names(control, mine)
 
 
-def _guard_names(control: Session, plan: Plan, mine: Change) -> None:
+def _guard_names(control: Session, mine: Change) -> None:
     """The proof afterwards would find it, too; but a server that dies before all is put back lets nobody in again."""
     path = str(control.options.client_cert)
     with open(path, "rb") as f:
@@ -93,63 +87,72 @@ def _guard_names(control: Session, plan: Plan, mine: Change) -> None:
             raise EnforcementError(
                 f"{mine.account}, the account of this login, would need a client certificate whose {part} is "
                 f"{wanted!r} from now on, and that of client_cert is {present!r}, so that it would be locked out. "
-                "Nothing was changed.",
-                **plan.describe(),
+                "Nothing was changed."
             )
 
 
-def _guard_login(control: Session, plan: Plan) -> None:
+def _guard_login(control: Session, dialect: Dialect, plan: Plan) -> None:
     options = control.options
     if control.encrypted:
         return
-    if plan.switches_on and options.unix_socket is None:
+    if plan.enables_secure_transport and options.unix_socket is None:
         raise EnforcementError(
             f"This very session with {options.endpoint} does not use TLS, and with {NAME} it could not be had again. "
-            "Nothing was changed. Set ca_cert, or ssl_mode to required, to connect with TLS.",
-            **plan.describe(),
+            "Nothing was changed. Set ca_cert, or ssl_mode to required, to connect with TLS."
         )
     try:
-        open_session(options.encrypted()).close()
+        with open_session(options.encrypted()) as session:
+            require_server(session, dialect, plan.identity)
     except (ConnectionFailed, PasswordWithheld) as e:
         raise EnforcementError(
             f"{plan.login_account} is the account of this login, and it cannot log in with TLS now, so that it would "
-            f"be locked out: {e.message} Nothing was changed.",
-            **plan.describe(),
+            f"be locked out: {e.message} Nothing was changed."
         ) from e
 
 
-def _guard_verified_logins(control: Session, plan: Plan, wish: Wish) -> None:
+def _guard_verified_logins(control: Session, dialect: Dialect, plan: Plan, request: Request) -> None:
     """A login that fails now cannot prove anything afterwards."""
-    for login in wish.verify:
+    for login in request.verify:
         options = replace(control.options.encrypted(), user=login.user, password=login.password)
         try:
-            open_session(options).close()
+            with open_session(options) as session:
+                require_server(session, dialect, plan.identity)
         except PasswordWithheld:
             continue  # The proof will say so.
         except ConnectionFailed as e:
             raise EnforcementError(
-                f"verify: {login.user} cannot log in with TLS now, before any change: {e.message} Nothing was changed.",
-                **plan.describe(),
+                f"verify: {login.user} cannot log in with TLS now, before any change: {e.message} Nothing was changed."
             ) from e
 
 
-def _guard_sessions(control: Session, plan: Plan, wish: Wish) -> None:
-    found = plan.plaintext_sessions
-    replicas = [session for session in found if session.replicates]
-    if wish.plaintext_sessions == "kill" and replicas:
+def _guard_sessions(control: Session, plan: Plan, request: Request) -> None:
+    check = plan.session_check
+    replicas = [session for session in check.sessions if session.replicates]
+    if request.plaintext_sessions in ("fail", "kill") and check.obstacle and (check.blind or check.sessions):
+        _refuse_unknown_sessions(check, request, bool(replicas))
+    if request.plaintext_sessions == "kill" and replicas:
         raise EnforcementError(
             f"Replicas of {control.options.endpoint} read its binary log without TLS and would not get in again: "
             f"{list_sessions(replicas)}. Nothing was changed, and no session was ended: replication would stop some "
-            f"time later, when nobody looks. {_REPLICAS}",
-            **plan.describe(),
+            f"time later, when nobody looks. {_REPLICAS}"
         )
-    if wish.plaintext_sessions == "fail" and found:
+    if request.plaintext_sessions == "fail" and check.sessions:
         raise EnforcementError(
             f"Clients are connected to {control.options.endpoint} without TLS and would not get in again: "
-            f"{list_sessions(found)}. Nothing was changed. Let them connect with TLS first, or set plaintext_sessions "
-            f"to warn, allow or kill.{' ' + _REPLICAS if replicas else ''}",
-            **plan.describe(),
+            f"{list_sessions(check.sessions)}. Nothing was changed. Let them connect with TLS first, or set "
+            f"plaintext_sessions to warn, allow or kill.{' ' + _REPLICAS if replicas else ''}"
         )
+
+
+def _refuse_unknown_sessions(check: SessionCheck, request: Request, replicates: bool) -> None:
+    """A guard that cannot see does not let anybody through."""
+    connected = f" These clients are connected: {list_sessions(check.sessions)}." if check.sessions else ""
+    kill = ", which kill needs to know" if request.plaintext_sessions == "kill" else ""
+    raise EnforcementError(
+        f"{check.obstacle}{kill}, so that clients without TLS could be locked out.{connected} Nothing was changed. "
+        f"{check.remedy} or make sure that all of them use TLS and set plaintext_sessions to warn."
+        f"{' ' + _REPLICAS if replicates else ''}"
+    )
 
 
 _REPLICAS = (
@@ -158,16 +161,22 @@ _REPLICAS = (
 )
 
 
-def session_warnings(plan: Plan, wish: Wish) -> tuple[str, ...]:
+def session_warnings(plan: Plan, request: Request) -> tuple[str, ...]:
     """What to say of clients that would not get in again, where they are no reason to stop."""
-    found = plan.plaintext_sessions
-    if wish.plaintext_sessions == "warn" and found:
-        return (f"Clients that are connected without TLS will not get in again: {list_sessions(found)}.",)
-    replicas = [session for session in found if session.replicates]
-    if wish.plaintext_sessions == "allow" and replicas:
-        warning = f"Replicas that read the binary log without TLS will not get in again: {list_sessions(replicas)}."
-        return (f"{warning} {_REPLICAS}",)
-    return ()
+    check = plan.session_check
+    warnings = []
+    if request.plaintext_sessions == "warn" and check.obstacle:
+        connected = f" These clients are connected: {list_sessions(check.sessions)}." if check.sessions else ""
+        warnings.append(f"{check.obstacle}; plaintext clients could not be detected.{connected}")
+    elif request.plaintext_sessions == "warn" and check.sessions:
+        listed = list_sessions(check.sessions)
+        warnings.append(f"Clients that are connected without TLS will not get in again: {listed}.")
+    replicas = [session for session in check.sessions if session.replicates]
+    if request.plaintext_sessions == "allow" and replicas:
+        how = ", perhaps without TLS," if check.obstacle else " without TLS"
+        warnings.append(f"Replicas that read the binary log{how} will not get in again: {list_sessions(replicas)}.")
+        warnings.append(_REPLICAS)
+    return tuple(warnings)
 
 
 def list_sessions(sessions: t.Sequence[PlaintextSession], most: int = 10) -> str:

@@ -11,15 +11,15 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.guards import list_sessions
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import (
-    EnforcementError,
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plaintext_sessions import (
     PlaintextSession,
-    Plan,
-    Wish,
     find_plaintext_sessions,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Plan
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import EnforcementError, Request
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import QueryFailed, Session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import ER_NO_SUCH_THREAD, QueryFailed
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 # How long sessions may take to go, and how long clients have to come back, in seconds. One that is back without TLS
 # so soon would have been locked out.
@@ -27,12 +27,10 @@ _GOING_SECONDS = 5.0
 _LOOK_AGAIN_SECONDS = 0.05
 _COMING_BACK_SECONDS = 1.0
 
-ER_NO_SUCH_THREAD = 1094
 
-
-def killing_statements(control: Session, plan: Plan, wish: Wish) -> tuple[str, ...]:
+def kill_statements(control: Session, plan: Plan, request: Request) -> tuple[str, ...]:
     """What ends the sessions: RDS has a procedure for it, as it gives nobody the privilege for KILL."""
-    if wish.plaintext_sessions != "kill" or not plan.plaintext_sessions:
+    if request.plaintext_sessions != "kill" or not plan.plaintext_sessions:
         return ()
     by_procedure = control.query(
         "SELECT 1 FROM information_schema.routines WHERE ROUTINE_SCHEMA = 'mysql' AND ROUTINE_NAME = 'rds_kill'"
@@ -41,7 +39,7 @@ def killing_statements(control: Session, plan: Plan, wish: Wish) -> tuple[str, .
     return tuple(form.format(found.session.connection_id) for found in plan.plaintext_sessions)
 
 
-def end_sessions(control: Session, dialect: Dialect, plan: Plan, wish: Wish, statements: t.Sequence[str]) -> Plan:
+def kill_sessions(control: Session, dialect: Dialect, plan: Plan, statements: t.Sequence[str]) -> Plan:
     """End them, and look whether anybody is still there, or there again.
 
     :return: The plan, with the sessions marked as killed.
@@ -65,12 +63,12 @@ def end_sessions(control: Session, dialect: Dialect, plan: Plan, wish: Wish, sta
     numbers = {found.session.connection_id for found in killed}
     deadline = time.monotonic() + _GOING_SECONDS
     while True:
-        left = find_plaintext_sessions(control, dialect, plan, wish)[0]
+        left = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls).sessions
         if not numbers & {found.session.connection_id for found in left} or time.monotonic() > deadline:
             break
         time.sleep(_LOOK_AGAIN_SECONDS)
     time.sleep(_COMING_BACK_SECONDS)
-    left = find_plaintext_sessions(control, dialect, plan, wish)[0]
+    left = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls).sessions
     if left:
         raise EnforcementError(
             f"Clients are still, or again, connected to {control.options.endpoint} without TLS, and would not get in "
@@ -87,4 +85,4 @@ def _so_far(killed: t.Sequence[PlaintextSession]) -> str:
 
 
 def _with_sessions(plan: Plan, sessions: tuple[PlaintextSession, ...]) -> Plan:
-    return replace(plan, plaintext_sessions=sessions)
+    return replace(plan, session_check=replace(plan.session_check, sessions=sessions))

@@ -9,20 +9,16 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Change
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import (
     BEGUN,
     RESTORED,
     UNDONE,
     ChangeRecord,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import Change
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import secure_transport
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
-    Account,
-    AccountState,
-    Requirement,
-    Selection,
-)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.account_patterns import Selection
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, AccountState, Requirement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchState
 
 LAST, ALL = "last", "all"

@@ -9,24 +9,23 @@ It holds requirements as data. The statements in it are for people; none of them
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import stat
-import tempfile
-import time
 import typing as t
 import uuid
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Change, Plan
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import locked_directory, write_atomically
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Plan
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import Change
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import LEVELS, Account, Requirement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import ServerIdentity
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchState
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import iso8601, utc_now
 
 FORMAT = "dbtls.rds_mysql.changes"
 _VERSION = 1
@@ -43,7 +42,6 @@ _MAX_BYTES = 64 * 1024 * 1024
 # Columns of mysql.user: 255 characters for a host, 128 at most for a user (MariaDB), TEXT for a requirement's parts.
 _LONGEST_USER, _LONGEST_HOST, _LONGEST_PART = 128, 255, 65535
 _LOCK_SECONDS = 10.0
-_LOOK_AGAIN_SECONDS = 0.05
 
 
 class RecordError(RdsMysqlError):
@@ -81,11 +79,12 @@ class ChangeRecord:
     everything back, ``restored`` when a later one did. Times are ISO 8601 in UTC.
     """
 
-    number: str
+    id: str
     state: str
     begun_at: str
     ended_at: str | None
     endpoint: Endpoint
+    identity: ServerIdentity | None
     family: str
     version: str
     changes: tuple[Change, ...]
@@ -96,26 +95,32 @@ class ChangeRecord:
     def of(cls, options: ConnectionOptions, dialect: Dialect, plan: Plan, statements: t.Sequence[str]) -> ChangeRecord:
         """That of a plan which is about to be carried out."""
         return cls(
-            number=uuid.uuid4().hex,
+            id=uuid.uuid4().hex,
             state=BEGUN,
             begun_at=iso8601(utc_now()),
             ended_at=None,
             endpoint=Endpoint.of(options),
+            identity=plan.identity,
             family=dialect.family,
             version=dialect.version,
             changes=plan.changes,
-            switch=(plan.switch.before, plan.switch.after) if plan.switch and plan.switches else None,
+            switch=(plan.switch.before, plan.switch.after) if plan.switch and plan.changes_secure_transport else None,
             rollback_statements=tuple(statements),
         )
 
     def describe(self) -> dict[str, t.Any]:
         """The form in the file, and the return value's."""
         return {
-            "id": self.number,
+            "id": self.id,
             "state": self.state,
             "begun_at": self.begun_at,
             "ended_at": self.ended_at,
-            "server": {**asdict(self.endpoint), "family": self.family, "version": self.version},
+            "server": {
+                **asdict(self.endpoint),
+                "identity": self.identity.describe() if self.identity else None,
+                "family": self.family,
+                "version": self.version,
+            },
             "accounts": [
                 {
                     "user": change.account.user,
@@ -149,11 +154,12 @@ class ChangeRecord:
         if state not in _STATES:
             raise _Nonsense(f"{state!r} is no state of a change")
         return cls(
-            number=_text(value, "id", 64),
+            id=_text(value, "id", 64),
             state=state,
             begun_at=_text(value, "begun_at", 40),
             ended_at=None if _get(value, "ended_at", (str, type(None))) is None else _text(value, "ended_at", 40),
             endpoint=_endpoint(server),
+            identity=_identity(server),
             family=_text(server, "family", 20),
             version=_text(server, "version", 200),
             changes=changes,
@@ -226,6 +232,13 @@ def _endpoint(server: dict[str, t.Any]) -> Endpoint:
     return Endpoint(host.lower() if host else None, port, socket)
 
 
+def _identity(server: dict[str, t.Any]) -> ServerIdentity | None:
+    if server.get("identity") is None:  # 0.1 did not record it.
+        return None
+    found = _mapping(server, "identity")
+    return ServerIdentity(*(_text(found, part.name, _LONGEST_PART) for part in fields(ServerIdentity)))
+
+
 def _parse(content: bytes) -> tuple[ChangeRecord, ...]:
     document = json.loads(content.decode("utf-8"))
     if not isinstance(document, dict) or document.get("format") != FORMAT:
@@ -233,7 +246,7 @@ def _parse(content: bytes) -> tuple[ChangeRecord, ...]:
     if document.get("version") != _VERSION:
         raise _Nonsense(f"its version is {str(document.get('version'))[:20]!r}, and this release knows {_VERSION}")
     records = tuple(ChangeRecord.parse(value) for value in _list(document, "changes"))
-    if len({record.number for record in records}) != len(records):
+    if len({record.id for record in records}) != len(records):
         raise _Nonsense("two changes have the same id")
     return records
 
@@ -248,7 +261,7 @@ def _dump(records: t.Sequence[ChangeRecord]) -> bytes:
     return json.dumps(document, indent=1).encode("ascii") + b"\n"
 
 
-class RecordFile:
+class RollbackFile:
     """The file of one server's changes.
 
     :arg option: The option that names it, for messages.
@@ -293,8 +306,10 @@ class RecordFile:
             status = os.fstat(f.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise self.error("is no file.")
-            if status.st_mode & stat.S_IWOTH:
-                raise self.error("can be written by everybody; it says what is done to accounts.")
+            if status.st_uid not in (0, os.geteuid()):
+                raise self.error("belongs to another user; it says what is done to accounts. Copy it, if you trust it.")
+            if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise self.error("can be written by others than its owner; it says what is done to accounts. chmod it.")
             content = f.read(_MAX_BYTES + 1)
         if len(content) > _MAX_BYTES:
             raise self.error(f"is larger than {_MAX_BYTES} bytes.")
@@ -327,19 +342,19 @@ class RecordFile:
         added: list[ChangeRecord] = []
 
         def change(known: tuple[ChangeRecord, ...]) -> tuple[ChangeRecord, ...]:
-            numbers = {record.number for record in known}
-            added.extend(record for record in records if record.number not in numbers)
+            numbers = {record.id for record in known}
+            added.extend(record for record in records if record.id not in numbers)
             return tuple(sorted((*known, *added), key=lambda record: record.begun_at))
 
         self._edit(records[0].endpoint, records[0].family, change)
         return len(added)
 
-    def copy_to(self, path: str, records: t.Sequence[ChangeRecord]) -> tuple[RecordFile, int]:
+    def copy_to(self, path: str, records: t.Sequence[ChangeRecord]) -> tuple[RollbackFile, int]:
         """Another file with what is in this one and these records; and how many of them were not in this one.
 
         :raises RecordError: when one of the files cannot be used.
         """
-        copy = RecordFile(path, self._option)
+        copy = RollbackFile(path, self._option)
         known = self.read(records[0].endpoint, records[0].family)
         if known:
             copy.merge(known)
@@ -355,8 +370,7 @@ class RecordFile:
             endpoint,
             family,
             lambda records: tuple(
-                replace(record, state=state, ended_at=ended) if record.number in numbers else record
-                for record in records
+                replace(record, state=state, ended_at=ended) if record.id in numbers else record for record in records
             ),
         )
 
@@ -369,51 +383,14 @@ class RecordFile:
         directory = os.path.dirname(self.path)
         try:
             os.makedirs(directory, mode=0o700, exist_ok=True)
-            with _locked(directory) as descriptor:
+            with locked_directory(directory, _LOCK_SECONDS):
                 content = _dump(change(self.read(endpoint, family)))
                 if len(content) > _MAX_BYTES:
                     raise self.error(f"would be larger than {_MAX_BYTES} bytes. Move it away.")
-                _replace(directory, self.path, content)
-                os.fsync(descriptor)
+                write_atomically(self.path, content, mode=0o600)
         except BlockingIOError as e:
             raise self.error(
                 f"cannot be written: another process has held the lock of its directory for {_LOCK_SECONDS:g} seconds."
             ) from e
         except OSError as e:
             raise self.error(f"cannot be written: {e.strerror or e}.") from e
-
-
-@contextlib.contextmanager
-def _locked(directory: str) -> t.Iterator[int]:
-    """One writer at a time in the directory, whose lock leaves no file behind and ends with the process.
-
-    :raises OSError: when another one holds it too long.
-    """
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        deadline = time.monotonic() + _LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise
-            time.sleep(_LOOK_AGAIN_SECONDS)
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _replace(directory: str, path: str, content: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".", suffix=".new")  # with mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as f:
-            f.write(content)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise

@@ -13,22 +13,23 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import (
-    Change,
-    EnforcementError,
-    Login,
-    Plan,
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Plan
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import EnforcementError, Login
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import Change
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import secure_transport
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
+    Account,
+    AccountsNotReadable,
+    current_account,
+    has_in_memory,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import accounts, secure_transport
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import (
-    ConnectionFailed,
-    Session,
-    open_session,
-)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import ConnectionFailed
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import require_server
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 TLS_LOGIN = "tls_login"
 PLAIN_LOGIN = "plain_login"
@@ -63,7 +64,7 @@ class Verification:
         return f"Whether {name} {what} could not be proven: {self.reason}"
 
 
-class Proofs:
+class ChangeVerifier:
     """Proves one thing after the other, and keeps what came of it in ``done``.
 
     :arg control: The session whose options each login uses, with the user and password of its own account.
@@ -142,9 +143,11 @@ class Proofs:
                 return
             raise EnforcementError(self._locked_out(options, e.message)) from e
         with session:
-            self._note(session, accounts.current_account(session), method)
+            require_server(session, self._dialect, self._plan.identity)
+            self._note(session, current_account(session), method)
             if then:
                 then(session)
+                require_server(session, self._dialect, self._plan.identity)
 
     def _locked_out(self, options: ConnectionOptions, reason: str) -> str:
         how = "with TLS" if self._offers_tls else "any more"
@@ -152,7 +155,7 @@ class Proofs:
         return f"{when}{options.user} cannot log in to {options.endpoint} {how}: {reason}"
 
     def _read_memory(self, session: Session) -> None:
-        if self._plan.switch and self._plan.switches:
+        if self._plan.switch and self._plan.changes_secure_transport:
             switch = secure_transport.read_switch(session, self._dialect)
             if switch != self._plan.switch.after:
                 raise EnforcementError(f"{secure_transport.NAME} was set, and is not what it was set to.")
@@ -162,8 +165,8 @@ class Proofs:
 
     def _read_requirement(self, session: Session, change: Change) -> None:
         try:
-            found = accounts.has_in_memory(session, self._dialect, change.account, change.after)
-        except accounts.AccountsNotReadable as e:
+            found = has_in_memory(session, self._dialect, change.account, change.after)
+        except AccountsNotReadable as e:
             self._note(session, change.account, REQUIREMENT_IN_MEMORY, e.message)
             return
         reason = None if found else f"the server still goes by another requirement than {change.after.describe()}"

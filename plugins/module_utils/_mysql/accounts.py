@@ -2,19 +2,25 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Accounts (user and host together), the patterns that name them, and requirement levels in their order."""
+"""Accounts (user and host together), and what they require, the levels in their order."""
 
 from __future__ import annotations
 
-import ipaddress
 import itertools
 import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import QueryFailed, Session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
+    CR_NET_PACKET_TOO_LARGE,
+    NO_SUCH_ACCOUNT,
+    READING_ACCOUNTS_DENIED,
+    QueryFailed,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.pymysql_connection import MOST_ROWS_OF_A_RESULT
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 # The weakest first.
 LEVELS = ("NONE", "ANY", "X509", "SPECIFIED")
@@ -40,12 +46,13 @@ _SYSTEM_USERS = frozenset(
 _SYSTEM_PREFIX = "AWS_"
 _LOCAL_HOSTS = frozenset(("localhost", "127.0.0.1", "::1"))
 
-# ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR, ER_DBACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR
-_ACCESS_DENIED = (1142, 1143, 1044, 1227)
-
 
 class AccountsNotReadable(RdsMysqlError):
     """The login may not read the tables that hold the accounts."""
+
+
+class TooManyAccounts(RdsMysqlError):
+    """More than are read; the session is gone."""
 
 
 @dataclass(frozen=True, order=True)
@@ -130,6 +137,7 @@ def read_accounts(
     """Every account and role of the server, or those of ``only`` that there are, in order.
 
     :raises AccountsNotReadable: naming the privilege that is missing.
+    :raises TooManyAccounts: when they cannot all be read.
     """
     query, names = dialect.accounts_query, ()  # type: tuple[str, tuple[str, ...]]
     if only is not None:
@@ -138,7 +146,11 @@ def read_accounts(
     try:
         rows = session.query(query, names)
     except QueryFailed as e:
-        if e.code not in _ACCESS_DENIED:
+        if e.code == CR_NET_PACKET_TOO_LARGE:
+            raise TooManyAccounts(
+                f"{session.options.endpoint} has more accounts than are read: {MOST_ROWS_OF_A_RESULT} are the most."
+            ) from e
+        if e.code not in READING_ACCOUNTS_DENIED:
             raise
         tables = "mysql.user and mysql.global_priv" if dialect.user_table_is_view else "mysql.user"
         raise AccountsNotReadable(
@@ -232,10 +244,6 @@ def parse_requirement(statement: str) -> Requirement:
     return Requirement("SPECIFIED", **parts) if parts else Requirement()
 
 
-# ER_NONEXISTING_GRANT, ER_PASSWORD_NO_MATCH (MariaDB), ER_CANNOT_USER
-_NO_SUCH_ACCOUNT = (1141, 1133, 1396)
-
-
 def has_in_memory(session: Session, dialect: Dialect, account: Account, requirement: Requirement) -> bool:
     """Whether the server goes by this requirement, which is not what its table says until privileges are flushed.
 
@@ -247,10 +255,10 @@ def has_in_memory(session: Session, dialect: Dialect, account: Account, requirem
     try:
         rows = session.query(f"{verb} {quote_account(account, dialect)}")
     except QueryFailed as e:
-        if e.code in _NO_SUCH_ACCOUNT:
+        if e.code in NO_SUCH_ACCOUNT:
             # MySQL 5.6 with skip_name_resolve loads no account of a host name: nobody can log in with that.
             raise AccountsNotReadable(f"{session.options.endpoint} has no {account} in memory.") from e
-        if e.code not in _ACCESS_DENIED:
+        if e.code not in READING_ACCOUNTS_DENIED:
             raise
         raise AccountsNotReadable(
             f"{session.options.user} may not see what {session.options.endpoint} has in memory of its accounts. Grant "
@@ -314,107 +322,6 @@ def _after_the_account(statement: str, account: Account) -> str | None:
             if found:
                 return after
     return None
-
-
-@dataclass(frozen=True)
-class Pattern:
-    """``user@host`` where ``*`` in either part stands for any characters; everything else is literal."""
-
-    text: str
-    user: str
-    host: str
-
-    @classmethod
-    def parse(cls, text: str, option: str) -> Pattern:
-        """Split at the last ``@``, since a user name may hold one and a host may not; without one, every host.
-
-        :raises OptionError: naming the option, for an empty pattern.
-        """
-        user, separator, host = text.rpartition("@")
-        if not separator:
-            user, host = text, "*"
-        if not host or not text:
-            raise OptionError(f"{option}: {text!r} is not a pattern of the form user@host.")
-        return cls(text=text, user=user, host=host)
-
-    def matches(self, account: Account) -> bool:
-        """User names compare with case and host names without, as the server does."""
-        return bool(
-            _wildcards(self.user).match(account.user) and _wildcards(self.host.lower()).match(account.host.lower())
-        )
-
-
-def _wildcards(text: str) -> t.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in text.split("*")) + r"\Z", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which accounts are meant: by exact name (``user``, and ``host`` unless every host), by patterns, or all.
-
-    Or those that are ``listed``, which may be the system's.
-    """
-
-    user: str | None = None
-    host: str | None = None
-    patterns: tuple[Pattern, ...] = ()
-    exclude: tuple[Pattern, ...] = ()
-    include_system: bool = False
-    listed: frozenset[Account] | None = None
-
-    def describe(self) -> str:
-        """For messages."""
-        if self.user is not None:
-            return "{!r}@{}".format(self.user, repr(self.host) if self.host is not None else "(every host)")
-        return ", ".join(repr(pattern.text) for pattern in self.patterns) or "any account"
-
-    def includes(self, state: AccountState) -> bool:
-        """Roles never; system accounts only when asked for."""
-        if self.listed is not None:
-            return state.account in self.listed and not state.is_role
-        if state.is_role or (state.system and not self.include_system):
-            return False
-        if any(pattern.matches(state.account) for pattern in self.exclude):
-            return False
-        if self.user is not None:
-            return state.account.user == self.user and (
-                self.host is None or state.account.host.lower() == self.host.lower()
-            )
-        return not self.patterns or any(pattern.matches(state.account) for pattern in self.patterns)
-
-
-_LIKE = {"%": ".*", "_": "."}
-_LIKE_PART = re.compile(r"\\?.", re.DOTALL)  # A backslash makes the next character an ordinary one.
-
-
-def host_admits(account_host: str, client_host: str) -> bool:
-    """Whether an account's host part admits a client: ``%`` and ``_`` as in LIKE, or an address with a netmask.
-
-    Where servers differ, it admits: only MySQL from 8.0.23 on takes the length of a prefix for a netmask, and only the
-    others take a netmask with gaps. Source: "Specifying Account Names", MySQL Reference Manual; measured.
-    """
-    address, slash, mask = account_host.partition("/")
-    if slash:
-        try:
-            return _in_network(ipaddress.ip_address(address), mask.strip(), ipaddress.ip_address(client_host))
-        except ValueError:
-            return False
-    translated = "".join(_LIKE.get(part) or re.escape(part[-1]) for part in _LIKE_PART.findall(account_host.lower()))
-    return bool(re.match(translated + r"\Z", client_host.lower(), re.DOTALL))
-
-
-_Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
-
-
-def _in_network(network: _Address, mask: str, client: _Address) -> bool:
-    """As a server compares: the client's address under the mask is the network's, which so may have no host bits."""
-    if network.version != client.version:
-        return False
-    if mask.isdigit():
-        bits = int(ipaddress.ip_network(f"{network}/{mask}", strict=False).netmask)
-    else:
-        bits = int(ipaddress.ip_address(mask))
-    return int(client) & bits == int(network)
 
 
 def quote(text: str, dialect: Dialect) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import SSL_MODES, TLS_VERSIONS
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import SSL_MODES
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.versions import TLS_VERSIONS
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
         "login_unix_socket": {"type": "path"},
         "config_file": {"type": "path"},
         "connect_timeout": {"type": "int", "default": 30},
+        "timeout": {"type": "int"},
         "ca_cert": {"type": "path", "aliases": ["ssl_ca"]},
         "client_cert": {"type": "path", "aliases": ["ssl_cert"]},
         "client_key": {"type": "path", "aliases": ["ssl_key"]},

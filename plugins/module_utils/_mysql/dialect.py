@@ -14,7 +14,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import Session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 _VARIABLES = (
     "aurora_version",
@@ -26,6 +26,7 @@ _VARIABLES = (
     "performance_schema",
     "read_only",
     "require_secure_transport",
+    "server_uid",
     "sql_mode",
     "super_read_only",
     "tls_version",
@@ -33,7 +34,6 @@ _VARIABLES = (
     "tx_read_only",
     "version",
 )
-_SWITCHED_ON = ("1", "ON", "YES")
 _LEADING_NUMBERS = re.compile(r"\d+(?:\.\d+)*")
 
 # "CREATE USER ... ACCOUNT LOCK" and the column account_locked came with MySQL 5.7.6, as did ALTER USER ... REQUIRE.
@@ -49,7 +49,6 @@ _MYSQL_REPLICA = (8, 0, 22)
 _READ_ONLY = ("innodb_read_only", "super_read_only", "read_only", "transaction_read_only", "tx_read_only")
 _MYSQL_CONNECTION_TYPE = (5, 7, 2)
 _MARIADB_CONNECTION_TYPE = (10, 5)
-_MYSQL_SET_PERSIST = (8, 0)
 _MYSQL_RELOAD_TLS = (8, 0, 16)
 _MARIADB_FLUSH_SSL = (10, 4)
 _MYSQL_SHOW_CREATE_USER = (5, 7, 6)
@@ -125,7 +124,7 @@ class Dialect:
     def require_secure_transport(self) -> bool | None:
         """The server-wide switch, None where the server has none."""
         value = self.variables.get("require_secure_transport")
-        return None if value is None else value.upper() in _SWITCHED_ON
+        return None if value is None else is_on(value)
 
     @property
     def has_persist(self) -> bool:
@@ -147,18 +146,13 @@ class Dialect:
     @property
     def sees_session_transport(self) -> bool:
         """Whether SQL can tell for every session whether it uses TLS (performance_schema.threads)."""
-        return self.has_session_transport and self.variables.get("performance_schema", "").upper() in _SWITCHED_ON
+        return self.has_session_transport and is_on(self.variables.get("performance_schema"))
 
     @property
     def has_session_transport(self) -> bool:
         """Whether performance_schema, where it is on, records how each session is connected."""
         since = _MARIADB_CONNECTION_TYPE if self.is_mariadb else _MYSQL_CONNECTION_TYPE
         return self.version_tuple >= since
-
-    @property
-    def has_set_persist(self) -> bool:
-        """Whether ``SET PERSIST`` is understood."""
-        return not self.is_mariadb and self.version_tuple >= _MYSQL_SET_PERSIST
 
     @property
     def has_reload_tls(self) -> bool:
@@ -211,7 +205,7 @@ class Dialect:
 
     @property
     def sessions_query(self) -> str:
-        """Reads every client session that is not internal.
+        """Reads every other client session that is not internal.
 
         Columns: connection id, user, host, transport (``TCP/IP``, ``SSL/TLS``, ``Socket`` or another), command.
         """
@@ -219,7 +213,7 @@ class Dialect:
             "SELECT PROCESSLIST_ID, PROCESSLIST_USER, PROCESSLIST_HOST, CONNECTION_TYPE, PROCESSLIST_COMMAND "
             "FROM performance_schema.threads "
             "WHERE TYPE = 'FOREGROUND' AND PROCESSLIST_ID IS NOT NULL AND PROCESSLIST_USER IS NOT NULL "
-            "AND CONNECTION_TYPE IS NOT NULL"
+            "AND CONNECTION_TYPE IS NOT NULL AND PROCESSLIST_ID <> CONNECTION_ID()"
         )
 
 
@@ -236,6 +230,11 @@ def discover(session: Session) -> Dialect:
         version=variables.get("version", session.greeting.version),
         variables=variables,
     )
+
+
+def is_on(value: t.Any) -> bool:
+    """Whether a server variable has one of the values that switch it on."""
+    return _text(value).upper() in ("1", "ON", "TRUE", "YES")
 
 
 def _text(value: t.Any) -> str:

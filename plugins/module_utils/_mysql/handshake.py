@@ -20,10 +20,12 @@ import contextlib
 import socket
 import ssl
 import struct
-import time
+import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import Deadline
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import ConnectionFailed
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.name_lookup import NameLookupTimeout, look_up
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.offline_verification import presented_chain
 
 # Capability flags.
@@ -61,7 +63,7 @@ _GOODBYE_SECONDS = 0.8
 _MARIADB_VERSION_PREFIX = "5.5.5-"
 
 
-class HandshakeError(RdsMysqlError):
+class HandshakeError(ConnectionFailed):
     """The other side does not speak the protocol, or cannot be reached."""
 
 
@@ -69,8 +71,7 @@ class ServerRefused(HandshakeError):
     """The server answered with an ERR packet before any login, such as "Host ... is blocked"."""
 
     def __init__(self, endpoint: str, code: int, text: str) -> None:
-        super().__init__(f"{endpoint} refuses the connection: ({code}) {text}")
-        self.code = code
+        super().__init__(f"{endpoint} refuses the connection: ({code}) {text}", code)
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,11 @@ def request_payload(greeting: Greeting, *, with_tls: bool) -> bytes:
     return _SSL_REQUEST.pack(flags, _MAX_PACKET_SIZE, UTF8_GENERAL_CI)
 
 
+def is_ssl_request(payload: bytes) -> bool:
+    """Whether it is the payload of an SSLRequest, and not of a login, which begins with the same bytes."""
+    return len(payload) == _SSL_REQUEST.size and bool(int.from_bytes(payload[:4], "little") & CLIENT_SSL)
+
+
 def empty_login(greeting: Greeting, sequence_number: int, request: bytes) -> bytes:
     """Protocol::HandshakeResponse41 without a user, without an authentication response and without a database.
 
@@ -197,28 +203,30 @@ def _packet(payload: bytes, sequence_number: int) -> bytes:
 
 
 @dataclass(frozen=True)
-class Greeted:
+class OpenConnection:
     """A connection whose server has greeted, and waits for an answer.
 
-    ``packet`` is the greeting as it came, header included; ``deadline`` is of ``time.monotonic()``. Whoever takes over
-    the socket closes it. As a context manager it leaves where that has not happened.
+    ``packet`` is the greeting as it came, header included. Whoever takes over the socket closes it. As a context
+    manager it disconnects where an error comes before that.
     """
 
     endpoint: str
     connection: socket.socket
     greeting: Greeting
     packet: bytes
-    deadline: float
+    deadline: Deadline
 
-    def __enter__(self) -> Greeted:
+    def __enter__(self) -> OpenConnection:
         return self
 
-    def __exit__(self, *unused: object) -> None:
+    def __exit__(self, error: object, *unused: object) -> None:
+        if error is None:
+            return
         # On a socket that is closed, or has become one for TLS, this does nothing.
         with contextlib.closing(self.connection):
-            leave(self.connection, self.greeting, self.deadline)
+            disconnect_uncounted(self.connection, self.greeting, self.deadline)
 
-    def look(self, context: ssl.SSLContext | None) -> Handshake:
+    def probe(self, context: ssl.SSLContext | None) -> Handshake:
         """Start TLS if it is on offer and a context is given, and leave without being counted.
 
         :raises HandshakeError: when the connection breaks off.
@@ -226,58 +234,58 @@ class Greeted:
         """
         with contextlib.closing(self.connection):
             if context is None or not self.greeting.offers_tls:
-                leave(self.connection, self.greeting, self.deadline)
+                disconnect_uncounted(self.connection, self.greeting, self.deadline)
                 return Handshake(greeting=self.greeting)
             try:
                 self.connection.sendall(ssl_request(self.greeting))
             except OSError as e:
                 raise HandshakeError(f"{self.endpoint} broke the connection off: {e.strerror or e}.") from e
             try:
-                self.connection.settimeout(remaining(self.deadline))
+                self.connection.settimeout(self.deadline.remaining())
                 with context.wrap_socket(self.connection) as tls:
                     seen = after_tls(self.greeting, tls)
-                    leave(tls, self.greeting, self.deadline)
+                    disconnect_uncounted(tls, self.greeting, self.deadline)
                     return seen
             except OSError as e:  # ssl.SSLError and socket.timeout are OSErrors
                 raise TlsHandshakeFailed(self.endpoint, e, self.greeting) from e
 
 
-def greet(endpoint: str, address: tuple[str, int] | str, timeout: float) -> Greeted:
+def greet(endpoint: str, address: tuple[str, int] | str, deadline: Deadline) -> OpenConnection:
     """Connect, and hear a server's greeting.
 
     :arg endpoint: What to call the server in messages.
     :arg address: Host and port, or the path of a Unix socket.
-    :arg timeout: Seconds for this and what follows on the connection.
+    :arg deadline: For this and what follows on the connection.
     :raises HandshakeError: when the server cannot be reached or does not speak the protocol.
     :raises ServerRefused: when it answers with an error.
     """
-    deadline = time.monotonic() + timeout
     try:
-        connection = _connect(address, timeout)
+        connection = _connect(address, deadline)
     except OSError as e:
-        reason = f"no answer within {timeout:g} seconds" if isinstance(e, socket.timeout) else e.strerror or e
+        if isinstance(e, NameLookupTimeout):
+            raise HandshakeError(f"Cannot reach {endpoint}: its name was not resolved within {deadline}.") from e
+        reason = f"no answer within {deadline}" if isinstance(e, socket.timeout) else e.strerror or e
         raise HandshakeError(f"Cannot reach {endpoint}: {reason}.") from e
     try:
         header, payload = _read_packet(connection, deadline, endpoint)
-        return Greeted(endpoint, connection, parse_greeting(payload, endpoint), header + payload, deadline)
+        return OpenConnection(endpoint, connection, parse_greeting(payload, endpoint), header + payload, deadline)
     except BaseException as e:
         connection.close()
         if isinstance(e, socket.timeout):
-            raise HandshakeError(
-                f"{endpoint} accepts connections, but did not greet within {timeout:g} seconds."
-            ) from e
+            raise HandshakeError(f"{endpoint} accepts connections, but did not greet within {deadline}.") from e
         if isinstance(e, OSError):
             raise HandshakeError(f"{endpoint} broke the connection off: {e.strerror or e}.") from e
         raise
 
 
-def look(endpoint: str, address: tuple[str, int] | str, context: ssl.SSLContext | None, timeout: float) -> Handshake:
+def probe(
+    endpoint: str, address: tuple[str, int] | str, context: ssl.SSLContext | None, deadline: Deadline
+) -> Handshake:
     """Greet a server, start TLS if it is on offer and a context is given, and leave without being counted.
 
-    :arg timeout: Seconds for the whole of it.
-    :raises HandshakeError: or one of its kinds, as ``greet`` and ``Greeted.look`` do.
+    :raises HandshakeError: or one of its kinds, as ``greet`` and ``OpenConnection.probe`` do.
     """
-    return greet(endpoint, address, timeout).look(context)
+    return greet(endpoint, address, deadline).probe(context)
 
 
 def after_tls(greeting: Greeting, tls: ssl.SSLSocket) -> Handshake:
@@ -292,7 +300,9 @@ def after_tls(greeting: Greeting, tls: ssl.SSLSocket) -> Handshake:
     )
 
 
-def leave(connection: socket.socket, greeting: Greeting, deadline: float, request: bytes | None = None) -> None:
+def disconnect_uncounted(
+    connection: socket.socket, greeting: Greeting, deadline: Deadline, request: bytes | None = None
+) -> None:
     """Go in the way that counts least: with an empty login, which the server refuses. Never fails.
 
     A server that asks for another authentication plugin gets an empty answer, because one that waits in vain counts
@@ -300,12 +310,12 @@ def leave(connection: socket.socket, greeting: Greeting, deadline: float, reques
 
     :arg request: The payload of the SSLRequest, if this module's ``ssl_request`` has not made it.
     """
-    until = min(deadline, time.monotonic() + _GOODBYE_SECONDS)
+    until = Deadline(min(deadline.left, _GOODBYE_SECONDS))
     in_tls = isinstance(connection, ssl.SSLSocket)
     if request is None:
         request = request_payload(greeting, with_tls=in_tls)
     with contextlib.suppress(OSError, HandshakeError):
-        connection.settimeout(remaining(until))
+        connection.settimeout(until.remaining())
         connection.sendall(empty_login(greeting, 2 if in_tls else 1, request))
         header, payload = _read_packet(connection, until, "")
         if payload[:1] == bytes([AUTH_SWITCH_REQUEST_HEADER]):
@@ -315,28 +325,32 @@ def leave(connection: socket.socket, greeting: Greeting, deadline: float, reques
             connection.sendall(_packet(COM_QUIT, 0))
 
 
-def _connect(address: tuple[str, int] | str, timeout: float) -> socket.socket:
-    if not isinstance(address, str):
-        return socket.create_connection(address, timeout)
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+def _connect(address: tuple[str, int] | str, deadline: Deadline) -> socket.socket:
+    if isinstance(address, str):
+        return _connect_to(socket.AF_UNIX, address, deadline)
+    found = look_up(*address, deadline)
+    for place, (family, socket_address) in enumerate(found, 1):
+        try:
+            # An address that does not answer leaves the others their share of the time.
+            return _connect_to(family, socket_address, deadline.within(deadline.remaining() / (len(found) - place + 1)))
+        except OSError:
+            if place == len(found):
+                raise
+    raise OSError("it has no address")
+
+
+def _connect_to(family: int, address: t.Any, deadline: Deadline) -> socket.socket:
+    connection = socket.socket(family, socket.SOCK_STREAM)
     try:
-        connection.settimeout(timeout)
+        connection.settimeout(deadline.remaining())
         connection.connect(address)
-    except OSError:
+    except BaseException:
         connection.close()
         raise
     return connection
 
 
-def remaining(deadline: float) -> float:
-    """Seconds until ``deadline`` (of ``time.monotonic()``); raises ``socket.timeout`` when there are none left."""
-    seconds = deadline - time.monotonic()
-    if seconds <= 0:
-        raise socket.timeout("timed out")
-    return seconds
-
-
-def _read_packet(connection: socket.socket, deadline: float, endpoint: str) -> tuple[bytes, bytes]:
+def _read_packet(connection: socket.socket, deadline: Deadline, endpoint: str) -> tuple[bytes, bytes]:
     """A packet's header, and its payload."""
     header = _read_exactly(connection, _PACKET_HEADER.size, deadline, endpoint)
     length = _PACKET_HEADER.unpack(header)[0] & 0xFFFFFF
@@ -345,10 +359,10 @@ def _read_packet(connection: socket.socket, deadline: float, endpoint: str) -> t
     return header, _read_exactly(connection, length, deadline, endpoint)
 
 
-def _read_exactly(connection: socket.socket, length: int, deadline: float, endpoint: str) -> bytes:
+def _read_exactly(connection: socket.socket, length: int, deadline: Deadline, endpoint: str) -> bytes:
     received = b""
     while len(received) < length:
-        connection.settimeout(remaining(deadline))
+        connection.settimeout(deadline.remaining())
         chunk = connection.recv(length - len(received))
         if not chunk:
             raise HandshakeError(f"{endpoint} closed the connection in the middle of its greeting.")

@@ -9,16 +9,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import Session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect, is_on
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 NAME = "require_secure_transport"
-_SWITCHED_ON = ("1", "ON", "TRUE")
-
-# ER_ACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR
-PRIVILEGE_MISSING = (1045, 1142, 1227)
 
 
 class SwitchUnavailable(RdsMysqlError):
@@ -101,7 +96,7 @@ def read_switch(session: Session, dialect: Dialect) -> SwitchState:
             f"{NAME}: {session.options.endpoint} runs {dialect.version}, which has no such variable (MySQL has it from "
             "5.7.8 on, MariaDB from 10.5). Require TLS of the accounts instead."
         )
-    return SwitchState(_is_on(rows[0][1]), _read_persisted(session) if dialect.has_persist else None)
+    return SwitchState(is_on(rows[0][1]), _read_persisted(session) if dialect.has_persist else None)
 
 
 def _read_persisted(session: Session) -> bool | None:
@@ -109,18 +104,7 @@ def _read_persisted(session: Session) -> bool | None:
     rows = session.query(
         f"SELECT VARIABLE_VALUE FROM performance_schema.persisted_variables WHERE VARIABLE_NAME = '{NAME}'"
     )
-    return _is_on(rows[0][0]) if rows else None
-
-
-def _is_on(value: t.Any) -> bool:
-    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
-    return text.upper() in _SWITCHED_ON
-
-
-def parameter_group_advice(dialect: Dialect, wanted: bool) -> str:
-    """How the switch is set on RDS and Aurora, where no client may."""
-    advice = _rds.parameter_group_advice(dialect.managed_by or "rds", NAME, "ON" if wanted else "OFF")
-    return f"On RDS and Aurora it is a parameter. {advice}"
+    return is_on(rows[0][0]) if rows else None
 
 
 def not_lasting(dialect: Dialect, wanted: bool) -> str:

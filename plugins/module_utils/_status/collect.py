@@ -8,40 +8,35 @@ from __future__ import annotations
 
 import re
 import ssl
-import time
 import typing as t
 from dataclasses import replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import Deadline
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import accounts, handshake
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import discover
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import ConnectionFailed, QueryFailed
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import (
-    ConnectionFailed,
-    NoVerdict,
-    QueryFailed,
-    Session,
-    certificate_rejected,
+    VerificationInconclusive,
     log_in,
     open_session,
-    ssl_context,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login_errors import (
+    certificate_rejected,
     tls_failure,
-    verifier,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import (
-    OLD_TLS_VERSIONS,
-    TLS_VERSIONS,
-    ConnectionOptions,
-)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import live_sessions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import (
     ServerCertificate,
     ServerStatus,
     SessionStatus,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.tls_versions import Probe, probe_versions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates, names
-
-if t.TYPE_CHECKING:
-    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.tls_versions import Probe
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.context import ssl_context, verifier
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.versions import OLD_TLS_VERSIONS, TLS_VERSIONS
 
 # What a login gets at least, when the unauthenticated check has taken nearly all of connect_timeout.
 _LEAST_LOGIN_SECONDS = 1.0
@@ -63,19 +58,18 @@ def collect(
     """
     if options.client_cert is not None:
         _undemanding_context(options)  # before anybody is asked, as a file may not be what it should
-    deadline = time.monotonic() + options.timeout
-    with handshake.greet(options.endpoint, options.address, options.timeout) as greeted:
-        if options.user is None or probe_protocols or _needs_separate_probe(options, greeted.greeting):
-            unauthenticated = _collect_unauthenticated(greeted, options, probe_protocols)
+    deadline = options.deadline.within(options.timeout)
+    with handshake.greet(options.endpoint, options.address, deadline) as opened:
+        if options.user is None or probe_protocols or _needs_separate_probe(options, opened.greeting):
+            unauthenticated = _collect_unauthenticated(opened, options, probe_protocols)
         else:
             try:
-                return _collect_in_login(greeted, options, before_login)
+                return _collect_in_login(opened, options, before_login)
             except _NeedsSeparateProbe:
                 unauthenticated = None
     if unauthenticated is None:
-        seconds_left = max(deadline - time.monotonic(), _LEAST_LOGIN_SECONDS)
-        with handshake.greet(options.endpoint, options.address, seconds_left) as greeted:
-            unauthenticated = _collect_unauthenticated(greeted, options, probe_protocols)
+        with handshake.greet(options.endpoint, options.address, _at_least_a_login(options, deadline)) as opened:
+            unauthenticated = _collect_unauthenticated(opened, options, probe_protocols)
     if options.user is None:
         return unauthenticated
     before_login(unauthenticated)
@@ -100,7 +94,7 @@ def _needs_separate_probe(options: ConnectionOptions, greeting: handshake.Greeti
 
 
 def _collect_in_login(
-    greeted: handshake.Greeted, options: ConnectionOptions, before_login: t.Callable[[ServerStatus], None]
+    opened: handshake.OpenConnection, options: ConnectionOptions, before_login: t.Callable[[ServerStatus], None]
 ) -> ServerStatus:
     """One connection for both.
 
@@ -108,9 +102,9 @@ def _collect_in_login(
     """
     handshakes: list[handshake.Handshake] = []
     try:
-        with log_in(greeted, options, handshakes.append) as session:
+        with log_in(opened, options, handshakes.append) as session:
             return _collect_from_session(session, ServerStatus(options=options, handshake=handshakes[0]))
-    except NoVerdict as e:
+    except VerificationInconclusive as e:
         raise _NeedsSeparateProbe from e
     except RdsMysqlError as e:
         if not handshakes:
@@ -126,15 +120,15 @@ def _undemanding_context(options: ConnectionOptions) -> ssl.SSLContext:
 
 
 def _collect_unauthenticated(
-    greeted: handshake.Greeted, options: ConnectionOptions, probe_protocols: bool
+    opened: handshake.OpenConnection, options: ConnectionOptions, probe_protocols: bool
 ) -> ServerStatus:
     """Greeting, TLS handshake and certificate; sends no credentials."""
     tls_error = None
     try:
-        seen = greeted.look(_undemanding_context(options))
+        seen = opened.probe(_undemanding_context(options))
     except handshake.TlsHandshakeFailed as e:
         seen, tls_error = handshake.Handshake(greeting=e.greeting), e.cause
-    probes = _probes(options, seen) if probe_protocols and seen.greeting.offers_tls else ()
+    probes = probe_versions(options, seen.protocol) if probe_protocols and seen.greeting.offers_tls else ()
     return ServerStatus(
         options=options,
         handshake=seen,
@@ -143,13 +137,6 @@ def _collect_unauthenticated(
         certificate=_certificate(options, seen.certificate, seen.chain, verified=False),
         warnings=tuple(_unauthenticated_warnings(options, tls_error, probes)),
     )
-
-
-def _probes(options: ConnectionOptions, seen: handshake.Handshake) -> tuple[Probe, ...]:
-    # Few ask for it, and a module that is copied to a host is compiled there in each run.
-    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.tls_versions import probe_versions
-
-    return probe_versions(options, seen.protocol)
 
 
 def _unauthenticated_warnings(
@@ -169,11 +156,11 @@ def _unauthenticated_warnings(
         )
 
 
-def _log_in_and_collect(unauthenticated: ServerStatus, deadline: float) -> ServerStatus:
+def _log_in_and_collect(unauthenticated: ServerStatus, deadline: Deadline) -> ServerStatus:
     """Everything that the login may see, added to what was seen without one."""
     options = unauthenticated.options
     _stop_before_a_failing_login(unauthenticated)
-    with open_session(options, max(deadline, time.monotonic() + _LEAST_LOGIN_SECONDS)) as session:
+    with open_session(options, _at_least_a_login(options, deadline)) as session:
         return _collect_from_session(session, unauthenticated)
 
 
@@ -224,6 +211,10 @@ def _session_status(
     )
 
 
+def _at_least_a_login(options: ConnectionOptions, deadline: Deadline) -> Deadline:
+    return deadline if deadline.left > _LEAST_LOGIN_SECONDS else options.deadline.within(_LEAST_LOGIN_SECONDS)
+
+
 def _stop_before_a_failing_login(unauthenticated: ServerStatus) -> None:
     """Raise what the login would raise over TLS, because the server would count the failed handshake.
 
@@ -243,7 +234,7 @@ def _stop_before_a_failing_login(unauthenticated: ServerStatus) -> None:
             "credentials were sent."
         )
     if options.verifies and seen.chain:
-        error = verifier(options, options.ssl_mode == "verify_identity", options.tls_min_version).verify(
+        error = verifier(str(options.ca_cert), options.ssl_mode == "verify_identity", options.tls_min_version).verify(
             seen.chain, options.host
         )
         if isinstance(error, ssl.SSLCertVerificationError):
@@ -271,7 +262,7 @@ def _trust(options: ConnectionOptions, chain: tuple[bytes, ...]) -> tuple[bool |
     """Whether the chain leads to ``ca_cert``, and why not. None without ``ca_cert``, or where OpenSSL cannot say."""
     if options.ca_cert is None:
         return None, None
-    error = verifier(options, False, "TLSv1").verify(chain, None)
+    error = verifier(options.ca_cert, False, "TLSv1").verify(chain, None)
     if isinstance(error, ssl.SSLCertVerificationError):
         return False, error.verify_message
     return (True, None) if error is None else (None, str(error.reason or error))

@@ -10,13 +10,13 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import AccountState, Requirement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import OLD_TLS_VERSIONS
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import remediation
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import BY_ID, SEVERITIES, at_least
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import ServerCertificate, ServerStatus
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import iso8601
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.versions import OLD_TLS_VERSIONS
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ import datetime as dt
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, AccountState
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.handshake import Handshake
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import Certificate, utc_now
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import Certificate
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import LiveSession

@@ -10,11 +10,11 @@ import datetime as dt
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import LiveSession
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.findings import Finding
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import ServerCertificate, ServerStatus
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import COMPLIANT, NON_COMPLIANT, verdict
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import iso8601
 
 
 def describe(status: ServerStatus, found: t.Sequence[Finding]) -> dict[str, t.Any]:

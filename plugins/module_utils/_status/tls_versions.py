@@ -12,9 +12,11 @@ import typing as t
 import warnings
 from dataclasses import dataclass
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import Deadline
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import handshake
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import ssl_context
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import TLS_VERSIONS, ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.context import ssl_context
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.versions import TLS_VERSIONS
 
 # OpenSSL's reasons for an answer in another version than the one that was asked for.
 _OTHER_VERSION = ("UNSUPPORTED_PROTOCOL", "WRONG_SSL_VERSION", "WRONG_VERSION_NUMBER")
@@ -85,21 +87,22 @@ def _local_obstacle(context: ssl.SSLContext | None) -> str | None:
 
 
 def _try(options: ConnectionOptions, version: str, context: ssl.SSLContext) -> Probe:
+    deadline = options.deadline.within(options.timeout)
     try:
-        handshake.look(options.endpoint, options.address, context, options.timeout)
+        handshake.probe(options.endpoint, options.address, context, deadline)
     except handshake.TlsHandshakeFailed as e:
-        accepted, detail = _interpret(e.cause, options.timeout)
+        accepted, detail = _interpret(e.cause, deadline)
         return Probe(version, accepted, detail, counted=True)
     except handshake.HandshakeError as e:
         return Probe(version, None, e.message)
     return Probe(version, True)
 
 
-def _interpret(cause: OSError, timeout: int) -> tuple[bool | None, str]:
+def _interpret(cause: OSError, deadline: Deadline) -> tuple[bool | None, str]:
     """Whether a failed handshake is the server's no to the version."""
     reason = _reason(cause)
     if isinstance(cause, socket.timeout):
-        return None, f"no answer within {timeout} seconds"
+        return None, f"no answer within {deadline}"
     if "ALERT" in reason or reason in _OTHER_VERSION:
         return False, reason
     if isinstance(cause, (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)) or "EOF" in reason:

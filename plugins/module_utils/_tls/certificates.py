@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""PEM in, described certificates out; chains.
+"""Certificates described; chains.
 
 Everything X.509 is left to the ``cryptography`` library, which is imported only when a certificate is looked at.
 """
@@ -10,25 +10,25 @@ Everything X.509 is left to the ``cryptography`` library, which is imported only
 from __future__ import annotations
 
 import base64
-import binascii
 import datetime as dt
 import hashlib
-import re
 import typing as t
 import warnings
 from contextlib import contextmanager
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import MissingLibrary, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import MissingLibrary
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.pem import (
+    CERTIFICATE_LABELS,
+    CertificateError,
+    der_to_pem,
+    pem_blocks,
+    pem_to_ders,
+    place,
+)
 
 if t.TYPE_CHECKING:
     from cryptography import x509
-
-_PEM_BEGIN = re.compile(rb"-----BEGIN (?P<label>[A-Z0-9 ]+)-----")
-_CERTIFICATE_LABELS = (b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE")
-
-
-class CertificateError(RdsMysqlError):
-    """Material that is not the certificate, or the chain, that it has to be."""
 
 
 # A named tuple, as to define one takes a seventh of the time of a dataclass, and defining them is most of what it costs
@@ -85,26 +85,9 @@ class Certificate(t.NamedTuple):
         }
 
 
-def utc_now() -> dt.datetime:
-    """The time now, aware, in UTC, to the second."""
-    return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
-
-
-def iso8601(moment: dt.datetime) -> str:
-    """``2026-11-24T15:40:00Z``."""
-    return moment.astimezone(dt.timezone.utc).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
-
-
 def fingerprint(der: bytes) -> str:
     """SHA-256 of a certificate in the form of ``Certificate.fingerprint_sha256``."""
     return hashlib.sha256(der).digest().hex(":").upper()
-
-
-def der_to_pem(der: bytes) -> bytes:
-    """One certificate as PEM, lines of 64 characters (RFC 7468)."""
-    body = base64.b64encode(der)
-    lines = [body[i : i + 64] for i in range(0, len(body), 64)]
-    return b"-----BEGIN CERTIFICATE-----\n" + b"\n".join(lines) + b"\n-----END CERTIFICATE-----\n"
 
 
 def _x509() -> t.Any:
@@ -149,8 +132,8 @@ def load_first(pem: bytes, source: str) -> x509.Certificate:
 
     :raises CertificateError: when it holds none.
     """
-    for label, body in _pem_blocks(pem):
-        if label in _CERTIFICATE_LABELS and body is not None:
+    for label, body in pem_blocks(pem):
+        if label in CERTIFICATE_LABELS and body is not None:
             return load(base64.b64decode(body), source)
     raise CertificateError(f"{source} holds no PEM certificate.")
 
@@ -166,10 +149,10 @@ def _quietly() -> t.Iterator[None]:
         yield
 
 
-def _parse(der: bytes, source: str) -> Certificate:
+def _parse(der: bytes, source: str, is_root: t.Callable[[str], bool] | None = None) -> Certificate:
     loaded = _load(der, source)
     try:
-        return _describe(loaded, der)
+        return _describe(loaded, der, is_root)
     except _unparseable() as e:  # cryptography looks at some fields only when they are asked for
         raise CertificateError(f"{source} holds a certificate that cannot be parsed: {e}") from e
 
@@ -199,13 +182,15 @@ def _load(der: bytes, source: str) -> x509.Certificate:
         raise CertificateError(f"{source} holds a certificate that cannot be parsed: {e}") from e
 
 
-def _describe(loaded: x509.Certificate, der: bytes) -> Certificate:
+def _describe(loaded: x509.Certificate, der: bytes, is_root: t.Callable[[str], bool] | None) -> Certificate:
     # The aware attributes came with cryptography 42; the naive ones are UTC as well.
     if hasattr(loaded, "not_valid_after_utc"):
         not_before, not_after = loaded.not_valid_before_utc, loaded.not_valid_after_utc
     else:
         not_before = loaded.not_valid_before.replace(tzinfo=dt.timezone.utc)
         not_after = loaded.not_valid_after.replace(tzinfo=dt.timezone.utc)
+    digest = fingerprint(der)
+    known = is_root is not None and is_root(digest)
     return Certificate(
         common_name=_common_name(loaded),
         subject=_name(loaded.subject),
@@ -213,10 +198,10 @@ def _describe(loaded: x509.Certificate, der: bytes) -> Certificate:
         serial_number=f"{loaded.serial_number:X}",
         not_before=not_before,
         not_after=not_after,
-        fingerprint_sha256=fingerprint(der),
+        fingerprint_sha256=digest,
         key=_key(loaded),
         is_ca=_is_ca(loaded),
-        self_signed=loaded.subject == loaded.issuer and signed_by(loaded, loaded),
+        self_signed=known or (loaded.subject == loaded.issuer and signed_by(loaded, loaded)),
         san=_subject_alternative_names(loaded),
         der=der,
         common_names=_common_names(loaded),
@@ -303,75 +288,16 @@ def signed_by(loaded: x509.Certificate, issuer: x509.Certificate) -> bool:
     return True
 
 
-def parse_pem(content: bytes, source: str) -> tuple[Certificate, ...]:
+def parse_pem(
+    content: bytes, source: str, *, is_root: t.Callable[[str], bool] | None = None
+) -> tuple[Certificate, ...]:
     """All certificates of a PEM file, in order; text between them is passed over, as every client does.
 
     :arg source: Where it came from, for the error messages.
+    :arg is_root: Whether a fingerprint is that of a certificate that is known to have signed itself; to verify that
+        takes two thirds of the time.
     :raises CertificateError: for anything but certificates in PEM form, a private key among them.
     """
     ders = pem_to_ders(content, source)
     with _quietly():
-        return tuple(_parse(der, _place(source, number, len(ders))) for number, der in enumerate(ders, 1))
-
-
-def _place(source: str, number: int, total: int) -> str:
-    return f"{source} (certificate {number} of {total})"
-
-
-def pem_to_ders(content: bytes, source: str) -> tuple[bytes, ...]:
-    """The DER of each certificate of a PEM file; whether it is one is not looked at.
-
-    :arg source: Where it came from, for the error messages.
-    :raises CertificateError: as parse_pem.
-    """
-    if not content.strip():
-        raise CertificateError(f"{source} is empty: expected CA certificates in PEM form.")
-    blocks = _pem_blocks(content)
-    for label, _body in blocks:
-        if b"PRIVATE KEY" in label:
-            raise CertificateError(
-                f"{source} holds a private key, which does not belong into a CA bundle; nothing of it was kept."
-            )
-        if label not in _CERTIFICATE_LABELS:
-            raise CertificateError(
-                "{} holds a PEM block that is not a certificate: {}.".format(source, label.decode("ascii"))
-            )
-    if not blocks:
-        raise CertificateError(f"{source} holds no PEM certificate; it looks like {_guess(content)}.")
-    ders = []
-    for number, (_label, body) in enumerate(blocks, 1):
-        if body is None:
-            raise CertificateError(
-                f"{source} is truncated: it begins {len(blocks)} certificates, but ends only some of them."
-            )
-        try:
-            ders.append(base64.b64decode(body, validate=True))
-        except (binascii.Error, ValueError) as e:
-            raise CertificateError(f"{_place(source, number, len(blocks))} is not valid base64: {e}") from e
-    return tuple(ders)
-
-
-def _pem_blocks(content: bytes) -> list[tuple[bytes, bytes | None]]:
-    """Label and body of each block that begins, the body without white space; None for a body that does not end.
-
-    In time that grows with the length of the content alone, whatever is in it.
-    """
-    begins = list(_PEM_BEGIN.finditer(content))
-    blocks: list[tuple[bytes, bytes | None]] = []
-    for begin, limit in zip(begins, [*(begin.start() for begin in begins[1:]), len(content)]):
-        end = content.find(b"-----END " + begin.group("label") + b"-----", begin.end(), limit)
-        blocks.append((begin.group("label"), b"".join(content[begin.end() : end].split()) if end >= 0 else None))
-    return blocks
-
-
-def _guess(content: bytes) -> str:
-    start = content.lstrip()[:200].lower()
-    if start.startswith((b"<!doctype", b"<html", b"<head", b"<body")):
-        return "an HTML page"
-    if start.startswith((b"<?xml", b"<error")):
-        return "an XML document, such as S3's error answers"
-    if start.startswith((b"{", b"[")):
-        return "JSON"
-    if start.startswith(b"\x30\x82"):
-        return "a certificate in DER form"
-    return "something else"
+        return tuple(_parse(der, place(source, number, len(ders)), is_root) for number, der in enumerate(ders, 1))

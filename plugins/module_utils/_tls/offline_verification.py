@@ -112,13 +112,11 @@ def verify(chain: t.Sequence[bytes], context: ssl.SSLContext, server_hostname: s
     certificate, the true handshake has shown.
 
     :arg chain: In DER form, the server's own certificate first.
-    :arg context: Verifies, and is not used for anything else afterwards.
+    :arg context: Verifies, and is not used for anything else.
     :returns: ``ssl.SSLCertVerificationError`` where the chain is refused, another ``ssl.SSLError`` where OpenSSL cannot
         be brought to a verdict in this way, such as for kinds of keys that are rare.
     """
-    suite = _suite(chain)
-    _prepare(context, suite)
-    return _verdict(chain, suite, context, server_hostname)
+    return Verifier(context).verify(chain, server_hostname)
 
 
 class Verifier:
@@ -126,31 +124,18 @@ class Verifier:
 
     Reading the certificates of an authority like AWS's takes longer than all else that is done for a server.
 
-    :arg make_context: Makes a context that verifies; called once for each kind of key.
+    :arg context: Verifies, and is not used for anything else.
     """
 
-    def __init__(self, make_context: t.Callable[[], ssl.SSLContext]) -> None:
-        self._make_context = make_context
-        self._contexts: dict[_Suite, ssl.SSLContext] = {}
+    def __init__(self, context: ssl.SSLContext) -> None:
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(":".join(suite.name for suite in _SUITES.values()))  # leaves the security level as it is
+        self._context = context
 
     def verify(self, chain: t.Sequence[bytes], server_hostname: str | None) -> ssl.SSLError | None:
         """As the function of that name."""
-        suite = _suite(chain)
-        context = self._contexts.get(suite)
-        if context is None:
-            context = self._make_context()
-            _prepare(context, suite)
-            self._contexts[suite] = context
-        return _verdict(chain, suite, context, server_hostname)
-
-
-def _suite(chain: t.Sequence[bytes]) -> _Suite:
-    return _SUITES["EC" if chain and _EC_PUBLIC_KEY in chain[0] else "RSA"]
-
-
-def _prepare(context: ssl.SSLContext, suite: _Suite) -> None:
-    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(suite.name)  # leaves the security level as it is
+        suite = _SUITES["EC" if chain and _EC_PUBLIC_KEY in chain[0] else "RSA"]
+        return _verdict(chain, suite, self._context, server_hostname)
 
 
 def _verdict(

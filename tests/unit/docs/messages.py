@@ -117,7 +117,7 @@ def raised() -> set[str]:
     return found
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def texts() -> frozenset[str]:
     """Every text of one line, however a message is made of it; documentation has more lines."""
     code = {text for tree in _trees() for node in ast.walk(tree) for text in [_template(node)] if text}

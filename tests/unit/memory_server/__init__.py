@@ -4,7 +4,7 @@
 
 """A database server in memory, as strict as the real ones, with faults and a clock of its own.
 
-What it answers is checked against real servers by tests/integration/test_memory_server.py.
+What it answers is checked against real servers by tests/functional/test_memory_server.py.
 """
 
 from __future__ import annotations

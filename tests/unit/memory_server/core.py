@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import secrets
 import sys
 import time
 import typing as t
@@ -26,20 +27,20 @@ def find(*names: str) -> t.Any:
     raise ModuleNotFoundError(names)
 
 
-enforce = find("_enforcement.enforce", "enforcement")
-rollback_file = find("_enforcement.rollback_file", "change_records")
-restore = find("_enforcement.restore", "restoring")
-planning = find("_enforcement.plan", "planning")
-accounts = find("_mysql.accounts", "accounts")
-authentication = find("_mysql.authentication", "authentication")
-dialect = find("_mysql.dialect", "dialects")
-handshake = find("_mysql.handshake", "handshake")
-secure_transport = find("_mysql.secure_transport", "secure_transport")
-login = find("_mysql.login", "connection")
-mysql_errors = find("_mysql.errors", "connection")
-options = find("_mysql.options", "connection_options")
-errors = find("_core.errors", "errors")
-argument_spec = find("_enforcement.argument_spec", "enforcement_options")
+enforce = find("_enforcement.enforce")
+guards = find("_enforcement.guards")
+plan = find("_enforcement.plan")
+rollback = find("_enforcement.rollback")
+verification = find("_enforcement.verification")
+accounts = find("_mysql.accounts")
+authentication = find("_mysql.authentication")
+dialect = find("_mysql.dialect")
+handshake = find("_mysql.handshake")
+login = find("_mysql.login")
+mysql_errors = find("_mysql.errors", "_mysql.login")
+options = find("_mysql.options")
+errors = find("_core.errors")
+argument_spec = find("_enforcement.argument_spec")
 
 
 class _Time:
@@ -53,20 +54,32 @@ class _Time:
         return getattr(time, name)
 
 
+class _Secrets:
+    """The module ``secrets``, with numbers that are the same in every run; they mark statements."""
+
+    def __init__(self, first: int) -> None:
+        self._next = first
+
+    def token_hex(self, length: int) -> str:
+        """As that of ``secrets``, one after the other."""
+        self._next += 1
+        return f"{self._next:0{2 * length}x}"
+
+
 _open_session = login.open_session
 
 
 def _places() -> list[tuple[t.Any, str]]:
-    """Every name in the code under test that stands for logging in, or for the time."""
+    """Every name in the code under test that stands for logging in, for the time, or for chance."""
     found = []
     for name, module in list(sys.modules.items()):
         if name.startswith(_PACKAGE) and module is not None:
-            found += [(module, at) for at in ("open_session", "time") if _is_real(getattr(module, at, None))]
+            found += [(module, at) for at in ("open_session", "secrets", "time") if _is_real(getattr(module, at, None))]
     return found
 
 
 def _is_real(value: t.Any) -> bool:
-    return value is _open_session or value is time
+    return value is _open_session or value is secrets or value is time
 
 
 _PLACES = _places()
@@ -75,7 +88,11 @@ _PLACES = _places()
 @contextlib.contextmanager
 def at_work_on(network: t.Any) -> t.Iterator[None]:
     """While this lasts, the code under test logs in over this network, and time is its clock's."""
-    instead = {"open_session": network.connect, "time": _Time(network.clock)}
+    instead = {
+        "open_session": network.connect,
+        "secrets": _Secrets(network.first_secret),
+        "time": _Time(network.clock),
+    }
     before = [(module, name, getattr(module, name)) for module, name in _PLACES]
     try:
         for module, name in _PLACES:

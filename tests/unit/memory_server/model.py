@@ -4,7 +4,7 @@
 
 """What a server is: its release, what differs between releases, its accounts, and who is connected.
 
-The facts are those of real servers, which tests/integration/test_memory_server.py compares.
+The facts are those of real servers, which tests/functional/test_memory_server.py compares.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-Key = t.Tuple[str, str]
+Key = tuple[str, str]
 """User and host."""
-Requirement = t.Tuple[str, str, str, str]
+Requirement = tuple[str, str, str, str]
 """``NONE``, ``ANY``, ``X509`` or ``SPECIFIED``, then cipher, issuer and subject."""
 
 NONE: Requirement = ("NONE", "", "", "")
@@ -58,7 +58,7 @@ class Entry(t.NamedTuple):
     password: str = ""
     locked: bool = False
     is_role: bool = False
-    grants: t.FrozenSet[str] = frozenset()
+    grants: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ class ServerSession:
     host: str
     account: Key
     transport: str
-    grants: t.FrozenSet[str]
+    grants: frozenset[str]
     author: str
     command: str = "Sleep"
     info: str | None = None

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -173,8 +174,11 @@ class Network:
         self.other: MemoryServer | None = None
         self.client_host = "10.0.0.5"
         self.certificate: tuple[str, str] | None = None  # subject and issuer of the client's
+        # Where a proxy greets, with its own numbers, and may answer this question of its own as well.
         self.numbers_are_the_servers = True
+        self.proxy_answers = False
         self.logins: list[Login] = []
+        self.first_secret = 0
         self.exchanges: list[str] = []
         self.fault: t.Callable[[Exchange], Fault | None] = lambda exchange: None
         self.between: t.Callable[[Exchange], None] = lambda exchange: None
@@ -206,6 +210,8 @@ class Network:
     def query(self, session: MemorySession, statement: str, arguments: tuple[t.Any, ...]) -> list[tuple[t.Any, ...]]:
         """One statement of the code under test."""
         fault = self._begin(statement, session.mogrify(statement, arguments))
+        if self.proxy_answers and statement == "SELECT CONNECTION_ID()":
+            return [(session.connection_id,)]
         server, inner, timeout = session.server, session.inner, session.options.timeout
         inner.exchange = len(self.exchanges) - 1
         kind = fault.kind if fault else ""
@@ -281,10 +287,8 @@ class Network:
         return rows or []
 
     def _quietly(self, session: MemorySession, statement: str, arguments: tuple[t.Any, ...]) -> None:
-        try:
+        with contextlib.suppress(ServerError):
             session.server.execute(session.inner, statement, arguments)
-        except ServerError:
-            pass
 
     def _disturb(self, fault: Fault) -> None:
         if fault.kind in (RESTART_BEFORE, RESTART_AFTER):

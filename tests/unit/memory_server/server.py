@@ -29,7 +29,7 @@ _REPLICA_STATUS = ("SHOW REPLICA STATUS", "SHOW SLAVE STATUS", "SHOW ALL SLAVES 
 # Before and after a statement; one that ends in a string ends in a quote.
 _COMMENTS = re.compile(r"\A\s*/\*.*?\*/\s*|\s*/\*[^*]*\*/\s*\Z", re.DOTALL)
 
-Rows = t.List[t.Tuple[t.Any, ...]]
+Rows = list[tuple[t.Any, ...]]
 
 
 class MemoryServer:
@@ -43,6 +43,7 @@ class MemoryServer:
         self.clock = clock
         self.release: Release = RELEASES[name]
         self.number = number
+        self.disk = number  # that of another one, where it is a copy
         self.offers_tls = offers_tls
         self.certificate_is_good = True
         self.variables = dict(self.release.variables)
@@ -82,9 +83,9 @@ class MemoryServer:
             "version": self.release.version,
         }
         if not self.release.mariadb:
-            found["server_uuid"] = f"7dbaa03e-eac7-11f1-a26a-02fc{self.number:08d}"
-        elif self.release.numbers >= (11, 0):
-            found["server_uid"] = base64.b64encode(f"uid-of-server-{self.number:06d}".encode()).decode()
+            found["server_uuid"] = f"7dbaa03e-eac7-11f1-a26a-02fc{self.disk:08d}"
+        elif self.release.numbers >= (10, 11):
+            found["server_uid"] = base64.b64encode(f"uid-of-server-{self.disk:06d}".encode()).decode()
         return found
 
     # What others do
@@ -239,13 +240,14 @@ class MemoryServer:
         return Parser(text, self._backslash(session))
 
     def _scope(self, session: ServerSession, arguments: t.Sequence[t.Any]) -> Scope:
-        functions = {
+        functions: dict[str, t.Callable[..., t.Any]] = {
             "CONNECTION_ID": lambda: session.number,
             "CURRENT_USER": lambda: "{}@{}".format(*session.account),
             "USER": lambda: f"{session.user}@{session.client_host}",
             "COALESCE": lambda *values: next((value for value in values if value is not None), None),
             "IFNULL": lambda first, second: second if first is None else first,
             "CONCAT": lambda *values: "".join(str(value) for value in values),
+            "LOCATE": lambda part, text: 0 if text is None else str(text).lower().find(str(part).lower()) + 1,
             "LOWER": lambda value: str(value).lower(),
             "JSON_VALUE": _json_value,
             "GET_LOCK": lambda name, seconds: self._get_lock(session, name, seconds),
@@ -501,8 +503,8 @@ class MemoryServer:
         parts = [("ISSUER", issuer), ("SUBJECT", subject), ("CIPHER", cipher)]
         if not self.release.mariadb and self.release.numbers >= (5, 7):
             parts = [("SUBJECT", subject), ("ISSUER", issuer), ("CIPHER", cipher)]
-        # MySQL writes them as they are, quotes and backslashes too.
-        shown = _escaped if self.release.mariadb else str
+        # All but MariaDB 11.8 write them as they are, quotes and backslashes too.
+        shown = _escaped if self.release.mariadb and self.release.numbers >= (11, 0) else str
         return " REQUIRE " + " ".join(f"{name} '{shown(value)}'" for name, value in parts if value)
 
     # What writes
@@ -691,10 +693,12 @@ class MemoryServer:
         parser.end()
         if not self.release.has_persist:
             raise _syntax(text)
+        if _SWITCH not in self.persisted:
+            return
         if not session.may(model.SET_VARIABLES):
             raise ServerError(1227, _DENIED.format("SYSTEM_VARIABLES_ADMIN"))
         self._written(session, text)
-        self.persisted.pop(_SWITCH, None)
+        del self.persisted[_SWITCH]
 
     def _do_kill(self, session: ServerSession, text: str, arguments: t.Sequence[t.Any]) -> None:
         parser = self._parser(session, text)
@@ -718,7 +722,7 @@ class MemoryServer:
 
     def _kill(self, session: ServerSession, number: int, *, always: bool = False) -> None:
         other = self.sessions.get(number)
-        if other is None or not (session.may(model.PROCESS) or other.user == session.user or always):
+        if other is None:
             raise ServerError(1094, f"Unknown thread id: {number}")
         if not (always or session.may(model.KILL) or other.user == session.user):
             raise ServerError(1095, f"You are not owner of thread {number}")
@@ -741,7 +745,7 @@ class MemoryServer:
 
 def meets(requirement: Requirement, transport: str, certificate: tuple[str, str] | None) -> bool:
     """Whether a login fulfils what its account requires."""
-    ssl_type, cipher, issuer, subject = requirement
+    ssl_type, _cipher, issuer, subject = requirement
     if ssl_type == "NONE":
         return True
     if transport != "SSL/TLS" or (ssl_type != "ANY" and certificate is None):

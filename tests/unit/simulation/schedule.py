@@ -80,9 +80,9 @@ class Others:
     """What other administrators have done."""
 
     # Requirements that they have given to an account; None where it is gone.
-    touched: dict[Key, set[t.Optional[Requirement]]] = field(default_factory=dict)
+    touched: dict[Key, set[Requirement | None]] = field(default_factory=dict)
     # The same, with the exchange before which it happened.
-    touches: list[tuple[int, Key, t.Optional[Requirement]]] = field(default_factory=list)
+    touches: list[tuple[int, Key, Requirement | None]] = field(default_factory=list)
     exchange: int = 0
     renamed: dict[Key, Key] = field(default_factory=dict)
     # Things that may keep this run from talking to the server, or from writing.
@@ -106,7 +106,7 @@ class Schedule:
     def __init__(self, seed: int, file: str, certificate: str) -> None:
         self.seed = seed
         self.certificate = certificate
-        self.rng = rng = random.Random(seed)
+        self.rng = rng = random.Random(seed)  # noqa: S311  it is to be repeatable
         self.clock = Clock()
         name = rng.choice(list(RELEASES))
         self.server = MemoryServer(self.clock, name, 1, offers_tls=rng.random() < 0.97)
@@ -121,6 +121,7 @@ class Schedule:
         if rng.random() < 0.4:
             self.network.other = self._clone()
         self.network.numbers_are_the_servers = rng.random() < 0.9
+        self.network.proxy_answers = not self.network.numbers_are_the_servers and rng.random() < 0.5
         self.network.certificate = (SUBJECT, ISSUER) if self.params.get("client_cert") else None
         self._faults = self._draw_occasions((0.25, 0.45, 0.2, 0.1))
         self._interference = self._draw_occasions((0.65, 0.2, 0.1, 0.05))
@@ -236,6 +237,8 @@ class Schedule:
         rng = self.rng
         other = MemoryServer(self.clock, self.server.release.name, 2, offers_tls=self.server.offers_tls)
         other.variables.update(self.server.variables)
+        if rng.random() < 0.5:
+            other.disk = self.server.disk
         other.other_switch, other.persisted = self.server.other_switch, dict(self.server.persisted)
         other.other_persisted = dict(self.server.other_persisted)
         other.accounts, other.others = self.server.accounts.copy(), self.server.accounts.copy()

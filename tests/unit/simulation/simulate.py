@@ -87,11 +87,11 @@ def simulate(seed: int, directory: Directory) -> Report:
             outcome.values = core.run(schedule.params, schedule.check_mode)
         except core.errors.RdsMysqlError as e:
             outcome.error, outcome.values = e, e.details
-        except Exception:
+        except Exception:  # noqa: BLE001  whatever it is, it is the finding
             return Report(seed, [f"an error that should not be: {traceback.format_exc()}"], outcome, schedule, "crash")
         outcome.end(schedule, file)
         found = broken(schedule, outcome)
-        if outcome.record is not None and not schedule.check_mode:
+        if not schedule.check_mode:
             found += _restore(schedule, outcome, file)
     return Report(seed, found, outcome, schedule, outcome.word)
 
@@ -99,7 +99,7 @@ def simulate(seed: int, directory: Directory) -> Report:
 def _restore(schedule: Schedule, outcome: Outcome, file: str) -> list[str]:
     """Whatever came of the run: what its record says puts back what was there, on a calm day."""
     world, server = schedule.network, schedule.server
-    if outcome.record["state"] == "undone":
+    if outcome.record is None or outcome.record["state"] == "undone":
         return []
     world.fault, world.between = (lambda exchange: None), (lambda exchange: None)
     world.server, world.other = server, None

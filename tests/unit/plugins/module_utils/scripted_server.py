@@ -127,5 +127,5 @@ def scripted(*scripts: Callable[[Conversation], None]) -> Iterator[ScriptedServe
         thread.start()
         yield server
         over.set()
-        thread.join(12)
+        thread.join(120)
         assert done.is_set()

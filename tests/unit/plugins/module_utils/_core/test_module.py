@@ -36,3 +36,18 @@ def test_what_is_no_dictionary(given: t.Any, sentence: str) -> None:
 @pytest.mark.parametrize("given", [None, [], [ENDPOINT], [ENDPOINT] * 2, ["host=db port=3306"], ['{"host": "db"}'], 7])
 def test_what_is_good_or_for_ansible_to_say(given: t.Any) -> None:
     assert misplaced_elements(STATUS.argument_spec, {"endpoints": given}) == ("", set())
+
+
+@pytest.mark.parametrize(
+    ("params", "secrets"),
+    [
+        ({"login_host": "app:s3cret@db"}, {"app:s3cret", "s3cret"}),
+        ({"login_host": "app:s3@cret@db"}, {"app:s3@cret", "s3@cret"}),
+        ({"endpoints": [{"host": "app:s3cret@db"}, {"host": "other"}]}, {"app:s3cret", "s3cret"}),
+        ({"login_host": "@db"}, set()),
+        ({"login_host": "db", "user": "a@b"}, set()),
+        ({"pasword": "s3cret", "verify": [[{"password": "other"}]]}, {"s3cret", "other"}),
+    ],
+)
+def test_misplaced_secrets(params: dict[str, object], secrets: set[str]) -> None:
+    assert misplaced_secrets(params) == secrets

@@ -11,10 +11,22 @@ import typing as t
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.deferred_signals import Interrupted, Interrupts
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement import plan
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Change, Plan
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plaintext_sessions import SessionCheck
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Plan
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import (
+    ALTER_USER,
+    GRANT_TABLES,
+    GRANT_USAGE,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import (
+    NEVER_CREATE,
+    Change,
+    Statement,
+    make_statements,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, AccountState, Requirement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import ServerIdentity
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchChange, SwitchState
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,20 +34,21 @@ from hypothesis import strategies as st
 NONE, ANY, X509 = (Requirement(ssl_type) for ssl_type in ("NONE", "ANY", "X509"))
 MINE = Account("me", "%")
 NEW = Dialect("mysql", "9.7.4", {"max_allowed_packet": "67108864"})
+SERVER = ServerIdentity("db", "3306", "/data/", "8a94f357-aab4-11df-86ab-c80aa9429562")
 OLD = Dialect("mysql", "5.6.24", {"max_allowed_packet": "1048576"})
 
 
 def make_plan(
     changes: t.Sequence[Change],
-    method: str = plan.ALTER_USER,
+    method: str = ALTER_USER,
     flushes: bool = False,
     switch: SwitchChange | None = None,
 ) -> Plan:
     targets = tuple(AccountState(c.account, c.before, "", locked=False, is_role=False) for c in changes)
-    return Plan(targets, tuple(changes), method, flushes, MINE, (), (), switch)
+    return Plan(SERVER, targets, tuple(changes), method, flushes, MINE, SessionCheck(), (), switch)
 
 
-def texts(statements: t.Iterable[plan.Statement]) -> list[str]:
+def texts(statements: t.Iterable[Statement]) -> list[str]:
     return [statement.text for statement in statements]
 
 
@@ -58,9 +71,9 @@ def test_one_statement_for_accounts_that_get_the_same() -> None:
 
 def test_what_surrounds_the_statements() -> None:
     changes = [Change(Account("a", "%"), NONE, ANY)]
-    usage = make_plan(changes, plan.GRANT_USAGE)
-    assert texts(usage.statements(OLD)) == [plan.NEVER_CREATE, "GRANT USAGE ON *.* TO 'a'@'%' REQUIRE SSL"]
-    tables = make_plan(changes, plan.GRANT_TABLES, flushes=True)
+    usage = make_plan(changes, GRANT_USAGE)
+    assert texts(usage.statements(OLD)) == [NEVER_CREATE, "GRANT USAGE ON *.* TO 'a'@'%' REQUIRE SSL"]
+    tables = make_plan(changes, GRANT_TABLES, flushes=True)
     first, last = tables.statements(OLD)
     assert first.arguments == ("ANY", "", "", "", "a", "%")
     assert last.text == "FLUSH PRIVILEGES"
@@ -70,12 +83,12 @@ def test_what_surrounds_the_statements() -> None:
 @given(
     st.lists(st.text(min_size=1, max_size=32).filter(lambda text: text.isprintable()), min_size=1, max_size=300),
     st.integers(min_value=1024, max_value=5000),
-    st.sampled_from([plan.ALTER_USER, plan.GRANT_TABLES]),
+    st.sampled_from([ALTER_USER, GRANT_TABLES]),
 )
 def test_each_account_once_and_each_statement_in_a_packet(users: list[str], packet: int, method: str) -> None:
     dialect = Dialect("mysql", "9.7.4", {"max_allowed_packet": str(packet)})
     changes = [Change(Account(f"{number}{user}", "%"), NONE, ANY) for number, user in enumerate(users)]
-    statements = plan.make_statements(method, changes, dialect)
+    statements = make_statements(method, changes, dialect)
     assert [change for statement in statements for change in statement.changes] == changes
     for statement in statements:
         length = len(statement.text.encode()) + sum(2 * len(value.encode()) for value in statement.arguments)

@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.account_patterns import (
+    Pattern,
+    Selection,
+    host_admits,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
     Account,
     AccountState,
-    Pattern,
     Requirement,
-    Selection,
-    host_admits,
     parse_requirement,
     quote,
     quote_account,

@@ -9,13 +9,14 @@ import typing as t
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import handshake
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.authentication import PasswordWithheld
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import (
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
     CertificateRejected,
     ConnectionFailed,
     TlsNotOffered,
-    open_session,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
 
 from tests.servers import Pki
@@ -24,6 +25,7 @@ from ..scripted_server import (
     NONCE,
     Conversation,
     greeting,
+    packet,
     scripted,
 )
 
@@ -112,7 +114,10 @@ def test_nothing_is_sent_when_tls_has_to_be_and_is_not(mode: str, pki: Pki) -> N
     with scripted(asks_for("mysql_clear_password", None)) as server:
         with pytest.raises(TlsNotOffered, match=r"offers no TLS"):
             open_session(options(server.port, ssl_mode=mode, ca_cert=ca_cert))
-    assert server.received == b""
+    # Only the login by which an unauthenticated check leaves, which has neither a user nor a password.
+    greeted = handshake.parse_greeting(greeting(tls=False), "db:3306")
+    login = handshake.empty_login(greeted, 1, handshake.request_payload(greeted, with_tls=False))
+    assert server.received == login + packet(b"", 3)
 
 
 def test_a_stranger_gets_no_credentials(pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> None:

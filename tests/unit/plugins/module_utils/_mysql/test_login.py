@@ -10,13 +10,13 @@ import typing as t
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import authentication, login
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import (
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import authentication
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
     ConnectionFailed,
     LoginRefused,
     QueryFailed,
-    open_session,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -85,6 +85,9 @@ def test_ssl_mode(mode: str | None, check_hostname: bool | None, with_ca_cert: b
         ({"login_port": 65536}, "login_port"),
         ({"connect_timeout": 0}, "connect_timeout"),
         ({"connect_timeout": 10**12}, "connect_timeout"),
+        ({"timeout": 0}, "timeout"),
+        ({"login_host": f"app:{PASSWORD}@db.example"}, "login_host"),
+        ({"login_host": f"app:{PASSWORD}@[::1]"}, "login_host"),
         ({"login_host": "db..example"}, "login_host"),
         ({"login_host": "d" * 64 + ".example"}, "login_host"),
         ({"login_host": "db\0.example"}, "login_host"),
@@ -127,6 +130,18 @@ def test_the_password_is_not_in_what_gets_printed() -> None:
     assert PASSWORD not in repr(options().encrypted())
 
 
+def test_a_password_before_the_host_is_masked() -> None:
+    with pytest.raises(OptionError, match=r"^login_host: \*\*\*@db\.example is not a host name") as caught:
+        options(login_host=f"app:p@{PASSWORD}@db.example")
+    assert PASSWORD not in caught.value.message
+    assert "p@" not in caught.value.message
+
+
+def test_an_address_in_brackets() -> None:
+    made = options(login_host="[::1]")
+    assert (made.host, made.endpoint, made.address) == ("::1", "[::1]:3306", ("::1", 3306))
+
+
 def test_no_usable_ca_certificates(ca_cert: str) -> None:
     with pytest.raises(OptionError, match=r"^ca_cert: .*bundle\.pem holds no usable CA certificates"):
         open_session(options(1, ca_cert=ca_cert))
@@ -142,7 +157,7 @@ def fails(port: int, timeout: int = 2, **others: t.Any) -> RdsMysqlError:
     started = time.monotonic()
     with pytest.raises(RdsMysqlError) as caught:
         open_session(options(port, connect_timeout=timeout, **others))
-    assert time.monotonic() - started < timeout + 1
+    assert time.monotonic() - started < 60
     assert PASSWORD not in caught.value.message
     return caught.value
 
@@ -239,7 +254,7 @@ def test_a_server_that_stalls_is_left_in_time(stage: str, drips: bool) -> None:
             conversation.receive()
         # A header that announces 100 bytes, or a TLS record of 100; then one byte now and then.
         start = b"\x16\x03\x03\0\x64" if stage == "tls" else b"\x64\0\0" + (b"\x02" if stage == "login" else b"\0")
-        for byte in start + b"\x0a" * 60:
+        for byte in start + b"\x0a" * 1200:
             if drips:
                 conversation.send_raw(bytes([byte]))
             if done.wait(0.1):
@@ -319,6 +334,13 @@ def test_a_session_without_tls_says_so() -> None:
     assert PASSWORD.encode() not in server.received
 
 
+def test_the_character_set_is_said_after_the_login() -> None:
+    """Servers can be told to skip the one in the login, and PyMySQL before 1.1 says it only there."""
+    with scripted(logged_in(lambda conversation, command: conversation.send(OK))) as server:
+        open_session(options(server.port)).close()
+    assert b"\x03SET NAMES utf8mb4" in server.received
+
+
 def test_rows_that_do_not_come() -> None:
     """Some proxy says that all is well, and nobody knows what the next packet belongs to."""
     with scripted(logged_in(lambda conversation, command: conversation.send(OK))) as server:
@@ -372,22 +394,11 @@ def test_no_answer_to_a_statement_breaks_the_client(answer: bytes) -> None:
 
 def test_a_statement_that_takes_too_long() -> None:
     done = threading.Event()
-    with scripted(logged_in(lambda conversation, command: done.wait(5) and None)) as server:
+    with scripted(logged_in(lambda conversation, command: done.wait(120) and None)) as server:
         with open_session(options(server.port, connect_timeout=1)) as session:
             started = time.monotonic()
             with pytest.raises(QueryFailed) as caught:
                 session.query("SELECT SLEEP(5)")
-            assert 0.5 < time.monotonic() - started < 2
+            assert 0.5 < time.monotonic() - started < 60
             assert caught.value.connection_lost
         done.set()
-
-
-def test_a_context_made_ahead_is_used_once() -> None:
-    login.make_contexts_ahead()
-    ahead = list(login._AHEAD)
-    login.make_contexts_ahead()
-    assert ahead == login._AHEAD
-    made = [login.ssl_context(None, False, "TLSv1.2") for _number in range(len(ahead) + 2)]
-    assert {id(context) for context in ahead} < {id(context) for context in made}
-    assert len({id(context) for context in made}) == len(made)
-    assert not login._AHEAD

@@ -26,7 +26,7 @@ OK = b"\0\0\0\x02\0\0\0"
 REFUSED = b"\xff" + (1045).to_bytes(2, "little") + b"#28000Access denied"
 MAY_NOT = b"\xff" + (1142).to_bytes(2, "little") + b"#42000SELECT command denied"
 EOF = b"\xfe\0\0\x02\0"
-Rows = t.List[t.Tuple[t.Any, ...]]
+Rows = list[tuple[t.Any, ...]]
 
 COMMON = {
     "have_openssl": "YES",

@@ -16,8 +16,10 @@ import typing as t
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import check
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import ssl_context
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates, names
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.context import ssl_context
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.pem import CertificateError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -163,7 +165,7 @@ def test_a_damaged_certificate_is_described_or_refused_by_name() -> None:
     der = self_signed("db.example", ["db.example", "*.x.example"], ["10.0.0.1"]).public_bytes(
         serialization.Encoding.DER
     )
-    moment = certificates.utc_now()
+    moment = utc_now()
     values = random.Random(2026)  # noqa: S311
     refused = 0
     for position, byte in enumerate(der):
@@ -172,7 +174,7 @@ def test_a_damaged_certificate_is_described_or_refused_by_name() -> None:
             try:
                 certificate = certificates.parse_certificate(damaged, "db:3306")
                 check.check_bundle([certificate], {damaged: "db:3306"})
-            except certificates.CertificateError as e:
+            except CertificateError as e:
                 assert e.message.startswith("db:3306 ")  # noqa: PT017  some damage cannot be seen
                 refused += 1
             else:

@@ -1,0 +1,150 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Clients that are connected without TLS, and could not log in again."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.account_patterns import host_admits
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
+    Account,
+    current_account,
+    quote_account,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import (
+    LiveSession,
+    listed_sessions,
+    live_sessions,
+)
+
+
+@dataclass(frozen=True)
+class PlaintextSession:
+    """A client that would not get in again."""
+
+    session: LiveSession
+    killed: bool = False
+
+    @property
+    def replicates(self) -> bool:
+        """Whether it is a replica that reads the binary log."""
+        return self.session.command.startswith("Binlog Dump")
+
+    def describe(self) -> dict[str, t.Any]:
+        """The return value's form."""
+        return dict(self.session.describe(), replication=self.replicates, killed=self.killed)
+
+    def __str__(self) -> str:
+        kind = ", a replica that reads the binary log" if self.replicates else ""
+        kind += ", over the Unix socket" if self.session.transport == "Socket" else ""
+        return f"{self.session.user} from {self.session.host} (connection {self.session.connection_id}{kind})"
+
+
+@dataclass(frozen=True)
+class WhoHasToUseTls:
+    """These accounts, or ``everybody``, from now on."""
+
+    accounts: tuple[Account, ...]
+    everybody: bool
+
+    def __bool__(self) -> bool:
+        return self.everybody or bool(self.accounts)
+
+
+@dataclass(frozen=True)
+class SessionCheck:
+    """Clients that could not log in again, as far as that can be seen.
+
+    ``obstacle`` says why it is not known which sessions use TLS, and ``remedy`` what would show it; ``sessions`` are
+    then all that may be concerned. ``blind``: not even these can be seen.
+    """
+
+    sessions: tuple[PlaintextSession, ...] = ()
+    obstacle: str | None = None
+    remedy: str = ""
+    blind: bool = False
+
+
+def find_plaintext_sessions(control: Session, dialect: Dialect, who: WhoHasToUseTls) -> SessionCheck:
+    """Look for other clients that are connected without TLS and could not log in again."""
+    if not who:
+        return SessionCheck()
+    names = _Names(who.accounts)
+    sessions = live_sessions(control, dialect)
+    if sessions is not None:
+        # An account's requirement counts over a Unix socket as well, the server-wide switch does not.
+        return SessionCheck(
+            tuple(
+                PlaintextSession(session)
+                for session in sessions
+                if (who.everybody and session.plaintext) or (not session.encrypted and names.may_be(session))
+            )
+        )
+    obstacle, remedy = _obstacle(control, dialect)
+    listed = listed_sessions(control)
+    if listed is None:
+        login = current_account(control)
+        return SessionCheck(
+            obstacle=f"{obstacle}, and {login} may not see the sessions of other accounts",
+            remedy=f"{remedy} or grant it PROCESS (GRANT PROCESS ON *.* TO {quote_account(login, dialect)})",
+            blind=True,
+        )
+    found = [s for s in listed if (who.everybody and not s.local) or names.may_be(s)]
+    return SessionCheck(tuple(PlaintextSession(session) for session in found), obstacle, remedy)
+
+
+def _obstacle(control: Session, dialect: Dialect) -> tuple[str, str]:
+    """Why sessions do not show whether they use TLS, and what to do so that they do."""
+    endpoint, login = control.options.endpoint, current_account(control)
+    if dialect.sees_session_transport:
+        return (
+            f"{login} may not see which sessions of {endpoint} use TLS",
+            f"GRANT SELECT ON performance_schema.threads TO {quote_account(login, dialect)},",
+        )
+    if dialect.has_session_transport:
+        return f"{endpoint} does not tell which sessions use TLS", "Start it with performance_schema=ON,"
+    return f"{endpoint} runs {dialect.version}, which does not tell which sessions use TLS", "Upgrade it,"
+
+
+class _Names:
+    """Accounts, found by the user and host of a session."""
+
+    def __init__(self, wanted: t.Iterable[Account]) -> None:
+        self._hosts: dict[str, list[str]] = {}
+        for account in wanted:
+            self._hosts.setdefault(account.user, []).append(account.host)
+
+    def may_be(self, session: LiveSession) -> bool:
+        """Whether the session may have logged in as one of them (the server does not tell which account it chose).
+
+        A login that no user name matches may be one of the anonymous account.
+        """
+        hosts = self._hosts.get(session.user, []) + self._hosts.get("", [])
+        return any(_admits(host, session.host) for host in hosts)
+
+
+# A host part that names addresses, which the server compares with a client's address, and not with its name.
+_ADDRESSES = re.compile(r"[0-9.%_/]+\Z|.*:")
+
+
+def _admits(account_host: str, client_host: str) -> bool:
+    if host_admits(account_host, client_host):
+        return True
+    # A server that resolves names shows a client by its name, and admits it by its address as well.
+    return bool(_ADDRESSES.match(account_host)) and not _is_address(client_host)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

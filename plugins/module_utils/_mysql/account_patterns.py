@@ -1,0 +1,116 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which accounts are meant: patterns that name them, and the hosts that an account admits."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, AccountState
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """``user@host`` where ``*`` in either part stands for any characters; everything else is literal."""
+
+    text: str
+    user: str
+    host: str
+
+    @classmethod
+    def parse(cls, text: str, option: str) -> Pattern:
+        """Split at the last ``@``, since a user name may hold one and a host may not; without one, every host.
+
+        :raises OptionError: naming the option, for an empty pattern.
+        """
+        user, separator, host = text.rpartition("@")
+        if not separator:
+            user, host = text, "*"
+        if not host or not text:
+            raise OptionError(f"{option}: {text!r} is not a pattern of the form user@host.")
+        return cls(text=text, user=user, host=host)
+
+    def matches(self, account: Account) -> bool:
+        """User names compare with case and host names without, as the server does."""
+        return bool(
+            _wildcards(self.user).match(account.user) and _wildcards(self.host.lower()).match(account.host.lower())
+        )
+
+
+def _wildcards(text: str) -> t.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in text.split("*")) + r"\Z", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which accounts are meant: by exact name (``user``, and ``host`` unless every host), by patterns, or all.
+
+    Or those that are ``listed``, which may be the system's.
+    """
+
+    user: str | None = None
+    host: str | None = None
+    patterns: tuple[Pattern, ...] = ()
+    exclude: tuple[Pattern, ...] = ()
+    include_system: bool = False
+    listed: frozenset[Account] | None = None
+
+    def describe(self) -> str:
+        """For messages."""
+        if self.user is not None:
+            return "{!r}@{}".format(self.user, repr(self.host) if self.host is not None else "(every host)")
+        return ", ".join(repr(pattern.text) for pattern in self.patterns) or "any account"
+
+    def includes(self, state: AccountState) -> bool:
+        """Roles never; system accounts only when asked for."""
+        if self.listed is not None:
+            return state.account in self.listed and not state.is_role
+        if state.is_role or (state.system and not self.include_system):
+            return False
+        if any(pattern.matches(state.account) for pattern in self.exclude):
+            return False
+        if self.user is not None:
+            return state.account.user == self.user and (
+                self.host is None or state.account.host.lower() == self.host.lower()
+            )
+        return not self.patterns or any(pattern.matches(state.account) for pattern in self.patterns)
+
+
+_LIKE = {"%": ".*", "_": "."}
+_LIKE_PART = re.compile(r"\\?.", re.DOTALL)  # A backslash makes the next character an ordinary one.
+
+
+def host_admits(account_host: str, client_host: str) -> bool:
+    """Whether an account's host part admits a client: ``%`` and ``_`` as in LIKE, or an address with a netmask.
+
+    Where servers differ, it admits: only MySQL from 8.0.23 on takes the length of a prefix for a netmask, and only the
+    others take a netmask with gaps. Source: "Specifying Account Names", MySQL Reference Manual; measured.
+    """
+    address, slash, mask = account_host.partition("/")
+    if slash:
+        try:
+            return _in_network(ipaddress.ip_address(address), mask.strip(), ipaddress.ip_address(client_host))
+        except ValueError:
+            return False
+    translated = "".join(_LIKE.get(part) or re.escape(part[-1]) for part in _LIKE_PART.findall(account_host.lower()))
+    return bool(re.match(translated + r"\Z", client_host.lower(), re.DOTALL))
+
+
+_Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+
+
+def _in_network(network: _Address, mask: str, client: _Address) -> bool:
+    """As a server compares: the client's address under the mask is the network's, which so may have no host bits."""
+    if network.version != client.version:
+        return False
+    if mask.isdigit():
+        bits = int(ipaddress.ip_network(f"{network}/{mask}", strict=False).netmask)
+    else:
+        bits = int(ipaddress.ip_address(mask))
+    return int(client) & bits == int(network)

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The sentences for everything that can go wrong in a login."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import typing as t
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
+    CR_NET_PACKET_TOO_LARGE,
+    CR_SERVER_GONE_ERROR,
+    CR_SERVER_LOST,
+    ER_ACCESS_DENIED_ERROR,
+    ER_SECURE_TRANSPORT_REQUIRED,
+    LOGIN_REFUSED,
+    CertificateRejected,
+    ConnectionFailed,
+    LoginRefused,
+    TlsNotOffered,
+    is_from_server,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.handshake import OpenConnection
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.versions import OLD_TLS_VERSIONS
+
+# X509_V_ERR_* of OpenSSL's x509_vfy.h.
+_CERTIFICATE_NOT_YET_VALID = 9
+_CERTIFICATE_HAS_EXPIRED = 10
+_HOSTNAME_MISMATCH = 62
+_IP_ADDRESS_MISMATCH = 64
+
+
+def connection_failed(options: ConnectionOptions, opened: OpenConnection, error: t.Any) -> ConnectionFailed:
+    """What PyMySQL raised in a login, as one of our errors."""
+    code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    text = str(error.args[1]) if len(error.args) > 1 else str(error)
+    cause = getattr(error, "original_exception", None)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return certificate_rejected(options, cause)
+    if isinstance(cause, ssl.SSLError):
+        return ConnectionFailed(tls_failure(options.endpoint, cause, options.tls_min_version))
+    if isinstance(cause or error.__cause__, socket.timeout):
+        return ConnectionFailed(f"{options.endpoint} accepts connections, but did not answer within {opened.deadline}.")
+    if code == CR_NET_PACKET_TOO_LARGE:
+        return ConnectionFailed(f"{options.endpoint} does not answer as a MySQL server does ({text}).")
+    if code in (CR_SERVER_GONE_ERROR, CR_SERVER_LOST) or cause:
+        return ConnectionFailed(f"{options.endpoint} broke the connection off during the login.")
+    message = f"{options.endpoint} refused the login of {options.user!r}: ({code}) {text}"
+    if code not in LOGIN_REFUSED:
+        return ConnectionFailed(message, code if is_from_server(code) else None)
+    if code == ER_ACCESS_DENIED_ERROR:
+        if not opened.greeting.offers_tls:
+            lacking = "TLS, which this server does not offer"
+        elif options.ssl_mode == "disabled":
+            lacking = "TLS, which this connection did not use (set ca_cert)"
+        else:
+            lacking = "something that this connection lacks, such as a client certificate"
+        message += f". The password or the user name is wrong, or the account requires {lacking}."
+    elif code == ER_SECURE_TRANSPORT_REQUIRED:
+        message += ". Set ca_cert, or ssl_mode to required."
+    return LoginRefused(message, code)
+
+
+def tls_not_offered(options: ConnectionOptions) -> TlsNotOffered:
+    """The error for a server without TLS where it is needed."""
+    return TlsNotOffered(
+        f"{options.endpoint} offers no TLS, and ssl_mode is {options.ssl_mode}; no credentials were sent."
+    )
+
+
+def certificate_rejected(options: ConnectionOptions, cause: ssl.SSLCertVerificationError) -> CertificateRejected:
+    """The error for each way in which a server certificate fails verification."""
+    other_name = (
+        f"it is not made out to {options.host}; connect by a name that it holds, or set check_hostname: false to "
+        "verify the chain only"
+    )
+    reason = {
+        _CERTIFICATE_HAS_EXPIRED: "it, or one that signed it, has expired",
+        _CERTIFICATE_NOT_YET_VALID: "it, or one that signed it, is not valid yet",
+        _HOSTNAME_MISMATCH: other_name,
+        _IP_ADDRESS_MISMATCH: other_name,
+    }.get(cause.verify_code, f"it does not chain to a certificate in ca_cert {options.ca_cert}")
+    return CertificateRejected(
+        f"The certificate of {options.endpoint} was rejected: {reason} ({cause.verify_message}). No credentials were "
+        "sent.",
+        verify_code=cause.verify_code,
+    )
+
+
+def tls_failure(endpoint: str, cause: OSError, tls_min_version: str) -> str:
+    """The sentence for a TLS handshake that fails for another reason than the certificate."""
+    reason = getattr(cause, "reason", None) or cause.strerror or str(cause)
+    advice = ""
+    if tls_min_version not in OLD_TLS_VERSIONS and _looks_too_old(str(reason)):
+        advice = ". The server has perhaps nothing newer than TLSv1 or TLSv1.1: set tls_min_version: TLSv1 to allow it"
+    return f"The TLS handshake with {endpoint} failed: {reason}{advice}. No credentials were sent."
+
+
+def _looks_too_old(reason: str) -> bool:
+    signs = ("PROTOCOL", "VERSION", "HANDSHAKE_FAILURE", "EOF", "NO_CIPHERS", "NO_SHARED", "RENEGOTIATION")
+    return any(sign in reason.upper() for sign in signs)

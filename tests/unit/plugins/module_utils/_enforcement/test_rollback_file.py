@@ -1,0 +1,180 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Properties of the file of changes, and of reading it: nothing in it is taken on trust."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import typing as t
+
+import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import (
+    BEGUN,
+    FORMAT,
+    MADE,
+    RESTORED,
+    UNDONE,
+    ChangeRecord,
+    Endpoint,
+    RecordError,
+    RollbackFile,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import Change
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import LEVELS, Account, Requirement
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import ServerIdentity
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchState
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+# What a server may have in a name: anything but a null character, also bytes that are no UTF-8.
+names = st.text(
+    st.one_of(
+        st.characters(codec="utf-8", exclude_characters="\0"),
+        st.integers(0xDC80, 0xDCFF).map(chr),
+        st.sampled_from("'\"\\`{}%@"),
+    ),
+    max_size=20,
+)
+requirements = st.builds(Requirement, st.sampled_from(LEVELS), names, names, names)
+changes = st.builds(Change, st.builds(Account, names, names), requirements, requirements)
+switches = st.builds(SwitchState, st.booleans(), st.none() | st.booleans())
+endpoints = st.builds(Endpoint, names.map(str.lower), st.integers(1, 65535), st.none()) | st.builds(
+    Endpoint, st.none(), st.none(), names.filter(bool)
+)
+records = st.builds(
+    ChangeRecord,
+    id=st.uuids().map(lambda value: value.hex),
+    state=st.sampled_from([BEGUN, MADE, UNDONE, RESTORED]),
+    begun_at=st.datetimes().map(lambda value: value.isoformat()),
+    ended_at=st.none() | st.datetimes().map(lambda value: value.isoformat()),
+    identity=st.none() | st.builds(ServerIdentity, names, names, names, names),
+    endpoint=endpoints.filter(lambda endpoint: endpoint.socket is not None or bool(endpoint.host)),
+    family=st.sampled_from(["mysql", "mariadb"]),
+    version=names,
+    changes=st.lists(
+        changes.filter(lambda change: change.before != change.after),
+        max_size=4,
+        unique_by=lambda change: change.account,
+    ).map(tuple),
+    switch=st.none() | st.tuples(switches, switches),
+    rollback_statements=st.lists(names, max_size=3).map(tuple),
+)
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+def _places(value: t.Any, path: tuple[t.Any, ...] = ()) -> t.Iterator[tuple[t.Any, ...]]:
+    """Every place in a JSON value."""
+    if path:
+        yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in inner:
+        yield from _places(part, (*path, key))
+
+
+@settings(deadline=None)
+@given(records)
+def test_a_record_is_read_as_it_was_written(record: ChangeRecord) -> None:
+    assert ChangeRecord.parse(json.loads(json.dumps(record.describe()))) == record
+
+
+@settings(deadline=None)
+@given(anything)
+def test_whatever_stands_there_instead(value: t.Any) -> None:
+    with pytest.raises(ValueError, match="is missing"):
+        ChangeRecord.parse(value)
+
+
+@settings(deadline=None, max_examples=300)
+@given(records, st.data())
+def test_a_record_that_somebody_has_changed(record: ChangeRecord, data: st.DataObject) -> None:
+    """Is refused, or is one that says exactly what stands there: never an error that nobody expects."""
+    value = copy.deepcopy(record.describe())
+    place = data.draw(st.sampled_from(sorted(_places(value), key=repr)))
+    parent = value
+    for key in place[:-1]:
+        parent = parent[key]
+    what = data.draw(st.sampled_from(["delete", "replace", "add"]))
+    if what == "delete":
+        del parent[place[-1]]
+    elif what == "replace":
+        parent[place[-1]] = data.draw(anything)
+    else:
+        assume(isinstance(parent, dict))
+        parent[data.draw(st.text(max_size=5))] = data.draw(anything)
+    try:
+        parsed = ChangeRecord.parse(value)
+    except ValueError:
+        return
+    again = parsed.describe()
+    assert ChangeRecord.parse(again) == parsed
+    # Nothing that matters is read into it, or out of it.
+    assert again["accounts"] == [
+        {
+            **{name: entry[name] for name in ("user", "host")},
+            **{
+                side: {part: entry[side][part] for part in ("ssl_type", "cipher", "issuer", "subject")}
+                for side in ("before", "after")
+            },
+        }
+        for entry in value["accounts"]
+    ]
+    assert again["state"] == value["state"]
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.binary(max_size=60)
+    | anything.map(lambda value: json.dumps(value).encode())
+    | st.builds(
+        lambda version, value: json.dumps({"format": FORMAT, "version": version, "changes": value}).encode(),
+        st.sampled_from([1, 1, 1, 2, "1", None]),
+        anything,
+    )
+    | st.integers(2000, 100_000).map(lambda depth: b"[" * depth)
+)
+def test_whatever_is_in_the_file(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "changes.json"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    file = RollbackFile(str(path), "restore_file")
+    try:
+        empty = json.loads(content) == {"format": FORMAT, "version": 1, "changes": []}
+    except (ValueError, RecursionError):
+        empty = False
+    if empty:
+        assert file.read(Endpoint("db", 3306, None), "mysql") == ()
+        return
+    with pytest.raises(RecordError, match=f"restore_file: {path} "):
+        file.read(Endpoint("db", 3306, None), "mysql")
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(records, min_size=1, max_size=4, unique_by=lambda record: record.id), st.data())
+def test_what_is_added_and_marked(tmp_path: Path, several: list[ChangeRecord], data: st.DataObject) -> None:
+    path = str(tmp_path / "changes.json")
+    if os.path.exists(path):
+        os.unlink(path)
+    file = RollbackFile(path, "rollback_file")
+    first = several[0]
+    of_one = [ChangeRecord.parse({**record.describe(), "server": first.describe()["server"]}) for record in several]
+    for record in of_one:
+        file.add(record)
+    assert file.read(first.endpoint, first.family) == tuple(of_one)
+    marked = {record.id for record in of_one if data.draw(st.booleans())}
+    file.mark(first.endpoint, first.family, marked, UNDONE)
+    for before, after in zip(of_one, file.read(first.endpoint, first.family)):
+        if before.id in marked:
+            assert (after.state, after.changes, after.switch) == (UNDONE, before.changes, before.switch)
+        else:
+            assert after == before
