@@ -319,8 +319,11 @@ class MemoryServer:
                     "info": other.info,
                 }
                 for other in self.sessions.values()
-                if session.may(model.PROCESS) or other.user == session.user
+                if model.PROCESS in session.grants or other.user == session.user
             ]
+        if name == "information_schema.innodb_trx":
+            self._needs(session, model.PROCESS, 1227, _DENIED.format("PROCESS"))
+            return []
         if name == "information_schema.routines":
             return [{"routine_schema": schema, "routine_name": routine} for schema, routine in self.routines]
         if schema == "performance_schema":

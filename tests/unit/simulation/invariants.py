@@ -157,6 +157,7 @@ def broken(schedule: Schedule, outcome: Outcome) -> list[str]:
     """The invariants that do not hold, as sentences that begin with their number."""
     found: list[str] = []
     for check in (
+        _mistakes,
         _accounts,
         _word,
         _switch,
@@ -191,6 +192,11 @@ def tags(schedule: Schedule) -> str:
 def _wanted(schedule: Schedule) -> Requirement:
     ssl_type = schedule.params.get("ssl_type", "any").upper()
     return ssl_type, "", "", schedule.params.get("subject") or ""
+
+
+def _mistakes(schedule: Schedule, outcome: Outcome) -> list[str]:
+    """0. Nothing was sent that a server must not be sent, or that the memory server does not know."""
+    return [f"M1 {mistake}" for mistake in schedule.network.mistakes]
 
 
 def _accounts(schedule: Schedule, outcome: Outcome) -> list[str]:
