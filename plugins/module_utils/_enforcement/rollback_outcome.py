@@ -40,8 +40,6 @@ def recover(
     if not journal.wrote:
         told = dict(plan.describe({}, switched=False), changed=False, rolled_back=False)
         return EnforcementError(f"{cause} Nothing was changed.", **dict(common, **told))
-    # What was begun has as much time to be restored as the whole work had.
-    sessions[0].options.deadline.extend()
     rollback = Rollback(plan, dialect, sessions, journal)
     situation = rollback.run()
     if situation is None:
