@@ -305,7 +305,7 @@ def test_a_deadline_within_another() -> None:
 
 def test_the_first_write_begins_the_time_again() -> None:
     """Whatever has to be restored after it has its time; what is written later does not prolong it."""
-    given = ConnectionOptions.from_params(params(0, timeout=5))
+    given = ConnectionOptions.from_params(params(3306, timeout=5))
     with scripted(lets_in(lambda conversation, _statement: conversation.send(OK))) as server:
         with open_session(replace(given, port=server.port)) as session:
             journal = Journal()
