@@ -55,19 +55,25 @@ def read_identity(session: Session, dialect: Dialect) -> ServerIdentity:
 
 
 def read_only_identity(session: Session, dialect: Dialect) -> ServerIdentity:
-    """The same, asked in two ways, as a proxy may send SELECT to one server and everything else to another.
+    """The same, asked in three ways, as a proxy may send what reads to one server, and what writes to another.
+
+    Some take SELECT for what reads, some SHOW as well; in a transaction, which may write, neither is.
 
     :raises AnotherServer: when two servers answer.
     """
     found = read_identity(session, dialect)
     listed = ", ".join(f"'{name}'" for name in _names(dialect))
     rows = session.query(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({listed})")
-    other = _identity({str(name).lower(): value for name, value in rows})
-    if other != found:
-        raise AnotherServer(
-            f"{session.options.endpoint} sends statements to several servers ({found}, and {other}), as a proxy does "
-            "that separates reads from writes. Connect to the server itself."
-        )
+    shown = _identity({str(name).lower(): value for name, value in rows})
+    session.query("START TRANSACTION")
+    writing = read_identity(session, dialect)
+    session.query("ROLLBACK")
+    for other in (shown, writing):
+        if other != found:
+            raise AnotherServer(
+                f"{session.options.endpoint} sends statements to several servers ({found}, and {other}), as a proxy "
+                "does that separates reads from writes. Connect to the server itself."
+            )
     return found
 
 

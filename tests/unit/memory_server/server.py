@@ -690,6 +690,17 @@ class MemoryServer:
         if scope == "PERSIST":
             self.persisted[_SWITCH] = value
 
+    def _do_start(self, session: ServerSession, text: str, arguments: t.Sequence[t.Any]) -> None:
+        parser = self._parser(session, text)
+        parser.expect("START", "TRANSACTION")
+        parser.end()
+
+    def _do_rollback(self, session: ServerSession, text: str, arguments: t.Sequence[t.Any]) -> None:
+        """Nothing that these servers do is part of a transaction."""
+        parser = self._parser(session, text)
+        parser.expect("ROLLBACK")
+        parser.end()
+
     def _do_reset(self, session: ServerSession, text: str, arguments: t.Sequence[t.Any]) -> None:
         parser = self._parser(session, text)
         parser.expect("RESET", "PERSIST", "IF", "EXISTS", _SWITCH.upper())
