@@ -83,6 +83,7 @@ class Rollback:
         self._journal = journal
         self._options = sessions[0].options
         self._attempted = {change for statement in journal.sent for change in statement.changes}
+        self._refused = {change for statement in journal.refused for change in statement.changes}
         self._switched = any(statement.changes_secure_transport for statement in journal.sent)
         self._undid = False
         self._problems: list[str] = []
@@ -187,6 +188,8 @@ class Rollback:
         """Whether the change is in the table, or in the server's memory, which is what counts for logins."""
         if now.get(change.account) == change.after:
             return True
+        if change in self._refused:
+            return False  # What was refused and done in part is in the table; memory is as somebody else has made it.
         try:
             return has_in_memory(session, self._dialect, change.account, change.after)
         except AccountsNotReadable:
