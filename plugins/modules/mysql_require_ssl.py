@@ -529,8 +529,8 @@ plaintext_sessions:
       sample: Sleep
     transport:
       description:
-        - How it is connected, as the server names it, such as V(TCP/IP) and V(Socket); V(null) where the server does not
-          tell.
+        - How it is connected, as the server names it, such as V(TCP/IP) and V(Socket); V(null) where the server does
+          not tell.
       type: str
       sample: TCP/IP
       version_added: 0.2.0
