@@ -60,6 +60,8 @@ def test_a_bundle() -> None:
         "region": "eu-central-1",
         "ca_set": "current",
         "base_url": "",
+        "url_username": "",
+        "url_password": "",
         "ca_path": "",
         "checksum": "",
     }
