@@ -39,4 +39,6 @@ class ActionModule(ControllerAction):
             ca_certs[host] = own or (bundle or {}).get("dest", "")
             if bundle and bundle not in bundles:
                 bundles.append(bundle)
-        return {"changed": False, "bundles": bundles, "ca_certs": ca_certs, "errors": errors}
+        result = {"changed": False, "bundles": bundles, "ca_certs": ca_certs, "errors": errors}
+        # As with no_log: what is registered has the password of a mirror, and nothing of it is printed.
+        return {**result, "_ansible_no_log": True} if any(bundle["url_password"] for bundle in bundles) else result

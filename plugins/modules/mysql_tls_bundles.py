@@ -15,6 +15,8 @@ description:
   - This is one task for all hosts. Asking each host with M(ansible.builtin.set_fact) would be a task for each, and
     C(hostvars) shows neither the variables of the play nor those of a role.
   - A host for which C(mysql_tls_ca_cert) is set needs none.
+  - With C(mysql_tls_url_password), the password of a mirror is in what is registered. Nothing of the result is printed
+    then, as with C(no_log).
   - Works on the controller only, whatever the connection of the host. Run it once for all hosts.
 author:
   - dbtls contributors (@dbtls)
@@ -73,6 +75,8 @@ bundles:
       region: eu-central-1
       ca_set: current
       base_url: ""
+      url_username: ""
+      url_password: ""
       ca_path: ""
       checksum: ""
 ca_certs:

@@ -111,6 +111,12 @@ def test_hosts(ansible: Ansible) -> None:
     assert named == [["/own/current-global.pem", "/own/current-eu-west-1.pem"]]
 
 
+def test_the_password_of_a_mirror(ansible: Ansible) -> None:
+    """Is registered and not printed, without no_log too."""
+    done = run(ansible, "-e", "mysql_tls_url_password=pw!", options={"hosts": ["default"]}).ok()
+    assert "censored" in done.output
+
+
 def test_bad_options(ansible: Ansible) -> None:
     """Named, and no traceback."""
     assert "Supported parameters include: hosts" in run(ansible, options={"variable": "x"}).output
