@@ -84,9 +84,11 @@ def endpoint(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -
     """Two real servers of one family."""
     one, two = servers.get(request.param), servers.get(request.param, options=("--max-connections=101",))
     made: list[Endpoint] = []
-    with FaultProxy(
-        lambda number: made[0].address(number), certificate=one.pki.server(), upstream=one.client_context()
-    ) as proxy:
+
+    def address(number: int) -> tuple[str, int]:
+        return made[0].address(number)
+
+    with FaultProxy(address, certificate=one.pki.server(), upstream=one.client_context()) as proxy:
         me, app = _on_both(one, two, "adm", "ALL PRIVILEGES ON *.*"), _on_both(one, two, "app")
         made.append(Endpoint(one, two, me, app, proxy, tmp_path / "rollback.json"))
         yield made[0]
@@ -407,9 +409,7 @@ def test_proxy_that_separates_reads_from_writes(endpoint: Endpoint, modules: Mod
 
     greeting = one.server.greeting
     assert greeting
-    with SplittingProxy(
-        one.server.port, two.server.port, reads, greeting.version, one.pki.server(), connect
-    ) as proxy:
+    with SplittingProxy(one.server.port, two.server.port, reads, greeting.version, one.pki.server(), connect) as proxy:
         said = endpoint.require(modules, login_port=proxy.port)
     assert said.failed
     assert endpoint.truth() == ("", ""), said.msg
