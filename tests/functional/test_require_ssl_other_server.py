@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An endpoint that leads to one server and then to another, and statements that are carried out after they were given up.
+"""An endpoint that leads to one server and then to another, and statements that are carried out late.
 
 What the task says, what its rollback record says, and what both servers really have are compared each time.
 """
@@ -83,13 +83,12 @@ def _on_both(one: Database, two: Database, stem: str, grants: str | None = None)
 def endpoint(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> Iterator[Endpoint]:
     """Two real servers of one family."""
     one, two = servers.get(request.param), servers.get(request.param, options=("--max-connections=101",))
-    made: list[Endpoint] = []
-    with FaultProxy(
-        lambda number: made[0].address(number), certificate=one.pki.server(), upstream=one.client_context()
-    ) as proxy:
+    certificate, upstream = one.pki.server(), one.client_context()
+    with FaultProxy((one.server.host, one.server.port), certificate=certificate, upstream=upstream) as proxy:
         me, app = _on_both(one, two, "adm", "ALL PRIVILEGES ON *.*"), _on_both(one, two, "app")
-        made.append(Endpoint(one, two, me, app, proxy, tmp_path / "rollback.json"))
-        yield made[0]
+        made = Endpoint(one, two, me, app, proxy, tmp_path / "rollback.json")
+        proxy.server = made.address
+        yield made
 
 
 def unknown(said: Result) -> None:
@@ -407,9 +406,7 @@ def test_proxy_that_separates_reads_from_writes(endpoint: Endpoint, modules: Mod
 
     greeting = one.server.greeting
     assert greeting
-    with SplittingProxy(
-        one.server.port, two.server.port, reads, greeting.version, one.pki.server(), connect
-    ) as proxy:
+    with SplittingProxy(one.server.port, two.server.port, reads, greeting.version, one.pki.server(), connect) as proxy:
         said = endpoint.require(modules, login_port=proxy.port)
     assert said.failed
     assert endpoint.truth() == ("", ""), said.msg

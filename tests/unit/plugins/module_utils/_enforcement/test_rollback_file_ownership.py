@@ -53,7 +53,7 @@ def test_a_record_of_another_user_is_refused(file: Path, monkeypatch: pytest.Mon
     if os.geteuid() == 0:
         os.chown(file, _NOBODY, _NOBODY)
     else:
-        monkeypatch.setattr(rollback_file.os, "geteuid", lambda: _NOBODY)
+        monkeypatch.setattr(os, "geteuid", lambda: _NOBODY)
     with pytest.raises(RecordError, match=r"restore_file: .* belongs to another user"):
         _read(file)
 
@@ -61,7 +61,7 @@ def test_a_record_of_another_user_is_refused(file: Path, monkeypatch: pytest.Mon
 def test_a_record_of_root_is_used(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever runs the task: root could do everything to him anyway."""
     if os.geteuid() == 0:
-        monkeypatch.setattr(rollback_file.os, "geteuid", lambda: _NOBODY)
+        monkeypatch.setattr(os, "geteuid", lambda: _NOBODY)
     assert _read(file) == ()
 
 
