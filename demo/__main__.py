@@ -101,7 +101,8 @@ def inventory(servers: list[Server], password: str, base_url: str, mirror_ca: Pa
     lines += [f"    mysql_tls_login_user: {ADMIN}", f"    mysql_tls_login_password: {password}"]
     lines += [f"    mysql_tls_region: {REGION}", f"    mysql_tls_base_url: {base_url}"]
     lines += [f"    mysql_tls_ca_path: {mirror_ca}", '    mysql_tls_bundle_dir: "{{ inventory_dir }}/bundles"']
-    lines += ["    # The demo's own way in, which stays as it is.", '    mysql_tls_exclude: ["root@*"]', "  hosts:"]
+    lines += ["    # Every account but the demo's own login.", "    mysql_tls_all_accounts: true"]
+    lines += ['    mysql_tls_exclude: ["root@*"]', "  hosts:"]
     for server in servers:
         lines += [f"    {server.name}:", f"      mysql_tls_login_port: {server.port}"]
     return "\n".join(lines) + "\n"
@@ -279,7 +280,7 @@ Next, against your own database (see README.md):
     python3 -m pip install ansible-core PyMySQL cryptography
     ansible-galaxy collection install git+https://github.com/dbtls/rds_mysql.git
     ansible-playbook -i databases.yml dbtls.rds_mysql.audit
-    ansible-playbook -i databases.yml dbtls.rds_mysql.enforce --check --diff
+    ansible-playbook -i databases.yml dbtls.rds_mysql.enforce -e 'mysql_tls_accounts=app@*' --check --diff
 """
     )
     return 0

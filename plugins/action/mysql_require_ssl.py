@@ -19,5 +19,5 @@ class ActionModule(InProcessAction):
     specification = REQUIRE
 
     def work(self, params: dict[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
-        """Require, prove, or say what would be done."""
+        """Require TLS and verify it, or return what would be done."""
         return enforce.run(params, check_mode)

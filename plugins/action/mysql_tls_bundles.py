@@ -8,19 +8,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleError
 from ansible.module_utils.common.text.converters import to_text
-from ansible.template import Templar
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, bundle_of, own_ca_cert
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
 
-ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
-    "variable": {"type": "str", "required": True},
-    "unless": {"type": "str"},
-    "hosts": {"type": "list", "elements": "str"},
-}
-# What Ansible adds to the variables of each host.
-_OF_ALL_HOSTS = ("hostvars", "groups", "vars")
+ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {"hosts": {"type": "list", "elements": "str"}}
 
 
 class ActionModule(ControllerAction):
@@ -30,64 +23,22 @@ class ActionModule(ControllerAction):
 
     def work(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """Ask each host's variables."""
-        own = {variables[name] for name in ("ansible_loop_var", "ansible_index_var") if variables.get(name)}
-        of_the_loop = {name: variables[name] for name in own if name in variables}
-        bundles: list[t.Any] = []
+        fleet = Fleet(self._task, variables, self._loader)
+        bundles: list[dict[str, str]] = []
+        ca_certs: dict[str, str] = {}
         errors: dict[str, str] = {}
         for host in hosts_of(options, variables, "ansible_play_batch"):
-            seen = {**self._seen_by(host, variables["hostvars"]), **of_the_loop}
+            values = fleet.of(host)
             try:
-                bundle = self._bundle(seen, options["variable"], options["unless"])
+                own = own_ca_cert(values)
+                bundle = bundle_of(values) if own is None else None
             except AnsibleError as e:
                 # Of this host alone; the others get what they need.
-                errors[host] = _without_passwords(to_text(e), seen)
+                errors[host] = to_text(e)
                 continue
+            ca_certs[host] = own or (bundle or {}).get("dest", "")
             if bundle and bundle not in bundles:
                 bundles.append(bundle)
-        return {"changed": False, "bundles": bundles, "errors": errors}
-
-    def _seen_by(self, name: str, hostvars: t.Any) -> t.Mapping[str, t.Any]:
-        """The variables that this task would have on that host.
-
-        hostvars itself knows neither a play's variables nor a role's. Who gives them to Ansible's own tasks does.
-        """
-        host = hostvars._inventory.get_host(name)
-        if host is None:
-            raise AnsibleActionFail(f"hosts: {name} is not in the inventory.")
-        seen: t.Mapping[str, t.Any] = hostvars._variable_manager.get_vars(
-            play=self._task.get_play(), host=host, task=self._task
-        )
-        return seen
-
-    def _bundle(self, seen: dict[str, t.Any], variable: str, unless: str | None) -> t.Any:
-        """The value of the variable; None where there is none, or none is needed.
-
-        :raises AnsibleError: where it cannot be evaluated.
-        """
-        templar = Templar(loader=self._loader, variables=seen)
-
-        def value(name: str | None) -> t.Any:
-            # In a dictionary, what is omitted drops out.
-            found = plain(templar.template({name: seen[name]} if name in seen else {}))
-            return _without(found, seen.get("omit")).get(name)
-
-        return value(variable) if value(unless) in (None, "") else None
-
-
-def _without_passwords(text: str, seen: dict[str, t.Any]) -> str:
-    """Without the passwords of URLs: ansible-core before 2.19 repeats the template that cannot be evaluated."""
-    # Here, as what it loads in turn is not needed where everything can be evaluated.
-    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import masked, passwords_in
-
-    return masked(text, passwords_in({name: value for name, value in seen.items() if name not in _OF_ALL_HOSTS}))
-
-
-def _without(value: t.Any, omitted: t.Any) -> t.Any:
-    """What ansible-core before 2.19 leaves to be done: there, a text of its own stands for what is omitted."""
-    if omitted is None:
-        return value
-    if isinstance(value, dict):
-        return {name: _without(item, omitted) for name, item in value.items() if item != omitted}
-    if isinstance(value, list):
-        return [_without(item, omitted) for item in value if item != omitted]
-    return value
+        result = {"changed": False, "bundles": bundles, "ca_certs": ca_certs, "errors": errors}
+        # As with no_log: what is registered has the password of a mirror, and nothing of it is printed.
+        return {**result, "_ansible_no_log": True} if any(bundle["url_password"] for bundle in bundles) else result

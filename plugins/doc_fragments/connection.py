@@ -11,7 +11,9 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   login_host:
-    description: Host name or address of the server.
+    description:
+      - Host name or address of the server.
+      - An IPv6 address may be written in brackets. User information (C(user:password@host)) is an error.
     type: str
     default: localhost
   login_port:
@@ -41,9 +43,18 @@ options:
       - Without it, C(~/.my.cnf) is used if there is one. A file that is named here has to be there.
     type: path
   connect_timeout:
-    description: Seconds that each wait for the network may take, TLS handshake and answers to statements included.
+    description:
+      - Seconds for connecting and logging in, name lookup and TLS handshake included, and for each statement and the
+        whole of its answer.
     type: int
     default: 30
+  timeout:
+    description:
+      - Seconds for all work on one server, over however many connections. In a task for many servers each has as many.
+      - A rollback is never cut short. From the first change on, the time begins again, and once more for the rollback.
+      - The default is four times O(connect_timeout).
+    type: int
+    version_added: 0.2.0
   ca_cert:
     description:
       - Path of the CA bundle, in PEM form, that the certificate of the server has to chain to.

@@ -2,19 +2,32 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is so on Amazon RDS and Aurora only: endpoints, certificate authorities, parameter groups."""
+"""What is so on Amazon RDS and Aurora only: endpoints, trust stores, certificate authorities, parameter groups."""
 
 from __future__ import annotations
 
 import re
 import typing as t
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import Certificate
 
 # An area (eusc in the European Sovereign Cloud, else two letters), one or more words, a number: every region name so
 # far, and surely the next ones.
 _REGION = r"[a-z]{2,4}(?:-[a-z]+)+-[1-9][0-9]?"
 _REGION_NAME = re.compile(_REGION + r"\Z")
+
+CA_SETS = ("current", "rds-ca-2015", "rds-ca-2019")
+GLOBAL = "global"
+
+# "Using SSL/TLS to encrypt a connection to a DB instance or cluster", Amazon RDS User Guide, and its counterparts for
+# AWS GovCloud (US) and the China regions.
+_TRUST_STORES = (
+    ("us-gov-", "https://truststore.pki.us-gov-west-1.rds.amazonaws.com"),
+    ("cn-", "https://rds-truststore.s3.cn-north-1.amazonaws.com.cn"),
+    ("", "https://truststore.pki.rds.amazonaws.com"),
+)
+_OLD_SETS_BASE_URL = "https://s3.amazonaws.com/rds-downloads"
 
 # "Finding the connection information for a DB instance", Amazon RDS User Guide; "Amazon Aurora endpoint connections",
 # Amazon Aurora User Guide; the domains are those of AWS's partitions.
@@ -41,6 +54,25 @@ _STATIC_PARAMETERS = ("performance_schema", "tls_version")
 def is_region(name: str) -> bool:
     """Whether it has the form of an AWS region's name."""
     return bool(_REGION_NAME.match(name))
+
+
+def source_urls(region: str, ca_set: str, base_url: str | None) -> tuple[str, ...]:
+    """The URLs that make the bundle of a region, in the order of concatenation.
+
+    :raises OptionError: when the region is not the name of one.
+    """
+    if region != GLOBAL and not is_region(region):
+        raise OptionError(f"region: {region!r} is not an AWS region name such as 'eu-central-1', nor 'global'.")
+    if ca_set == "current":
+        base = base_url or next(url for prefix, url in _TRUST_STORES if region.startswith(prefix))
+        return ("{0}/{1}/{1}-bundle.pem".format(base.rstrip("/"), region),)
+    if region == GLOBAL:
+        raise OptionError(
+            f"region: ca_set {ca_set} has an intermediate certificate for each region and none for 'global'; "
+            "set region to the region of the database."
+        )
+    base = (base_url or _OLD_SETS_BASE_URL).rstrip("/")
+    return (f"{base}/{ca_set}-{region}.pem", f"{base}/{ca_set}-root.pem")
 
 
 class Endpoint(t.NamedTuple):

@@ -108,8 +108,8 @@ options:
     default: auto
   plaintext_sessions:
     description:
-      - What to do when clients of an account that is to be changed are connected without TLS now. They stay connected,
-        but would not get in again.
+      - What to do when clients of an account that will be changed are connected without TLS now. They stay connected,
+        but would be unable to reconnect. Clients over a Unix socket count, as a requirement counts there too.
       - V(fail) fails before anything is written, V(warn) names them and goes on, V(allow) goes on.
       - V(kill) ends these connections (C(KILL), or C(CALL mysql.rds_kill) where the server has that procedure), and
         looks again a second later. Where a client is still there, or there again, it fails before any account is
@@ -118,7 +118,9 @@ options:
         is still warned of.
       - With O(require_secure_transport=true) it is about every connection over TCP without TLS, whatever the account.
       - Which connections use TLS is known where the server has C(performance_schema.threads) (MySQL from 5.7.2 on,
-        MariaDB from 10.5 on with C(performance_schema=ON)); elsewhere a warning says that it is not.
+        MariaDB from 10.5 on with C(performance_schema=ON)) and the login has C(SELECT) on it. Elsewhere V(fail) and
+        V(kill) fail when any client of these accounts is connected, and when the login lacks the privilege C(PROCESS)
+        to see that. V(warn) goes on and says so.
     type: str
     choices: [fail, warn, allow, kill]
     default: fail
@@ -525,6 +527,13 @@ plaintext_sessions:
       description: What the connection is doing.
       type: str
       sample: Sleep
+    transport:
+      description:
+        - How it is connected, as the server names it, such as V(TCP/IP) and V(Socket); V(null) where the server does
+          not tell.
+      type: str
+      sample: TCP/IP
+      version_added: 0.2.0
     replication:
       description: Whether it is a replica that reads the binary log.
       type: bool
@@ -546,11 +555,10 @@ diff:
       app@%: ANY
 """
 
-import gc
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core import start_up
 
 if __name__ == "__main__":
-    # What this process loads is no garbage until its end, and looking for some takes up to a sixth of its time.
-    gc.disable()
+    start_up.pause_garbage_collection()
 
 import typing as t
 

@@ -57,8 +57,12 @@ options:
         description: MySQL option file with a C([client]) section.
         type: path
       connect_timeout:
-        description: Seconds that each wait for the network may take.
+        description: Seconds for connecting and logging in, and for each statement with the whole of its answer.
         type: int
+      timeout:
+        description: Seconds for all work on this server. The default is four times its O(endpoints[].connect_timeout).
+        type: int
+        version_added: 0.2.0
       ca_cert:
         description: Path of the CA bundle that the certificate of the server has to chain to.
         type: path
@@ -93,7 +97,7 @@ options:
   probe_protocols:
     description:
       - Try each of TLSv1, TLSv1.1, TLSv1.2 and TLSv1.3, and return in RV(mysql_ssl) those that the server accepts.
-      - Takes up to O(connect_timeout) for each version.
+      - Takes up to O(connect_timeout) for each version, and with everything else O(timeout) at most.
       - Each version that the server refuses is a failed connection for it, see the notes.
     type: bool
     default: false
@@ -360,34 +364,22 @@ ansible_facts:
       sample: {compliant: true}
 """
 
-import gc
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core import start_up
 
 if __name__ == "__main__":
-    # What this process loads is no garbage until its end, and looking for some takes up to a sixth of its time.
-    gc.disable()
+    start_up.pause_garbage_collection()
 
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import Module, run_module
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import STATUS
-
-
-def work(params: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Check one server, or many."""
-    # Where a module runs, nothing of it has been compiled before: what is not needed is not imported.
-    if params["endpoints"] is None:
-        from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import run as status
-
-        return status.run(params)
-    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import sweep
-
-    return sweep.run(params)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import sweep
 
 
 def main() -> t.NoReturn:
     """Check, and exit."""
     module = Module(**STATUS.for_module(), supports_check_mode=True)
-    run_module(module, lambda: work(module.params))
+    run_module(module, lambda: sweep.run(module.params))
 
 
 if __name__ == "__main__":

@@ -6,13 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mysql_tls_bundles
-short_description: Say which CA bundles the hosts of a play need
+short_description: Determine which CA bundles the hosts of a play need
 version_added: 0.1.0
 description:
-  - Evaluates a variable for each host of the play, with everything that the host's own tasks would see, and returns
-    what came of it without repetitions. A fleet of a thousand servers in three regions needs three CA bundles.
+  - Reads the variables of the role P(dbtls.rds_mysql.mysql_tls#role) for each host, with everything that the host's own
+    tasks would see, and returns the CA bundles without repetitions. A fleet of a thousand servers in three regions
+    needs three CA bundles.
   - This is one task for all hosts. Asking each host with M(ansible.builtin.set_fact) would be a task for each, and
     C(hostvars) shows neither the variables of the play nor those of a role.
+  - A host for which C(mysql_tls_ca_cert) is set needs none.
+  - With C(mysql_tls_url_password), the password of a mirror is in what is registered. Nothing of the result is printed
+    then, as with C(no_log).
   - Works on the controller only, whatever the connection of the host. Run it once for all hosts.
 author:
   - dbtls contributors (@dbtls)
@@ -26,19 +30,6 @@ attributes:
   diff_mode:
     support: none
 options:
-  variable:
-    description:
-      - Name of the variable that says which bundle a host needs, such as a dictionary with the options of
-        M(dbtls.rds_mysql.rds_ca_bundle).
-      - A host for which it is not defined or is empty needs none. One for which it cannot be evaluated is in
-        RV(errors), and does not fail this task, which is for all hosts.
-    type: str
-    required: true
-  unless:
-    description:
-      - Name of a variable that has a value for a host that needs no bundle, because it has a file of its own. Empty,
-        null and omitted are none.
-    type: str
   hosts:
     description:
       - The hosts. The default is those of the play's current batch that have not failed.
@@ -46,49 +37,58 @@ options:
     elements: str
 seealso:
   - module: dbtls.rds_mysql.rds_ca_bundle
+  - plugin: dbtls.rds_mysql.ca_cert
+    plugin_type: filter
 """
 
 EXAMPLES = r"""
-- name: Say which bundles are needed
+- name: Determine required CA bundles
   dbtls.rds_mysql.mysql_tls_bundles:
-    variable: ca_bundle
-    unless: ca_cert
-  vars:
-    ca_bundle:
-      dest: /var/cache/rds/{{ aws_region }}.pem
-      region: "{{ aws_region }}"
   run_once: true
   register: needed
 
-- name: Have them
+- name: Fetch CA bundles
   dbtls.rds_mysql.rds_ca_bundle:
     dest: "{{ item.dest }}"
     region: "{{ item.region }}"
     mode: "0644"
   loop: "{{ needed.bundles }}"
   run_once: true
+  register: downloads
+  ignore_errors: true
 
-- name: Say which bundles the hosts of one group need
+- name: Determine the CA bundles of one group
   dbtls.rds_mysql.mysql_tls_bundles:
-    variable: ca_bundle
     hosts: "{{ groups['orders'] }}"
   run_once: true
 """
 
 RETURN = r"""
 bundles:
-  description: The different values of the variable, in the order of the hosts.
+  description: The bundles, as options of M(dbtls.rds_mysql.rds_ca_bundle), in the order of the hosts. An option that
+    is not set is empty.
   returned: success
   type: list
-  elements: raw
+  elements: dict
   sample:
-    - dest: /var/cache/rds/eu-central-1.pem
+    - dest: /home/dba/.cache/dbtls-rds-mysql/bundles/current-eu-central-1.pem
       region: eu-central-1
-errors:
-  description: Why the variables could not be evaluated, by the name of the host, for those where that is so.
-    Passwords in URLs are masked.
+      ca_set: current
+      base_url: ""
+      url_username: ""
+      url_password: ""
+      ca_path: ""
+      checksum: ""
+ca_certs:
+  description: The file with the CA certificates of each host, either C(dest) of a bundle or C(mysql_tls_ca_cert).
   returned: success
   type: dict
   sample:
-    orders-db: "'aws_region' is undefined"
+    orders-db: /home/dba/.cache/dbtls-rds-mysql/bundles/current-eu-central-1.pem
+errors:
+  description: Why the variables could not be evaluated, by the name of the host, for those where that is so.
+  returned: success
+  type: dict
+  sample:
+    shop-db: "'aws_region' is undefined"
 """

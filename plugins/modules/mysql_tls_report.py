@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mysql_tls_report
-short_description: Write a report of how the servers of an inventory stand about TLS
+short_description: Write a report on the TLS status of an inventory's database servers
 version_added: 0.1.0
 description:
-  - Writes one self-contained HTML page, a JSON file, and a CSV file from what
-    M(dbtls.rds_mysql.mysql_ssl_status) has found of each host, with what got better and worse since the last run.
+  - Writes one self-contained HTML page, a JSON file, and CSV files from what
+    M(dbtls.rds_mysql.mysql_ssl_status) has found for each host, with what has changed since the last run.
   - Works on the controller only, whatever the connection of the host. Run it once for all hosts, at the end of the
     play. It reads variables of all of them.
-  - Hosts that could not be reached, and hosts that were not looked at because the play ended for them before that, are
+  - Hosts that could not be reached, and hosts that were not checked because the play ended for them before that, are
     in the report as such.
 author:
   - dbtls contributors (@dbtls)
@@ -30,10 +30,13 @@ attributes:
 options:
   dest:
     description:
-      - Directory on the controller for the report. It is made, with its parents, where it is not there.
-      - The files are C(report.html), C(report.json), C(report.csv), and C(previous.json), the report of the run before.
+      - Directory on the controller for the report. It is created, with its parents, if it does not exist.
+      - The files are C(report.html), C(report.json), C(report.csv), C(findings.csv), C(report.sha256) with their
+        checksums, and C(previous.json), the report of the run before.
       - A report of an earlier run becomes C(previous.json) before it is replaced. One of the same run, such as after
-        every batch of a play with C(serial), is just replaced.
+        every batch of a play with C(serial), is just replaced. One that is damaged is ignored with a warning, and the
+        report is then not compared with it.
+      - The files have the permissions C(0640), or what the umask leaves of them.
     type: path
     required: true
   title:
@@ -54,26 +57,48 @@ options:
     default: mysql_tls_look
   merge:
     description:
-      - Reports in JSON whose servers are added to those of the hosts, for an inventory that is done in slices.
-      - Of a server that is in several the newest look counts.
+      - Reports in JSON whose servers are added to those of the hosts, for an inventory that is done in slices. Reports
+        of older versions of the collection are read as well.
+      - If a server is in several of them, its newest check counts.
     type: list
     elements: path
     default: []
   previous:
     description:
-      - Report in JSON to compare with. It has to be there.
-      - The default is the one of the run before in O(dest), where there is one.
+      - Report in JSON to compare with. The file must exist. Reports of older versions of the collection are read as
+        well.
+      - The default is the one of the run before in O(dest), if there is one.
     type: path
   junit:
     description:
-      - Also write C(junit.xml), the report as a test run, with a test case for each server and check. A check fails
-        from the severity on that O(fail_on) names, or from V(medium) on when that is V(none).
+      - Also write C(junit.xml), the report as a test run, with a test case for each server and kind of finding. A test
+        case fails from the severity on that O(fail_on) names, or from V(medium) on when that is V(none).
     type: bool
     default: false
+  openmetrics:
+    description:
+      - Also write metrics to this file, for the textfile collector of Prometheus' node_exporter. The collector reads
+        files whose name ends in C(.prom). The directory must exist.
+      - The file has the permissions C(0644), or what the umask leaves of them. It holds counts, and no names of servers
+        or accounts.
+    type: path
+    version_added: 0.2.0
+  ca_certs:
+    description:
+      - CA bundles on the controller that the checks verified with. The report records the SHA-256 of each.
+    type: list
+    elements: path
+    default: []
+    version_added: 0.2.0
+  tls_min_version:
+    description:
+      - Oldest TLS version that the checks accepted for their own sessions. The report records it.
+    type: str
+    version_added: 0.2.0
   fail_on:
     description:
       - Fail, after everything is written, when there is a finding of at least this severity, or a server that could not
-        be looked at.
+        be checked.
       - What C(set_stats) would publish is then only in the result of the task, because Ansible takes no statistics
         from a task that has failed.
     type: str
@@ -87,13 +112,13 @@ notes:
 seealso:
   - module: dbtls.rds_mysql.mysql_ssl_status
   - ref: Reading the report <ansible_collections.dbtls.rds_mysql.docsite.reading_the_report>
-    description: What is in the page and in each field.
+    description: What the page and each field mean.
 """
 
 EXAMPLES = r"""
-- name: Look at every host of the play, and report whatever comes of it
+- name: Check every host of the play, and report the result in any case
   block:
-    - name: Look
+    - name: Check TLS status
       dbtls.rds_mysql.mysql_ssl_status:
         login_host: "{{ ansible_host }}"
         config_file: ~/.my.cnf
@@ -106,13 +131,17 @@ EXAMPLES = r"""
         title: Databases of the shop
       run_once: true
 
-- name: Report a sweep of many endpoints from one host, compare with last month, and fail the job for what is grave
+- name: Report a sweep of many endpoints from one host, compare with last month, and fail for severe findings
   dbtls.rds_mysql.mysql_tls_report:
     dest: reports/november
     hosts:
       - localhost
-    variable: looked
+    variable: swept
     previous: reports/october/report.json
+    ca_certs:
+      - /etc/ssl/rds/global-bundle.pem
+    tls_min_version: TLSv1.2
+    openmetrics: /var/lib/node_exporter/mysql_tls.prom
     junit: true
     fail_on: high
 
@@ -127,7 +156,7 @@ EXAMPLES = r"""
       - reports/slice4/report.json
   register: merged
 
-- name: Say where it is, and what is worst
+- name: Show where it is, and the top issues
   ansible.builtin.debug:
     msg: "{{ merged.msg }} {{ merged.summary.worst | map(attribute='example') | join(' ') }}"
 """
@@ -150,6 +179,18 @@ report:
       description: The report for spreadsheets, one line for each server.
       type: str
       sample: /srv/reports/mysql-tls/report.csv
+    findings_csv:
+      description: The findings for spreadsheets, one line for each.
+      type: str
+      sample: /srv/reports/mysql-tls/findings.csv
+    checksums:
+      description: SHA-256 of the other files in O(dest), as C(sha256sum --check) reads it.
+      type: str
+      sample: /srv/reports/mysql-tls/report.sha256
+    openmetrics:
+      description: The metrics, with O(openmetrics).
+      type: str
+      sample: /var/lib/node_exporter/mysql_tls.prom
     junit:
       description: The report as a test run, with O(junit=true).
       type: str
@@ -163,32 +204,55 @@ summary:
       description: How many servers are in the report.
       type: int
       sample: 42
-    looked_at:
-      description: How many of them could be looked at.
+    checked:
+      description: How many of them could be checked.
       type: int
       sample: 40
     compliant:
       description: How many of these are compliant.
       type: int
       sample: 30
-    not_compliant:
+    non_compliant:
       description: How many have a finding of severity V(medium) or V(high).
       type: int
       sample: 9
     undecided:
       description:
-        - How many have no such finding, but were looked at from outside only, or by a login that may not read the
-          accounts, and do not require secure transport of all of them.
+        - How many have no such finding, but something that decides could not be read, such as the accounts.
       type: int
       sample: 1
     unreachable:
       description: How many could not be reached.
       type: int
       sample: 1
-    not_looked_at:
-      description: How many were not looked at.
+    not_checked:
+      description: How many were not checked.
       type: int
       sample: 1
+    accounts:
+      description: How many accounts could be read, without roles.
+      type: int
+      sample: 412
+    exposed_accounts:
+      description: How many accounts accept plaintext over a network.
+      type: int
+      sample: 12
+    exposed_servers:
+      description: On how many servers.
+      type: int
+      sample: 9
+    plaintext_clients:
+      description: How many clients were connected without TLS.
+      type: int
+      sample: 3
+    certificates:
+      description: How many servers have shown a certificate.
+      type: int
+      sample: 40
+    certificates_expiring:
+      description: How many of these have expired or will soon.
+      type: int
+      sample: 2
     findings:
       description: How many findings there are of each severity.
       type: dict
@@ -217,24 +281,24 @@ summary:
         example:
           description: The message of one of them.
           type: str
-          sample: app@% may log in without TLS.
+          sample: app@% can log in without TLS.
 found:
   description:
     - What was found in words, by host, or by host and port of an endpoint. The lines of the summary that
-      M(dbtls.rds_mysql.mysql_ssl_status) returns, or its message where it could not look.
+      M(dbtls.rds_mysql.mysql_ssl_status) returns, or its message where it could not check.
     - It is there when the report could not be written, too.
-  returned: when the looks could be read
+  returned: when the results could be read
   type: dict
   sample:
     billing:
-      - mysql 9.7.4-2, TLSv1.3 TLS_AES_128_GCM_SHA256, not compliant
-      - "high: account-without-tls: app@% may log in without TLS."
+      - mysql 9.7.4-2, TLSv1.3 TLS_AES_128_GCM_SHA256, non-compliant
+      - "high: account-without-tls: app@% can log in without TLS."
     stock: "Cannot reach stock:3306: Connection refused."
 msg:
   description: The report in a sentence, and where it is.
   returned: always
   type: str
-  sample: 30 of 42 servers are compliant, 9 are not, 1 could be seen in part only. /srv/reports/mysql-tls/report.html
+  sample: "42 servers: 31 compliant, 9 non-compliant, 2 unreachable. /srv/reports/mysql-tls/report.html"
 ansible_stats:
   description: What is published as a statistic, RV(summary) and the paths.
   returned: when the report was written

@@ -13,10 +13,12 @@ description:
   - Writes the bundle of CA certificates that clients need to verify the servers of Amazon RDS and Aurora in a region.
   - Nothing is written unless every source could be read, every certificate parses, every one is a CA certificate, and
     the issuer of every certificate that is not a root is in the bundle and has signed it.
-  - The file is replaced atomically, and only when its content changes.
-  - Beside the file, the module keeps a hidden one, C(.<name>.sources.json), with the entity tags and dates that the
-    sources had. With it, a source that has not changed costs a conditional request and no download. It holds no URL and
-    no password, and can be deleted at any time; then the next run downloads.
+  - The file is replaced atomically, and only when its content changes. A bundle that is weaker than the one that is
+    there is refused; see O(allow_weaker).
+  - Beside the file, the module keeps a hidden one, C(.<name>.sources.json), with the region and set of the bundle and
+    the entity tags and dates that the sources had. With it, a source that has not changed costs a conditional request
+    and no download. It holds no URL and no password, and can be deleted at any time; then the next run downloads.
+  - Runs that write in the same directory take turns.
 author:
   - dbtls contributors (@dbtls)
 extends_documentation_fragment:
@@ -30,7 +32,9 @@ attributes:
 options:
   dest:
     description:
-      - Path of the file to write. Its directory has to exist.
+      - Path of the file to write. Its directory has to exist, unless O(create_directory=true).
+      - In check mode the directory may be missing, as an earlier task may be the one that creates it. A warning says
+        so.
       - A symbolic link is followed.
     type: path
     required: true
@@ -64,11 +68,19 @@ options:
   base_url:
     description:
       - URL of a mirror, instead of the places where AWS publishes the certificates.
+      - It cannot hold a user name or a password; set O(url_username) and O(url_password).
       - V(current) is read from C(<base_url>/<region>/<region>-bundle.pem), the other sets from
         C(<base_url>/<ca_set>-<region>.pem) and C(<base_url>/<ca_set>-root.pem).
     type: str
   urls:
-    description: The http, https or file URLs to make the bundle of, instead of O(region), O(ca_set) and O(base_url).
+    description:
+      - The http, https or file URLs to make the bundle of, instead of O(region), O(ca_set) and O(base_url).
+      - They cannot hold a user name or a password; set O(url_username) and O(url_password). An C(@) in a path is
+        C(%40).
+      - Their queries, which may be signatures, are left out of messages and return values.
+      - What a file URL names has to be a regular file. The certificates have to be in PEM form.
+      - Over plain http anybody on the network path can choose the CAs that clients trust. Without O(checksum) that is a
+        warning, and such a source is downloaded each time.
     type: list
     elements: str
   checksum:
@@ -76,7 +88,46 @@ options:
       - Checksum of the finished file, as V(sha256:) and 64 hexadecimal digits.
       - A PKCS#12 file is another one each time it is written. With O(format=pkcs12) it is the checksum of the file that
         O(format=pem) would write.
+      - It is needed where the sources are read over plain http, or with O(validate_certs=false).
     type: str
+  allow_weaker:
+    description:
+      - Whether to replace a bundle by one that is weaker, with a warning instead of a failure.
+      - Weaker is one without a root that is valid today, where the old one has one; one with a new certificate whose
+        RSA key has fewer than 2048 bits, whose key usage does not permit a CA to sign certificates, or which the path
+        length of its issuer forbids; and one that lacks a CA that the old one has and that has not expired.
+      - A CA is missed only in a bundle of the same O(region) and O(ca_set), or of the same O(urls). Where nothing is
+        known of the file that is there, because this module has not written it, it is taken for one of the same.
+      - Where there is no bundle yet, any that verifies is written, with warnings.
+    type: bool
+    default: false
+    version_added: 0.2.0
+  unknown_roots:
+    description:
+      - What to do about roots that are not in this collection's table of the roots that AWS has published. V(warn)
+        names them in a warning, V(fail) writes nothing, and V(ignore) does not look.
+      - The default is V(warn) for AWS's own addresses, and V(ignore) with O(base_url) or O(urls), whose CAs may well
+        be your own.
+      - The table was made on 2026-11-28, of the bundles of the commercial regions. The roots of the China regions, of
+        AWS GovCloud (US) since 2022, and of regions opened later are not in it.
+    type: str
+    choices: [warn, fail, ignore]
+    version_added: 0.2.0
+  max_certificates:
+    description:
+      - How many certificates the sources may have. All that AWS publishes for its commercial regions are about 120.
+      - Apart from that, a source can have 2 MB, and all of them 4 MB.
+    type: int
+    default: 500
+    version_added: 0.2.0
+  create_directory:
+    description:
+      - Whether to create the directory of O(dest), and those above it, where they are missing.
+      - Directories that are created get O(owner), O(group) and O(mode) of the file, with the permission to enter
+        where the file can be read. With O(mode=0640) that is 0750. Those that are there are left as they are.
+    type: bool
+    default: false
+    version_added: 0.2.0
   expired:
     description:
       - What to do about certificates that have expired. V(keep) keeps them and V(drop) leaves them out, each with
@@ -109,15 +160,17 @@ options:
     type: int
     default: 2
   use_proxy:
-    description: Whether to go through the proxy that environment variables such as E(https_proxy) name.
+    description:
+      - Whether to go through the proxy that environment variables such as E(https_proxy) name.
+      - Its URL cannot hold a user name or a password.
     type: bool
     default: true
   http_agent:
-    description: What to call oneself in the User-Agent header.
+    description: Value of the User-Agent header.
     type: str
     default: ansible-httpget
   url_username:
-    description: User name for HTTP basic authentication at the sources.
+    description: User name for HTTP basic authentication at the servers of O(base_url) or O(urls), and at no other.
     type: str
   url_password:
     description:
@@ -129,7 +182,9 @@ options:
     type: bool
     default: false
   validate_certs:
-    description: Whether the certificate of an https source has to verify.
+    description:
+      - Whether the certificate of an https source has to verify.
+      - With V(false) the source is treated as one over plain http.
     type: bool
     default: true
   ca_path:
@@ -152,7 +207,15 @@ EXAMPLES = r"""
     region: eu-central-1
     mode: "0644"
 
-- name: Fetch it from a mirror with a certificate of its own authority, and keep the old file
+- name: Fetch it into a directory that may be missing, and trust only roots that AWS is known to have
+  dbtls.rds_mysql.rds_ca_bundle:
+    dest: /etc/ssl/rds/eu-west-1/bundle.pem
+    region: eu-west-1
+    create_directory: true
+    unknown_roots: fail
+    mode: "0644"
+
+- name: Fetch it from a mirror whose certificate has its own CA, and keep the old file
   dbtls.rds_mysql.rds_ca_bundle:
     dest: /etc/ssl/rds/eu-central-1-bundle.pem
     region: eu-central-1
@@ -161,14 +224,21 @@ EXAMPLES = r"""
     timeout: 10
     backup: true
 
-- name: Make a bundle for a client that still knows only the authorities of 2019
+- name: Make a bundle for a client that still knows only the CAs of 2019
   dbtls.rds_mysql.rds_ca_bundle:
     dest: /etc/ssl/rds/rds-ca-2019-eu-central-1.pem
     region: eu-central-1
     ca_set: rds-ca-2019
     expired: keep
 
-- name: Make a bundle of files of one's own, and insist on its content
+- name: Replace a bundle by one that has fewer CAs
+  dbtls.rds_mysql.rds_ca_bundle:
+    dest: /etc/ssl/rds/eu-central-1-bundle.pem
+    region: eu-central-1
+    expired: drop
+    allow_weaker: true
+
+- name: Make a bundle of self-managed files, and insist on its content
   dbtls.rds_mysql.rds_ca_bundle:
     dest: /etc/ssl/databases.pem
     urls:
@@ -177,6 +247,7 @@ EXAMPLES = r"""
     checksum: sha256:{{ ca_bundle_sha256 }}
     expired: fail
     expiry_warn_days: 180
+    max_certificates: 10
 
 - name: Make a trust store for Java
   dbtls.rds_mysql.rds_ca_bundle:
@@ -233,7 +304,7 @@ size:
 sources:
   description:
     - What was read. C(status) is V(fetched), or V(not_modified) when the source was still the same and not downloaded.
-    - C(bytes) is the size of the source, downloaded or not.
+    - C(bytes) is the size of the source, downloaded or not. C(url) ends in C(?...) in place of a query.
   returned: success
   type: list
   elements: dict
@@ -264,7 +335,7 @@ certificates:
       type: str
       sample: 1D1F
     not_before:
-      description: Begin of the validity, ISO 8601 in UTC.
+      description: Start of the validity, ISO 8601 in UTC.
       type: str
       sample: "2021-05-21T22:23:47Z"
     not_after:
@@ -313,14 +384,14 @@ backup_file:
   sample: /etc/ssl/rds/eu-central-1-bundle.pem.4711.2026-11-24@12:00:00~
 """
 
-import gc
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core import start_up
 
 if __name__ == "__main__":
-    # What this process loads is no garbage until its end, and looking for some takes up to a sixth of its time.
-    gc.disable()
+    start_up.pause_garbage_collection()
 
 import typing as t
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import compose, run
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import run_module
 
@@ -332,8 +403,8 @@ def main() -> t.NoReturn:
             "dest": {"type": "path", "required": True},
             "format": {"type": "str", "default": "pem", "choices": ["pem", "pkcs12"]},
             "passphrase": {"type": "str", "no_log": True},
-            "region": {"type": "str", "default": compose.GLOBAL},
-            "ca_set": {"type": "str", "default": "current", "choices": list(compose.CA_SETS)},
+            "region": {"type": "str", "default": _rds.GLOBAL},
+            "ca_set": {"type": "str", "default": "current", "choices": list(_rds.CA_SETS)},
             "base_url": {"type": "str"},
             "urls": {"type": "list", "elements": "str"},
             "checksum": {"type": "str"},
@@ -350,6 +421,10 @@ def main() -> t.NoReturn:
             "url_password": {"type": "str", "no_log": True},
             "force_basic_auth": {"type": "bool", "default": False},
             "backup": {"type": "bool", "default": False},
+            "allow_weaker": {"type": "bool", "default": False},
+            "unknown_roots": {"type": "str", "choices": ["warn", "fail", "ignore"]},
+            "max_certificates": {"type": "int", "default": compose.MAX_CERTIFICATES},
+            "create_directory": {"type": "bool", "default": False},
         },
         mutually_exclusive=[("urls", "base_url")],
         required_if=[("format", "pkcs12", ["passphrase"])],

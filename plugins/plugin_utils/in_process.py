@@ -12,7 +12,6 @@ run elsewhere, as somebody else, or with another Python, the module does run.
 from __future__ import annotations
 
 import abc
-import contextlib
 import datetime as dt
 import importlib
 import json
@@ -29,7 +28,12 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as NormalAction
 from ansible.utils.display import Display
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import misplaced_secrets, outcome
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import (
+    misplaced_elements,
+    misplaced_secrets,
+    outcome,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import ModuleSpec
 
 
@@ -42,18 +46,8 @@ def _missing_library() -> ImportError | None:
     return None
 
 
-def _warm_up() -> None:
-    # It only saves time; what OpenSSL's own rules forbid is said of the server.
-    with contextlib.suppress(Exception):
-        from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.warm_up import warm_up
-
-        warm_up()
-
-
 # Here, so that Ansible's main process imports them once, when it loads an action plugin, and not each forked one again.
 MISSING = _missing_library()
-if not MISSING:
-    _warm_up()
 
 VARIABLE = "dbtls_in_process"
 MODES = ("auto", "never", "always")
@@ -157,10 +151,14 @@ class InProcessAction(NormalAction):
             message = validated.errors.msg
             if isinstance(validated.errors[0], UnsupportedError):
                 message = f"Unsupported parameters for ({self._task.action}) module: {message}"
-            secrets |= misplaced_secrets(params)
-            result: dict[str, t.Any] = {"failed": True, "msg": message}
+            sentence, texts = misplaced_elements(spec.argument_spec, given)
+            secrets |= misplaced_secrets(given) | texts
+            result: dict[str, t.Any] = {"failed": True, "msg": sentence or message}
         else:
+            secrets |= {printable(secret) for secret in secrets}
             result = outcome(lambda: self.work(params, check_mode=bool(self._task.check_mode)))
+        if result.get("failed"):
+            secrets |= misplaced_secrets(params)
         warnings += result.pop("warnings", [])
         if warnings:
             result["warnings"] = warnings
@@ -172,18 +170,14 @@ class InProcessAction(NormalAction):
         return result
 
 
-_WORDS_OF_PYTHON = "True False None"
-
-
 def _without(secrets: set[str], result: dict[str, t.Any]) -> dict[str, t.Any]:
     """The result with every secret masked, as AnsibleModule does it.
 
     Going through a result value by value takes longer than describing a server. As JSON escapes a text character by
-    character, a secret that is in a value is in the result's JSON too, in its own JSON's form. JSON has other words for
-    what is true, false or nothing than Python, whose words ansible-core before 2.19 masks as well.
+    character, a secret that is in a value is in the result's JSON too, in its own JSON's form.
     """
     try:
-        told = json.dumps(result, ensure_ascii=False) + _WORDS_OF_PYTHON
+        told = json.dumps(result, ensure_ascii=False)
         if not any(json.dumps(secret, ensure_ascii=False)[1:-1] in told for secret in secrets):
             return result
     except (TypeError, ValueError):  # of a type that JSON does not have, which remove_values may know
@@ -218,8 +212,7 @@ def plain(value: t.Any) -> t.Any:
         if isinstance(value, kind):
             return kind(value)
     if isinstance(value, str):
-        # str(value) of a text that must not be evaluated is one still, before ansible-core 2.19.
-        return str.__str__(value)
+        return str.__str__(value)  # and not of a class of Ansible's
     if isinstance(value, t.Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):

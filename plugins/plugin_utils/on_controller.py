@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import abc
+import re
 import typing as t
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable_values
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 
 
@@ -31,8 +33,24 @@ class ControllerAction(ActionBase):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         validate: t.Callable[..., tuple[t.Any, dict[str, t.Any]]] = self.validate_argument_spec
         _validated, given = validate(self.argument_spec)
-        result.update(self.work(plain(given), task_vars or {}))
+        # These make words and names of files. What servers have said is in the words.
+        result.update(printable_values(self.work(plain(given), task_vars or {})))
+        if "ansible_stats" in result:
+            result["ansible_stats"] = without_templates(result["ansible_stats"])
         return result
+
+
+def without_templates(value: t.Any) -> t.Any:
+    """Plain data in which no text is a template any more: each mark of one has a space in it.
+
+    What is published with set_stats comes back as extra variables of the next job of a workflow, whose texts Ansible
+    renders. The message of a finding has names in it that others have chosen.
+    """
+    if isinstance(value, str):
+        return re.sub(r"\{(?=[{%#])", "{ ", value)
+    if isinstance(value, t.Mapping):
+        return {without_templates(name): without_templates(item) for name, item in value.items()}
+    return [without_templates(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def hosts_of(options: dict[str, t.Any], variables: dict[str, t.Any], default: str) -> list[str]:

@@ -133,7 +133,7 @@ def test_slices_merged_into_one_report(jobs: Jobs, fleet: dict[str, Database]) -
     )
     assert merged.status == "successful", merged.output
     summary = merged.artifacts["mysql_tls"]
-    assert summary["servers"] == summary["looked_at"] == len(NAMES)
+    assert summary["servers"] == summary["checked"] == len(NAMES)
     report = json.loads((jobs.directory / "report.json").read_text("utf-8"))
     assert report["summary"]["servers"] == len(NAMES)
     assert all(f'"{name}"' in json.dumps(report) for name in NAMES)

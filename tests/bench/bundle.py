@@ -11,6 +11,7 @@ both directions, counted between the two on TCP.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import platform
@@ -76,7 +77,7 @@ def _run(case: Case, relay: Relay, home: Path, ca: Path) -> Sample:
     return Sample(seconds, relay.bytes - before)
 
 
-def _cases(url: str, ca: Path, ours: Path, peer: Path) -> list[Case]:
+def _cases(url: str, body: bytes, ca: Path, ours: Path, peer: Path) -> list[Case]:
     def forget(dest: Path) -> Callable[[], None]:
         def unlink() -> None:
             for path in dest.parent.glob(f"*{dest.name}*"):
@@ -88,6 +89,9 @@ def _cases(url: str, ca: Path, ours: Path, peer: Path) -> list[Case]:
         """As the case before has left it."""
 
     our_options = {"dest": str(ours), "urls": [url], "ca_path": str(ca), "expired": "keep"}
+    if url.startswith("http:"):
+        # Without it nothing is asked conditionally over plain http.
+        our_options["checksum"] = f"sha256:{hashlib.sha256(body).hexdigest()}"
     peer_options = {"dest": str(peer), "url": url}
     return [
         Case("rds_ca_bundle, first write", _OURS, our_options, forget(ours), True),
@@ -119,12 +123,12 @@ def measure(rounds: int) -> list[dict[str, Any]]:
         for certificate in (None, pki.server()):
             with Mirror(store, certificate=certificate) as mirror, Relay(mirror.port) as relay:
                 scheme = "https" if certificate else "http"
-                for file in _bodies():
+                for file, body in _bodies().items():
                     print(f"{scheme}, {file} bundle: {rounds} rounds", file=sys.stderr, flush=True)
                     out = work / f"{scheme}-{file}"
                     out.mkdir()
                     url = f"{scheme}://127.0.0.1:{relay.port}/{file}.pem"
-                    cases = _cases(url, pki.bundle, out / "ours.pem", out / "peer.pem")
+                    cases = _cases(url, body, pki.bundle, out / "ours.pem", out / "peer.pem")
                     samples: dict[str, list[Sample]] = {case.name: [] for case in cases}
                     for _round in range(rounds):
                         for case in cases:

@@ -91,6 +91,7 @@ def _inventory(path: Path, servers: Sequence[Server], count: int, bundle: Path) 
         "mysql_tls_login_user": _USER,
         "mysql_tls_login_password": _PASSWORD,
         "mysql_tls_ca_cert": str(bundle),
+        "mysql_tls_all_accounts": True,
         "mysql_tls_plaintext_sessions": "allow",
     }
     path.write_text(json.dumps({"all": {"hosts": hosts, "vars": variables}}), encoding="utf-8")

@@ -20,8 +20,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module impor
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import STATUS
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import sweep
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import looks as report_looks
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import making, model
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, model
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.servers import Pki, Server, ServerUnavailable, provide
@@ -30,7 +29,7 @@ from tests.servers.answering import answering
 from .chromium import axe, chromium
 
 Look = dict[str, Any]
-MakeReport = Callable[..., making.Made]
+MakeReport = Callable[..., build.WrittenReport]
 
 # What would run, or fetch something, if it became markup.
 SCRIPT = "<script>document.pwned=1</script>"
@@ -176,10 +175,16 @@ def _vary(status: dict[str, Any], number: int) -> None:
 def make_report(tmp_path: Path) -> MakeReport:
     """Makes a report of looks."""
 
-    def make(looks: dict[str, Look | None], run: str = "1", now: str | None = None, **more: Any) -> making.Made:
+    def make(
+        looks: dict[str, Look | None] | list[model.Server], run: str = "1", now: str | None = None, **more: Any
+    ) -> build.WrittenReport:
         moment = now or iso8601(dt.datetime.now(dt.UTC))
-        servers = [server for host, look in looks.items() for server in report_looks.servers_of(host, look, moment)]
-        wanted = making.Wanted(
+        servers = (
+            looks
+            if isinstance(looks, list)
+            else [server for host, look in looks.items() for server in from_results.servers_of(host, look, moment)]
+        )
+        request = build.ReportRequest(
             **{
                 "dest": tmp_path / "report",
                 "title": "Databases of the shop",
@@ -188,7 +193,7 @@ def make_report(tmp_path: Path) -> MakeReport:
                 **more,
             }
         )
-        return making.make(wanted, servers)
+        return build.write_report(request, servers)
 
     return make
 

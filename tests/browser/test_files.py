@@ -7,8 +7,13 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
+import os
+import re
+import stat
+import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -16,11 +21,16 @@ from typing import Any
 import pytest
 import xmlschema
 from jsonschema import Draft202012Validator
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as prometheus
 
 from .conftest import SCRIPT, Look, MakeReport, multiplied
 
 ROOT = Path(__file__).resolve().parents[2]
 Looks = dict[str, Look | None]
+
+# Control and bidirectional characters.
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 # What the readers of CI systems agree on: a strict part of what the schema of Jenkins' xUnit plugin allows.
 JUNIT = """\
@@ -90,7 +100,7 @@ def test_json(paths: dict[str, str], request: pytest.FixtureRequest) -> None:
     data = json.loads(Path(paths["json"]).read_text("utf-8"))
     Draft202012Validator(_schema()).validate(data)
     if "changed" in request.node.name:
-        assert all(data["changes"][name] for name in ("worse", "drift", "servers_added", "servers_gone"))
+        assert all(data["changes"][name] for name in ("worse", "regressions", "servers_added", "servers_gone"))
 
 
 @pytest.mark.parametrize(
@@ -120,17 +130,76 @@ def test_junit(paths: dict[str, str]) -> None:
         assert int(suite.attrib["tests"]) == len(suite.findall("testcase"))
 
 
-def test_csv(paths: dict[str, str]) -> None:
-    """As many cells in each line as in the first, and none that a spreadsheet would compute."""
-    text = Path(paths["csv"]).read_bytes().decode("utf-8")
+@pytest.mark.parametrize("kind", ["csv", "findings_csv"])
+def test_csv(paths: dict[str, str], kind: str) -> None:
+    """As many cells in each line as in the first, and none that a spreadsheet would compute or that hides something."""
+    text = Path(paths[kind]).read_bytes().decode("utf-8")
     header, *rows = csv.reader(io.StringIO(text, newline=""))
     servers = json.loads(Path(paths["json"]).read_text("utf-8"))["servers"]
-    assert [row[0] for row in rows] == [server["name"] for server in servers]
+    if kind == "csv":
+        assert len(rows) == len(servers)
+    else:
+        assert len(rows) == sum(len(server["findings"]) for server in servers)
     numbers = {"certificate_days_left"}
     for row in rows:
         assert len(row) == len(header)
         for name, cell in zip(header, row, strict=True):
-            assert name in numbers or not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+            assert name in numbers or not cell.startswith(("=", "+", "-", "@"))
+            assert cell.isprintable() or not UNSEEN.search(cell)
+
+
+def test_metrics(
+    request: pytest.FixtureRequest, looks: Looks, hostile_looks: Looks, make_report: MakeReport, tmp_path: Path
+) -> None:
+    """OpenMetrics, and the older format that node_exporter reads, for the same."""
+    for name, chosen in (("real", looks), ("hostile", hostile_looks), ("empty", {})):
+        path = tmp_path / "metrics" / f"{name}.prom"
+        path.parent.mkdir(exist_ok=True)
+        made = make_report(chosen, title=f'{name} "quoted" \\ {SCRIPT}\n', openmetrics=path)
+        text = path.read_text("utf-8")
+        new, old = (list(parse(text)) for parse in (openmetrics, prometheus))
+        values = {(s.name, *sorted(s.labels.items())): s.value for family in new for s in family.samples}
+        assert values == {(s.name, *sorted(s.labels.items())): s.value for family in old for s in family.samples}
+        assert all(family.type == "gauge" and family.documentation for family in new)
+        by_verdict = {s.labels["verdict"]: s.value for s in new[0].samples}
+        summary = made.report.summary
+        assert {name: getattr(summary, name) for name in by_verdict} == by_verdict
+        found: dict[str, float] = {}
+        for sample in next(family for family in new if family.name == "dbtls_findings").samples:
+            found[sample.labels["severity"]] = found.get(sample.labels["severity"], 0) + sample.value
+        assert {name: getattr(summary.findings, name) for name in ("high", "medium", "low")} == {
+            name: found[name] for name in ("high", "medium", "low")
+        }
+        assert stat.S_IMODE(path.stat().st_mode) == 0o644 & ~_umask()
+        if summary.certificates:
+            days = min(s.certificate.days_left for s in made.report.servers if s.certificate)
+            assert abs(values["dbtls_certificate_next_expiry_days", ("report", made_title(new))] - days) <= 1
+
+
+def made_title(families: list[Any]) -> str:
+    """The label of the report."""
+    title: str = families[0].samples[0].labels["report"]
+    return title
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def test_checksums(paths: dict[str, str]) -> None:
+    """``sha256sum --check`` agrees, and the page names the digest of the JSON."""
+    directory = Path(paths["checksums"]).parent
+    done = subprocess.run(
+        ["sha256sum", "--check", "report.sha256"], check=False, cwd=directory, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+    assert set(re.findall(r"^(.*): OK$", done.stdout, re.MULTILINE)) == {
+        Path(path).name for kind, path in paths.items() if kind != "checksums"
+    }
+    digest = hashlib.sha256(Path(paths["json"]).read_bytes()).hexdigest()
+    assert digest in Path(paths["html"]).read_text("utf-8")
 
 
 def test_hostile_text_is_kept(hostile_looks: Looks, make_report: MakeReport) -> None:
@@ -138,5 +207,5 @@ def test_hostile_text_is_kept(hostile_looks: Looks, make_report: MakeReport) -> 
     made = make_report({"=HYPERLINK(1)": hostile_looks["hostile-1"]})
     names = {account.user for account in made.report.servers[0].accounts or ()}
     assert {SCRIPT, "=cmd|' /C calc'!A0", "evil\u202e\u2066txt", "bell\a\x1b[31m"} <= names
-    assert "\n'=HYPERLINK(1),'=HYPERLINK(1),looked_at" in Path(made.paths["csv"]).read_text("utf-8")
+    assert "\n'=HYPERLINK(1),'=HYPERLINK(1),checked" in Path(made.paths["csv"]).read_text("utf-8")
     assert json.loads(Path(made.paths["json"]).read_text("utf-8"))["servers"][0]["server"]["version"].endswith(SCRIPT)

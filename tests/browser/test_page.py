@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import from_results
 from playwright.sync_api import Browser, Page
 
 from .conftest import BREAKOUT, IMAGE, SCRIPT, TEMPLATE, Look, MakeReport, multiplied
@@ -32,9 +33,9 @@ class Opened:
     messages: list[str] = field(default_factory=list)
 
     def rows(self) -> list[str]:
-        """The names in the table of servers that are to be seen, from top to bottom."""
+        """The names in the table of servers that are to be seen, from top to bottom, without their common ending."""
         names: list[str] = self.page.evaluate(
-            """() => [...document.querySelectorAll('#servers-table tbody tr')]
+            """() => [...document.querySelectorAll('#servers-table tbody:not(.group) tr:first-child')]
             .filter((row) => row.offsetParent !== null && getComputedStyle(row).display !== 'none')
             .map((row) => row.cells[0].querySelector('bdi').textContent)"""
         )
@@ -58,6 +59,11 @@ def _open(browser: Browser, path: str, **options: Any) -> Iterator[Opened]:
 
 
 Open = Callable[..., Any]
+
+
+def short(name: str) -> str:
+    """The name as the page has it."""
+    return name.removesuffix(".example.com")
 
 
 @pytest.fixture
@@ -91,7 +97,10 @@ def test_nothing_for_axe_to_find(
 def test_sorting(make_report: MakeReport, looks: dict[str, Look | None], open_page: Open) -> None:
     """By numbers and by names, up and down; what is not known is last either way."""
     made = make_report(multiplied(looks, 30))
-    days = {server.name: server.certificate.days_left if server.certificate else None for server in made.report.servers}
+    days = {
+        short(server.name): server.certificate.days_left if server.certificate else None
+        for server in made.report.servers
+    }
     with open_page(made.paths["html"]) as opened:
         header = opened.page.get_by_role("columnheader", name="Certificate expires")
         for direction in ("ascending", "descending"):
@@ -107,8 +116,8 @@ def test_sorting(make_report: MakeReport, looks: dict[str, Look | None], open_pa
         assert header.get_attribute("aria-sort") is None
         assert opened.rows() == sorted(days)
         opened.page.get_by_role("columnheader", name="Findings").get_by_role("button").click()
-        servers = {server.name: server for server in made.report.servers}
-        highs = [servers[name].count("high") for name in opened.rows() if servers[name].state == "looked_at"]
+        servers = {short(server.name): server for server in made.report.servers}
+        highs = [servers[name].count("high") for name in opened.rows() if servers[name].state == "checked"]
         assert highs == sorted(highs, reverse=True)
         assert highs[0] > highs[-1]
 
@@ -123,23 +132,119 @@ def test_filters(make_report: MakeReport, looks: dict[str, Look | None], open_pa
         assert len(opened.rows()) == 100
         page.get_by_role("button", name="Show all 250").click()
         assert len(opened.rows()) == 250
-        assert page.evaluate("document.activeElement.closest('tr').rowIndex") == 101
-        page.get_by_label("Find", exact=True).fill("db0001 mariadb")
-        expected = [s.name for s in servers if "db0001" in s.name and s.server and s.server.family == "mariadb"]
-        assert opened.rows() == expected
+        assert page.evaluate("document.activeElement.closest('tr').cells[0].textContent") is not None
+        assert (
+            page.evaluate("[...document.querySelectorAll('tbody')].indexOf(document.activeElement.closest('tbody'))")
+            == 100
+        )
+        page.get_by_label("Search", exact=True).fill("db0001 mariadb")
+        expected = [short(s.name) for s in servers if "db0001" in s.name and s.server and s.server.family == "mariadb"]
+        assert sorted(opened.rows()) == expected
         assert expected
         assert status.inner_text() == f"{len(expected)} of 250 servers"
         page.get_by_role("button", name="Reset").click()
         assert len(opened.rows()) == 250
-        page.get_by_label("State").select_option("Not reached")
-        assert opened.rows() == [s.name for s in servers if s.state == "unreachable"]
-        page.get_by_label("State").select_option("All")
+        page.locator("#filter-state").select_option("Unreachable")
+        assert sorted(opened.rows()) == [short(s.name) for s in servers if s.state == "unreachable"]
+        page.locator("#filter-state").select_option("All")
         page.locator("#filter-finding").select_option("Certificates that expire soon")
-        expected = [s.name for s in servers if any(f.id == "certificate-expiring" for f in s.findings)]
-        assert opened.rows() == expected
-        page.get_by_label("Find", exact=True).fill("nothing is called this")
+        expected = [short(s.name) for s in servers if any(f.id == "certificate-expiring" for f in s.findings)]
+        assert sorted(opened.rows()) == expected
+        page.get_by_label("Search", exact=True).fill("nothing is called this")
         assert opened.rows() == []
         assert status.inner_text() == "0 of 250 servers"
+
+
+def test_filters_are_in_the_address(
+    make_report: MakeReport, looks: dict[str, Look | None], open_page: Open, browser: Browser
+) -> None:
+    """Of what is chosen, of what a figure leads to, and of what somebody else has sent."""
+    made = make_report(multiplied(looks, 60))
+    bad = {short(s.name) for s in made.report.servers if s.verdict == "non_compliant"}
+    with open_page(made.paths["html"]) as opened:
+        page = opened.page
+        page.locator("#verdict .figure").first.get_by_role("link").click()
+        assert page.evaluate("location.hash") == "#state=non_compliant"
+        assert set(opened.rows()) == bad
+        page.get_by_label("Search", exact=True).fill("db0001 & co")
+        assert page.evaluate("location.hash") == "#search=db0001+%26+co&state=non_compliant"
+        page.get_by_role("button", name="Reset").click()
+        assert page.evaluate("location.hash") == "#servers"
+        assert len(opened.rows()) == 60
+    page = browser.new_context(offline=True).new_page()
+    page.goto(Path(made.paths["html"]).as_uri() + "#state=non_compliant&finding=weak&search=db0001")
+    assert page.get_by_label("Search", exact=True).input_value() == "db0001"
+    assert page.locator("#filter-state").input_value() == "non_compliant"
+    assert page.locator("#filter-finding").input_value() == ""
+    page.context.close()
+
+
+def test_search_finds_accounts_and_findings(
+    make_report: MakeReport, looks: dict[str, Look | None], open_page: Open
+) -> None:
+    """Which are in the row, folded away; a click on the name opens it."""
+    made = make_report(looks)
+    with open_page(made.paths["html"]) as opened:
+        page = opened.page
+        for text in ("legacy_app@%", "accounts that can log in without"):
+            page.get_by_label("Search", exact=True).fill(text)
+            assert sorted(opened.rows()) == ["orders-1", "stock-1"]
+        detail = page.locator("#servers-table .detail").first
+        assert not detail.is_visible()
+        page.locator(".open-row").first.click()
+        assert detail.is_visible()
+        assert "legacy_app@%" in detail.inner_text()
+
+
+def test_grouping(make_report: MakeReport, looks: dict[str, Look | None], open_page: Open) -> None:
+    """By what the inventory knows of servers; those of which it knows nothing come last."""
+    places = [
+        from_results.Place("orders", "eu-central-1", "123456789012", ("databases", "prod")),
+        from_results.Place("stock", "eu-central-1", "210987654321", ("databases", "stage")),
+        from_results.Place(groups=("databases",)),
+    ]
+    now = "2026-11-24T15:40:00Z"
+    servers = [
+        server
+        for number, (host, look) in enumerate(multiplied(looks, 9).items())
+        for server in from_results.servers_of(host, look, now, places[number % 3])
+    ]
+    made = make_report(servers)
+    with open_page(made.paths["html"]) as opened:
+        page = opened.page
+        for chosen, headings in (
+            ("Cluster", ["orders (3)", "stock (3)", "Without (3)"]),
+            ("Inventory groups", ["prod (3)", "stage (3)", "Without (3)"]),
+            ("AWS account", ["123456789012 (3)", "210987654321 (3)", "Without (3)"]),
+        ):
+            page.get_by_label("Group by").select_option(chosen)
+            assert page.locator("#servers-table .group").all_text_contents() == headings
+            assert len(opened.rows()) == 9
+        page.get_by_label("Group by").select_option("Nothing")
+        assert page.locator("#servers-table .group").count() == 0
+
+
+def test_copying(make_report: MakeReport, looks: dict[str, Look | None], browser: Browser) -> None:
+    """The whole command, as it is shown."""
+    context = browser.new_context(offline=True, permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(Path(make_report(looks).paths["html"]).as_uri())
+    command = page.locator("#actions .command").first.inner_text()
+    button = page.locator("#actions .copy").first
+    button.click()
+    assert button.inner_text() == "Copied"
+    assert page.evaluate("navigator.clipboard.readText()") == command
+    assert "REQUIRE SSL" in command
+    context.close()
+
+
+def test_the_table_header_stays(make_report: MakeReport, looks: dict[str, Look | None], open_page: Open) -> None:
+    """At the top of the window while the rows go by."""
+    with open_page(make_report(multiplied(looks, 60)).paths["html"]) as opened:
+        page = opened.page
+        page.locator("#servers-table tbody").nth(40).scroll_into_view_if_needed()
+        page.evaluate("document.querySelectorAll('#servers-table tbody')[30].scrollIntoView({behavior: 'instant'})")
+        assert page.locator("#servers-table thead th").first.bounding_box()["y"] == pytest.approx(0, abs=1)
 
 
 def test_keyboard(make_report: MakeReport, looks: dict[str, Look | None], open_page: Open) -> None:
@@ -155,15 +260,20 @@ def test_keyboard(make_report: MakeReport, looks: dict[str, Look | None], open_p
         for _press in range(60):
             page.keyboard.press("Tab")
             reached.append(page.evaluate("document.activeElement.closest('#servers-table th')?.textContent"))
-            if reached[-1] == "State":
+            if reached[-1] == "Status":
                 break
-        assert reached[-1] == "State"
+        assert reached[-1] == "Status"
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
         page.keyboard.press("Enter")
         assert (
-            page.locator("#servers-table").get_by_role("columnheader", name="State").get_attribute("aria-sort")
+            page.locator("#servers-table").get_by_role("columnheader", name="Status").get_attribute("aria-sort")
             == "ascending"
         )
+        row = page.locator("#servers-table .open-row").first
+        row.focus()
+        page.keyboard.press("Enter")
+        assert row.get_attribute("aria-expanded") == "true"
+        assert page.locator("#servers-table .detail").first.is_visible()
         details = page.locator("#certificates details").first
         details.locator("summary").first.focus()
         page.keyboard.press("Space")
@@ -182,6 +292,9 @@ def test_hostile_servers(make_report: MakeReport, hostile_looks: dict[str, Look 
         assert page.locator("img, iframe, object, embed, link, base, form").count() == 0
         assert page.title() == f"Report {SCRIPT}"
         assert page.get_by_role("heading", level=1).inner_text() == f"Report {SCRIPT}"
+        page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true })")
+        for button in page.locator(".open-row").all():
+            button.click()
         shown = page.locator("body").inner_text()
         for text in (
             f"11.8.0-MariaDB-{SCRIPT}",
@@ -244,8 +357,9 @@ def test_without_javascript(make_report: MakeReport, looks: dict[str, Look | Non
     made = make_report(multiplied(looks, 150))
     with open_page(made.paths["html"], java_script_enabled=False) as opened:
         page = opened.page
-        assert "of 150 servers are compliant." in page.locator(".headline").inner_text()
-        assert page.locator("#servers-table tbody tr:visible").count() == 150
+        assert "Action needed" in page.locator("#verdict h2").inner_text()
+        assert page.locator("#servers-table tbody tr:first-child:visible").count() == 150
+        assert page.locator("#servers-table tbody .detail:visible").count() == 150
         assert page.locator("button:visible, input:visible, select:visible").count() == 0
 
 
@@ -268,11 +382,25 @@ def test_printing(make_report: MakeReport, looks: dict[str, Look | None], open_p
         assert page.locator("details:not([open])").count() > 0
 
 
-@pytest.mark.parametrize("width", [320, 390, 768])
+@pytest.mark.parametrize("width", [320, 390, 600, 768, 890, 1024, 1440])
 def test_narrow(make_report: MakeReport, looks: dict[str, Look | None], open_page: Open, width: int) -> None:
-    """Tables scroll within themselves; the page does not scroll sideways (WCAG 2.2, 1.4.10)."""
-    with open_page(make_report(looks).paths["html"], viewport={"width": width, "height": 800}) as opened:
-        assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    """Nothing scrolls sideways, neither the page nor a table in it (WCAG 2.2, 1.4.10); rows become cards."""
+    with open_page(
+        make_report(multiplied(looks, 30)).paths["html"], viewport={"width": width, "height": 800}
+    ) as opened:
+        page = opened.page
+        page.locator(".open-row").first.click()
+        page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true })")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        wide = page.evaluate(
+            """() => [...document.querySelectorAll('main *')]
+            .filter((each) => !each.closest('figure, .hidden, caption, thead'))
+            .filter((each) => each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).display !== 'inline')
+            .map((each) => each.outerHTML.slice(0, 100))"""
+        )
+        assert wide == []
+        cards = page.evaluate("getComputedStyle(document.querySelector('#servers-table tbody td')).display") == "block"
+        assert cards == (width < 880)
 
 
 def test_two_thousand_servers(make_report: MakeReport, looks: dict[str, Look | None], open_page: Open) -> None:

@@ -155,7 +155,7 @@ def comparable(result: Result) -> dict[str, Any]:
     values.pop("exception", None)
     # Only Ansible itself tells a module its name.
     values["msg"] = str(values.get("msg")).replace("(basic.py)", "(dbtls.rds_mysql.mysql_ssl_status)")
-    # From ansible-core 2.19 on a module gives a warning another form on its way to Ansible, which turns it back.
+    # A module gives a warning another form on its way to Ansible, which turns it back.
     warnings = [w["event"]["msg"] if isinstance(w, dict) else w for w in values.get("warnings", ())]
     # Only the first login of an account after a change asks for the password itself.
     values["warnings"] = [warning for warning in warnings if not warning.startswith("The password went to ")]

@@ -14,42 +14,33 @@ from .test_playbooks import Ansible, Run, ansible
 
 __all__ = ["ansible"]
 
+DEFAULTS: dict[str, Any] = {
+    "mysql_tls_region": "global",
+    "mysql_tls_ca_set": "current",
+    "mysql_tls_bundle_dir": "/{{ directory }}",
+    "directory": "default",
+}
 HOSTS: dict[str, dict[str, Any]] = {
     "default": {},
     "of-its-group": {},
-    "of-its-own": {"region": "eu-west-1", "directory": "/own"},
-    "overruled": {"directory": "/own"},
-    "with-a-file": {"ca_cert": "/etc/ssl/mine.pem"},
-    "the-same": {"region": "eu-west-1", "directory": "/own"},
-    "undefined": {"region": "{{ nothing }}"},
-    "empty": {"bundle": {}},
-    "typo": {"ca_cert": "{{ missing }}"},
+    "of-its-own": {"mysql_tls_region": "eu-west-1", "directory": "own"},
+    "overruled": {"directory": "own"},
+    "with-a-file": {"mysql_tls_ca_cert": "/etc/ssl/mine.pem"},
+    "the-same": {"mysql_tls_region": "eu-west-1", "directory": "own"},
+    "undefined": {"mysql_tls_region": "{{ nothing }}"},
+    "mirror": {"mysql_tls_base_url": "https://user:pw!@{{ mirror | no_such_filter }}/"},
+    "typo": {"mysql_tls_ca_cert": "{{ missing }}"},
 }
-GROUPS = {"shop": {"hosts": {"of-its-group": None}, "vars": {"region": "cn-north-1"}}}
+GROUPS = {"shop": {"hosts": {"of-its-group": None}, "vars": {"mysql_tls_region": "cn-north-1"}}}
 
 
-def run(
-    ansible: Ansible, needed: dict[str, Any], *arguments: str, task: dict[str, Any] | None = None, **play: Any
-) -> Run:
-    """A play of the task on all hosts, whose role has a default, and what it returns."""
+def run(ansible: Ansible, *arguments: str, options: dict[str, Any] | None = None, **play: Any) -> Run:
+    """A play of the task on all hosts, whose role has defaults, and what it returns."""
     role = ansible.directory / "roles" / "needs"
     (role / "tasks").mkdir(parents=True, exist_ok=True)
     (role / "defaults").mkdir(exist_ok=True)
-    (role / "defaults" / "main.yml").write_text(json.dumps({"region": "global", "directory": "/default"}))
-    tasks = [
-        {
-            "dbtls.rds_mysql.mysql_tls_bundles": needed,
-            "run_once": True,
-            "vars": {
-                "bundle": {
-                    "dest": "{{ directory }}/{{ region }}.pem",
-                    "of": "{{ inventory_hostname[:0] }}",
-                    "left_out": "{{ omit }}",
-                }
-            },
-            **(task or {}),
-        }
-    ]
+    (role / "defaults" / "main.yml").write_text(json.dumps(DEFAULTS))
+    tasks = [{"dbtls.rds_mysql.mysql_tls_bundles": options or {}, "run_once": True}]
     (role / "tasks" / "main.yml").write_text(json.dumps(tasks))
     head = {"hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.import_role": {"name": "needs"}}]}
     (ansible.directory / "play.yml").write_text(json.dumps([{**head, **play}]))
@@ -61,10 +52,7 @@ def run(
 
 def results(done: Run) -> list[dict[str, Any]]:
     """What each batch's task returns."""
-    return [
-        json.loads(text)
-        for text in re.findall(r"^ok: \[[^]]+\](?: => \(item=\S+\))? => (\{.*\})$", done.ok().output, re.MULTILINE)
-    ]
+    return [json.loads(text) for text in re.findall(r"^ok: \[[^]]+\] => (\{.*\})$", done.ok().output, re.MULTILINE)]
 
 
 def bundles(done: Run) -> list[list[str]]:
@@ -73,62 +61,63 @@ def bundles(done: Run) -> list[list[str]]:
 
 
 def test_each_host_by_its_own_variables(ansible: Ansible) -> None:
-    """Role defaults, groups, hosts; one that cannot be evaluated is left to its own task."""
-    found = bundles(run(ansible, {"variable": "bundle", "unless": "ca_cert"}))
-    assert found == [["/default/global.pem", "/default/cn-north-1.pem", "/own/eu-west-1.pem", "/own/global.pem"]]
-    assert bundles(run(ansible, {"variable": "bundle", "unless": "ca_cert"}, "--check")) == found
+    """Role defaults, groups, hosts; in check mode too."""
+    (result,) = results(run(ansible))
+    paths = {
+        "default": "/default/current-global.pem",
+        "of-its-group": "/default/current-cn-north-1.pem",
+        "of-its-own": "/own/current-eu-west-1.pem",
+        "overruled": "/own/current-global.pem",
+        "with-a-file": "/etc/ssl/mine.pem",
+        "the-same": "/own/current-eu-west-1.pem",
+    }
+    assert result["ca_certs"] == paths
+    needed = [bundle["dest"] for bundle in result["bundles"]]
+    assert needed == [path for path in dict.fromkeys(paths.values()) if path != "/etc/ssl/mine.pem"]
+    assert results(run(ansible, "--check")) == [result]
 
 
 def test_what_cannot_be_evaluated(ansible: Ansible) -> None:
-    """Is said of that host, and the others get what they need; a file of its own makes what it needs irrelevant."""
-    (result,) = results(run(ansible, {"variable": "bundle", "unless": "ca_cert"}))
+    """Is said of that host without the value, and the others get what they need."""
+    (result,) = results(run(ansible))
     assert len(result["bundles"]) == 4
-    assert sorted(result["errors"]) == ["typo", "undefined"]
+    assert sorted(result["errors"]) == ["mirror", "typo", "undefined"]
     assert "'nothing' is undefined" in result["errors"]["undefined"]
     assert "'missing' is undefined" in result["errors"]["typo"]
-
-
-def test_passwords_of_urls_that_cannot_be_evaluated(ansible: Ansible) -> None:
-    """Are in no message: ansible-core before 2.19 repeats the template."""
-    (ansible.directory / "mirror.yml").write_text(json.dumps({"region": "https://u:pw!@{{ mirror | no_such_filter }}"}))
-    (result,) = results(run(ansible, {"variable": "bundle", "hosts": ["default"]}, "-e", "@mirror.yml"))
-    assert "no_such_filter" in result["errors"]["default"]
+    assert "no_such_filter" in result["errors"]["mirror"]
 
 
 def test_no_file_of_its_own(ansible: Ansible) -> None:
-    """Empty, null and omitted are none; what is omitted is left out of the bundle."""
+    """Empty, null and omitted are none."""
     for nothing in ("", None, "{{ omit }}", "{{ none }}"):
-        needed = {"variable": "bundle", "unless": "ca_cert", "hosts": ["with-a-file"]}
-        (result,) = results(run(ansible, needed, "-e", json.dumps({"ca_cert": nothing})))
-        assert result["bundles"] == [{"dest": "/default/global.pem", "of": ""}]
-
-
-def test_loop(ansible: Ansible) -> None:
-    """Each round with its own item."""
-    done = run(ansible, {"variable": "{{ item }}"}, task={"loop": ["region", "each"], "vars": {"each": "{{ item }}!"}})
-    assert [result["bundles"] for result in results(done)] == [["global", "cn-north-1", "eu-west-1"], ["each!"]]
+        arguments = ("-e", json.dumps({"mysql_tls_ca_cert": nothing}))
+        found = bundles(run(ansible, *arguments, options={"hosts": ["with-a-file"]}))
+        assert found == [["/default/current-global.pem"]]
 
 
 def test_what_overrules_a_host(ansible: Ansible) -> None:
     """The variables of the play, and those of the command line."""
-    needed = {"variable": "bundle", "unless": "ca_cert"}
-    play = bundles(run(ansible, needed, vars={"region": "us-east-1"}))
-    assert play == [["/default/us-east-1.pem", "/own/us-east-1.pem"]]
-    extra = bundles(run(ansible, needed, "-e", "region=us-east-2", vars={"region": "us-east-1"}))
-    assert extra == [["/default/us-east-2.pem", "/own/us-east-2.pem"]]
+    play = bundles(run(ansible, vars={"mysql_tls_region": "us-east-1"}))
+    assert play == [["/default/current-us-east-1.pem", "/own/current-us-east-1.pem"]]
+    extra = bundles(run(ansible, "-e", "mysql_tls_region=us-east-2", vars={"mysql_tls_region": "us-east-1"}))
+    assert extra == [["/default/current-us-east-2.pem", "/own/current-us-east-2.pem"]]
 
 
 def test_hosts(ansible: Ansible) -> None:
-    """Those of the batch, or those that are named; a file of its own counts only where that is asked for."""
-    batches = bundles(run(ansible, {"variable": "bundle", "unless": "ca_cert"}, serial=3))
-    assert batches[0] == ["/default/global.pem", "/default/cn-north-1.pem", "/own/eu-west-1.pem"]
-    assert batches[1] == ["/own/global.pem", "/own/eu-west-1.pem"]
-    named = {"variable": "bundle", "hosts": ["with-a-file", "the-same"]}
-    assert bundles(run(ansible, named)) == [["/default/global.pem", "/own/eu-west-1.pem"]]
-    assert bundles(run(ansible, {"variable": "no_such_variable"})) == [[]]
+    """Those of the batch, or those that are named."""
+    batches = bundles(run(ansible, serial=3))
+    assert [len(batch) for batch in batches] == [3, 2, 0]
+    named = bundles(run(ansible, options={"hosts": ["overruled", "the-same"]}))
+    assert named == [["/own/current-global.pem", "/own/current-eu-west-1.pem"]]
+
+
+def test_the_password_of_a_mirror(ansible: Ansible) -> None:
+    """Is registered and not printed, without no_log too."""
+    done = run(ansible, "-e", "mysql_tls_url_password=pw!", options={"hosts": ["default"]}).ok()
+    assert "censored" in done.output
 
 
 def test_bad_options(ansible: Ansible) -> None:
     """Named, and no traceback."""
-    assert "missing required arguments: variable" in run(ansible, {}).output
-    assert "hosts: nobody is not in the inventory." in run(ansible, {"variable": "bundle", "hosts": ["nobody"]}).output
+    assert "Supported parameters include: hosts" in run(ansible, options={"variable": "x"}).output
+    assert "hosts: nobody is not in the inventory." in run(ansible, options={"hosts": ["nobody"]}).output

@@ -21,7 +21,7 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.argument_spec import REQUIRE
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import STATUS
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import roll_out
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_variables import known
 
 from tests import ansible_yaml
 
@@ -167,9 +167,7 @@ def role_variables() -> list[tuple[str, str]]:
 
 def variables() -> set[str]:
     """What one sets for the role and for the playbooks."""
-    specs = yaml.safe_load((ROOT / "roles" / "mysql_tls" / "meta" / "argument_specs.yml").read_text("utf-8"))
-    known = {option for spec in specs["argument_specs"].values() for option in spec["options"]}
-    return known | names_in("playbooks", r"\b(mysql_tls_[a-z_]+)\b")
+    return set(known())
 
 
 def awx_settings() -> set[str]:
@@ -184,9 +182,8 @@ def names_in(directory: str, pattern: str) -> set[str]:
 
 @functools.lru_cache
 def other_names() -> set[str]:
-    """What is called mysql_tls_... too: a module, results that the role registers, and what it publishes."""
-    modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
-    return modules | names_in("roles/mysql_tls/tasks", r"register: (mysql_tls_\w+)") | set(roll_out.stats({}, {}, 1000))
+    """What is called mysql_tls_... too: a module."""
+    return {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
 
 
 @pytest.mark.parametrize(("page", "name"), role_variables())

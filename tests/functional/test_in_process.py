@@ -200,6 +200,111 @@ def test_a_hostile_version_stays_text(ansible: Ansible, tmp_path: Path) -> None:
     assert not witness.exists()
 
 
+@pytest.mark.parametrize("in_process", ["never", "always"])
+def test_a_cached_fact_stays_text(ansible: Ansible, tmp_path: Path, in_process: str) -> None:
+    """Another run reads it from a file and asks no server."""
+    witness = tmp_path / "witness"
+    hostile = "{{ lookup('pipe', 'touch " + str(witness) + "') }}"
+    ansible.secrets.append("no-password-here")
+    ansible.configuration = f"[defaults]\nfact_caching = jsonfile\nfact_caching_connection = {tmp_path}/facts\n"
+    with greeting_server(hostile) as port:
+        check = {STATUS: {"login_host": "127.0.0.1", "login_port": port, "ssl_mode": "preferred"}}
+        ansible.play([check], {"dbtls_in_process": in_process}).ok()
+    assert "lookup" in "".join(path.read_text() for path in (tmp_path / "facts").iterdir())
+    shown = {"ansible.builtin.debug": {"msg": "{{ ansible_facts.mysql_ssl.server.version }}"}}
+    assert "lookup('pipe'" in ansible.play([shown], {}).ok().output
+    assert not witness.exists()
+
+
+def test_lists_one_level_too_deep(ansible: Ansible, db: Database, admin: Account) -> None:
+    """Ansible's own message about that has the whole value. A password there may not be as it is in a text."""
+    passwords = ['it\'s "quoted" pw!', "back\\slash pw!", "plain-pw!"]
+    ansible.secrets += [*passwords, *(repr(password)[1:-1] for password in passwords), "quoted", "slash pw"]
+    endpoints = [{"host": "127.0.0.1", "login_user": "app", "login_password": password} for password in passwords]
+    accounts = [{"user": "app", "password": password} for password in passwords]
+    good = options(db, admin)
+    tasks: list[dict[str, Any]] = [
+        {STATUS: {"endpoints": ["{{ dbs }}"]}, "register": "deep"},
+        {STATUS: {"endpoints": ["{{ dbs[0] }}", ["{{ dbs[1] }}"]]}, "register": "second"},
+        {STATUS: {"endpoints": "{{ dbs | to_json }}"}, "register": "text"},
+        {STATUS: {"endpoints": ["{{ dbs | to_json }}"]}, "register": "text_in_a_list"},
+        {REQUIRE: {**good, "user": "app", "verify": ["{{ apps }}"]}, "register": "verified"},
+        {REQUIRE: {**good, "user": "app", "verify": [["{{ apps }}"]]}, "register": "deeper"},
+    ]
+    tasks = [{**task, "ignore_errors": True} for task in tasks]
+    variables = {"password": admin.password, "dbs": endpoints, "apps": accounts}
+    results, _output = both_ways(ansible, tasks, variables)
+    too_deep = " is a list and has to be a dictionary. Is the list one level too deep?"
+    assert results["deep"]["msg"] == f"endpoints: element 1{too_deep}"
+    assert results["second"]["msg"] == f"endpoints: element 2{too_deep}"
+    for name in ("verified", "deeper"):
+        assert results[name]["msg"] == f"verify: element 1{too_deep}"
+    for name in ("text", "text_in_a_list"):
+        assert results[name]["msg"].startswith("endpoints: element 1 is a str and has to be a dictionary."), results[
+            name
+        ]
+    for secret in ansible.secrets:
+        assert secret not in json.dumps(results, ensure_ascii=False)
+
+
+# C0, DEL, C1 and bidirectional controls, as UTF-8.
+CONTROLS = re.compile(
+    b"[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]"
+)
+# Clears the screen, sets the clipboard, colors by C1, turns the text around; 16 characters are what MySQL 5.6 takes.
+HOSTILE = "x\x1b[2J\x7f\x9b31m\u202ey"
+
+
+def refusing_server(message: bytes) -> AbstractContextManager[int]:
+    """Refuses before any login, in its own words."""
+    return answering(b"\xff" + (1129).to_bytes(2, "little") + message)
+
+
+@pytest.mark.parametrize("in_process", ["never", "always"])
+def test_no_server_writes_to_the_terminal(ansible: Ansible, in_process: str) -> None:
+    """In errors, in the result of many, in what was registered and is shown again."""
+    ansible.secrets.append("no-password-here")
+    forged = f"{HOSTILE}\r\nPLAY RECAP ***\ndb : ok=1 \x1b]52;c;aWQ=\x07"
+    with refusing_server(forged.encode()) as refusing, greeting_server(HOSTILE) as greeting:
+        one = {"login_host": "127.0.0.1", "ssl_mode": "preferred"}
+        many = [{"host": "127.0.0.1", "port": port, "ssl_mode": "preferred"} for port in (refusing, greeting)]
+        tasks: list[dict[str, Any]] = [
+            {STATUS: {**one, "login_port": refusing}, "register": "refused", "ignore_errors": True},
+            {STATUS: {**one, "login_port": greeting, "fail_on": "low"}, "register": "seen", "ignore_errors": True},
+            {STATUS: {"endpoints": many}, "register": "many", "ignore_errors": True},
+            {"ansible.builtin.debug": {"msg": "{{ refused.msg }}"}},
+        ]
+        run = ansible.play(tasks, {"dbtls_in_process": in_process})
+    assert r"x\x1b[2J\x7f\x9b31m\u202ey" in run.output
+    assert not CONTROLS.findall(run.output.encode())
+    assert not re.search(r"^db +: ok=1", run.output, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["mysql-5.6", "mysql-9.7", "mariadb-11.8"])
+@pytest.mark.parametrize("in_process", ["never", "always"])
+def test_no_account_writes_to_the_terminal(ansible: Ansible, servers: Servers, name: str, in_process: str) -> None:
+    """In a promise with its diff, in a change, and in a failure; and yet the change is that of this account."""
+    db = servers.get(name)
+    admin = db.administrator()
+    ansible.secrets.append(admin.password)
+    target = db.create(HOSTILE)
+    line = db.create("two\nlines")
+    good = options(db, admin, accounts=["x*@*", "two*@*"])
+    tasks: list[dict[str, Any]] = [
+        {REQUIRE: good, "check_mode": True, "diff": True},
+        {REQUIRE: good, "register": "required", "diff": True},
+        {REQUIRE: {**good, "ssl_type": "none", "rollback_file": "/nowhere/at/all"}, "ignore_errors": True},
+        {STATUS: {**options(db, admin), "fail_on": "low"}, "ignore_errors": True},
+        {"ansible.builtin.assert": {"that": "required.accounts | map(attribute='user') is contains(hostile)"}},
+    ]
+    variables = {"password": admin.password, "dbtls_in_process": in_process, "hostile": HOSTILE}
+    run = ansible.play(tasks, variables).ok()
+    assert not CONTROLS.findall(run.output.encode())
+    assert r"+x\x1b[2J\x7f\x9b31m\u202ey@%: ANY" in run.output
+    assert r"+two\nlines@%: ANY" in run.output
+    assert db.ssl_type(target) == db.ssl_type(line) == "ANY"
+
+
 def greeting_server(version: str) -> AbstractContextManager[int]:
     """Greets, and offers no TLS."""
     return answering(
@@ -363,8 +468,8 @@ def test_a_server_that_hangs_holds_up_only_its_own_host(ansible: Ansible, db: Da
         assert time.monotonic() - started < 120
     assert "did not greet within 2 seconds" in " ".join(run.output.split())
     said = " ".join(run.output.split())
-    # What Ansible says of its own time limit, before and since ansible-core 2.19.
-    assert re.search(r"expected time frame \(2\)|[Tt]imed out after 2|timeout of 2", said)
+    # What Ansible says of its own time limit.
+    assert re.search(r"[Tt]imed out after 2|timeout of 2", said)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

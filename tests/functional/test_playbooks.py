@@ -298,6 +298,7 @@ def fleet(servers: Servers, pki: Pki, ansible: Ansible, mirror: Mirror) -> Fleet
     variables = {
         "mysql_tls_base_url": mirror.url,
         "mysql_tls_ca_path": str(pki.bundle),
+        "mysql_tls_accounts": ["*@*"],
         "mysql_tls_exclude": ["root@*"],
     }
     inventory = ansible.directory / "inventory.yml"
@@ -316,7 +317,7 @@ BUNDLES = ["/eu-central-1/eu-central-1-bundle.pem", "/eu-west-1/eu-west-1-bundle
 
 
 def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> None:
-    """A user's way through: look, see what would change, change it, change nothing more."""
+    """A user's way through: check, see what would change, change it, change nothing more."""
 
     def playbook(name: str, *arguments: str) -> Run:
         mirror.requests.clear()
@@ -335,7 +336,7 @@ def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> No
     assert "runs as a module" not in audit.output.replace("rds_ca_bundle", "")
     assert fleet.snapshots() == before
 
-    # What enforce would mend does not fail its rehearsal; the audit's word on the same servers stays what it was.
+    # What enforce would fix does not fail its rehearsal; the audit's word on the same servers stays what it was.
     promised = playbook("enforce", "--check", "--diff", "-e", "mysql_tls_fail_on=high")
     assert fleet.snapshots() == before
     for name, app in fleet.apps.items():
@@ -347,7 +348,7 @@ def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> No
         audited = ansible.run(*fleet.command("audit"), "-e", "mysql_tls_fail_on=high", *mode)
         assert {name for name, counts in audited.recap().items() if counts["failed"]} == set(MATRIX)
         # What was found is said of those that have failed, too.
-        said = audited.output.partition("Say what was found")[2]
+        said = audited.output.partition("Show audit summary")[2]
         assert all(f"high: account-without-tls: {account.user}@%" in said for account in fleet.apps.values())
         assert f"{ansible.directory}/mysql-tls-report/report.html" in said
 
@@ -375,7 +376,7 @@ def test_one_server_of_the_fleet_is_down(fleet: Fleet, ansible: Ansible) -> None
     assert run.status != 0
     failed = {name for name, counts in run.recap().items() if counts["failed"]}
     assert failed == {"mariadb-10.5"}
-    assert "127.0.0.1:1" in run.output.partition("Say what was changed")[2]
+    assert "127.0.0.1:1" in run.output.partition("Show roll-out summary")[2]
     types = {name: db.ssl_type(fleet.apps[name]) for name, db in fleet.databases.items()}
     assert types == {name: "" if name == "mariadb-10.5" else "ANY" for name in MATRIX}
 
@@ -393,7 +394,7 @@ def failing(fleet: Fleet, name: str) -> None:
 
 def outcomes(run: Run) -> dict[str, str]:
     """What the last summary says of each host."""
-    said = run.output.rpartition("Say what was changed")[2]
+    said = run.output.rpartition("Show roll-out summary")[2]
     found = dict(re.findall(r'^ +"(\S+)": "(.*?)",?$', said, re.MULTILINE))
     assert set(found) == set(MATRIX), run.output
     return found
@@ -428,7 +429,7 @@ def test_the_third_fails_in_the_second_batch(fleet: Fleet, ansible: Ansible) -> 
     said = outcomes(run)
     for name in (first, second):
         assert said[name].startswith("changed: ")
-        assert f"; what was there is in {ansible.directory}/mysql-tls-report/rollback/{name}.json" in said[name]
+        assert f"; rollback record: {ansible.directory}/mysql-tls-report/rollback/{name}.json" in said[name]
     assert said[third].startswith("nothing changed: No account of")
     assert {said[name] for name in others} == {"not reached"}
     assert set(run.recap()) == {first, second, third}
@@ -460,9 +461,11 @@ def test_enforce_and_rollback(fleet: Fleet, ansible: Ansible) -> None:
 
     ansible.run(*fleet.command("enforce"), "--check").ok()
     assert not rollback.exists()
-    # Nothing recorded is nothing to put back.
-    nothing = ansible.run(*fleet.command("rollback")).ok()
-    assert set(outcomes(nothing).values()) == {"nothing to change"}
+    for mode in ((), ("--check",)):
+        nothing = ansible.run(*fleet.command("rollback"), *mode)
+        assert nothing.status != 0
+        assert set(outcomes(nothing).values()) == {"no rollback record"}
+        assert "Nothing was rolled back: no host has a rollback record." in nothing.output
 
     enforced = ansible.run(*fleet.command("enforce"), *facts).ok()
     assert set(types(fleet).values()) == {"ANY"}
@@ -521,14 +524,27 @@ def test_no_name_is_a_template(fleet: Fleet, ansible: Ansible) -> None:
     """Others choose names, and what a job has published is given to the next one as variables."""
     ran = ansible.directory / "home" / "x"
     rollback = ansible.directory / "mysql-tls-report" / "rollback"
+    # The first finding of its kind, whose message the summary has as an example.
+    fleet.databases["mariadb-10.11"].create(f"!{RUNS}")
     before = _name_templates(fleet)
+    shown = ansible.directory / "shown.yml"
+    tasks = [{"ansible.builtin.debug": {"var": name}} for name in ("mysql_tls", "mysql_tls_roll_out")]
+    shown.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    extra = ansible.directory / "extra.json"
+
+    def published_and_shown(run: Run) -> dict[str, Any]:
+        """As the next job of a workflow has it: as extra variables, and rendered."""
+        stats = published(run.ok())
+        extra.write_text(json.dumps(stats))
+        ansible.run("ansible-playbook", "-i", "localhost,", str(shown), "-e", f"@{extra}").ok()
+        return stats
+
     for _time in range(2):  # The second one compares with the report of the first.
-        ansible.run(*fleet.command("audit")).ok()
-    stats = published(ansible.run(*fleet.command("enforce"), "-e", "mysql_tls_ssl_type=none", "-vvv").ok())
+        assert "lookup" in json.dumps(published_and_shown(ansible.run(*fleet.command("audit"))))
+    stats = published_and_shown(ansible.run(*fleet.command("enforce"), "-e", "mysql_tls_ssl_type=none", "-vvv"))
+    assert "lookup" not in json.dumps(stats)
     assert {required for db in fleet.databases.values() for required in _requirements(db).values()} == {("",) * 4}
     shutil.rmtree(rollback)
-    extra = ansible.directory / "extra.json"
-    extra.write_text(json.dumps(stats))
     ansible.run(*fleet.command("rollback"), "-e", f"@{extra}", "--check", "-vvv").ok()
     ansible.run(*fleet.command("rollback"), "-e", f"@{extra}", "-vvv").ok()
     assert {name: _requirements(db) for name, db in fleet.databases.items()} == before
@@ -628,7 +644,7 @@ def test_module_defaults(fleet: Fleet, ansible: Ansible) -> None:
     apps.write_text(json.dumps({"all": {"hosts": hosts}}))
     command = ("ansible-playbook", "-i", str(fleet.inventory), "-i", str(apps), "patient.yml", "-vvv")
     run = ansible.run(*command, "-e", "mysql_tls_max_fail_percentage=100")
-    for task in ("Look at the server", "Require TLS"):
+    for task in ("Check TLS status", "Require TLS"):
         assert given(run, task, "connect_timeout") == ["60"] * len(MATRIX)
     # One more login is proven on each server; where it fails, everything is as it was.
     assert {name for name, counts in run.recap().items() if counts["failed"]} == {"mariadb-11.8"}, run.output
@@ -677,7 +693,7 @@ def test_what_module_defaults_overrule(fleet: Fleet, ansible: Ansible) -> None:
     (ansible.directory / "play.yml").write_text(role_play(defaults))
     command = ("ansible-playbook", "-i", str(fleet.inventory), "play.yml", "-vvv", "--check")
     run = ansible.run(*command, "-e", "mysql_tls_ssl_mode=verify_ca").ok()
-    for task, mode in (("Look at the server", "required"), ("Require TLS", "verify_ca")):
+    for task, mode in (("Check TLS status", "required"), ("Require TLS", "verify_ca")):
         assert given(run, task, "ssl_mode") == [f'"{mode}"'] * len(MATRIX)
         ports = {str(db.server.port) for db in fleet.databases.values()}
         assert set(given(run, task, "login_port")) == ports
@@ -730,8 +746,8 @@ def test_a_variable_without_a_value(fleet: Fleet, ansible: Ansible) -> None:
     content["all"]["vars"]["mysql_tls_ca_path"] = ca_path
     fleet.inventory.write_text(json.dumps(content))
     run = ansible.run("ansible-playbook", "-i", str(fleet.inventory), "play.yml", "--check", "-vvv").ok()
-    assert len(given(run, "Look at the server", "ca_cert")) == len(MATRIX)
-    assert "null" not in given(run, "Look at the server", "ca_cert")
+    assert len(given(run, "Check TLS status", "ca_cert")) == len(MATRIX)
+    assert "null" not in given(run, "Check TLS status", "ca_cert")
 
 
 @pytest.mark.parametrize(
@@ -754,7 +770,7 @@ def test_no_ca_certificates_of_ones_own(fleet: Fleet, ansible: Ansible, nothing:
     variables = ansible.directory / "nothing.yml"
     variables.write_text(json.dumps(dict.fromkeys(names, nothing)))
     run = ansible.run(*fleet.command("audit"), "-vvv", "-e", f"@{variables}").ok()
-    used = given(run, "Look at the server", "ca_cert")
+    used = given(run, "Check TLS status", "ca_cert")
     assert len(used) == len(MATRIX)
     assert {re.sub(r"-[0-9a-f]{12}\.pem", ".pem", path).rpartition("/")[2] for path in used} == {
         'current-eu-central-1.pem"',
@@ -776,25 +792,129 @@ def test_a_variable_of_the_bundle_that_is_undefined(fleet: Fleet, ansible: Ansib
 
 
 def test_a_mirror_with_a_password(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> None:
-    """It is in the URL, and in nothing that Ansible prints; also where the mirror refuses it."""
+    """It is an option of the module, and not in the URL, where it is refused and not shown."""
     secret = "pw-of-the-mirror"
     mirror.require("reader", secret)
     ansible.secrets += [secret, "pw-that-is-wrong"]
     variables = ansible.directory / "mirror.yml"
-    command = (*fleet.command("audit"), "-vvv", "-e", f"@{variables}")
+    variables.write_text(json.dumps({"mysql_tls_base_url": mirror.url.replace("://", f"://reader:{secret}@")}))
+    refused = ansible.run(*fleet.command("audit"), "-vvv", "-e", f"@{variables}")
+    assert refused.status != 0
+    assert "Set url_username and url_password instead" in refused.output
+    assert mirror.requests == []
+
     for password in ("pw-that-is-wrong", secret):
-        url = mirror.url.replace("://", f"://reader:{password}@")
-        variables.write_text(json.dumps({"mysql_tls_base_url": url}))
-        run = ansible.run(*command)
+        defaults = {"dbtls.rds_mysql.rds_ca_bundle": {"url_username": "reader", "url_password": password}}
+        (ansible.directory / "play.yml").write_text(role_play(defaults, tasks_from="audit"))
+        run = ansible.run("ansible-playbook", "-i", str(fleet.inventory), "play.yml", "-vvv")
         assert (run.status == 0) == (password == secret), run.output
         assert all(name in run.output for name in ("current of eu-central-1", "current of eu-west-1"))
-    url = mirror.url.replace("://", f"://reader:{secret}@")
-    variables.write_text(json.dumps({"mysql_tls_base_url": url, "mysql_tls_ca_set": "no-such-set"}))
-    refused = ansible.run(*command)
-    assert "value of ca_set must be one of" in refused.output
-    # Where the rest of it is undefined, no mirror is asked; ansible-core before 2.19 would repeat the whole text.
-    variables.write_text(json.dumps({"mysql_tls_base_url": f"https://reader:{secret}@{{{{ no_such_mirror }}}}/rds"}))
-    ansible.run(*command, "-e", "mysql_tls_bundle_checksum=none-such")
+    variables.write_text(json.dumps({"mysql_tls_region": "no-such-region"}))
+    refused = ansible.run("ansible-playbook", "-i", str(fleet.inventory), "play.yml", "-vvv", "-e", f"@{variables}")
+    assert "The CA bundle could not be fetched: " in refused.output
+
+
+# Only what was named
+
+
+def refused_before_any_contact(fleet: Fleet, ansible: Ansible, name: str, *arguments: str) -> str:
+    """The playbook's message; it has contacted no server and no mirror."""
+    before = {server: db.query("SHOW GLOBAL STATUS LIKE 'Connections'") for server, db in fleet.databases.items()}
+    run = ansible.run(*fleet.command(name), *arguments)
+    after = {server: db.query("SHOW GLOBAL STATUS LIKE 'Connections'") for server, db in fleet.databases.items()}
+    assert run.status != 0, run.output
+    assert "Check TLS status" not in run.output
+    assert after == before
+    return " ".join(run.output.split())
+
+
+def test_no_accounts_are_named(fleet: Fleet, ansible: Ansible) -> None:
+    """Nothing means nothing, also as a survey says it; everything has to be said, and then is meant."""
+    content = json.loads(fleet.inventory.read_text())
+    del content["all"]["vars"]["mysql_tls_accounts"]
+    fleet.inventory.write_text(json.dumps(content))
+    for arguments in ((), ("-e", "mysql_tls_accounts="), ("-e", "mysql_tls_all_accounts=false")):
+        said = refused_before_any_contact(fleet, ansible, "enforce", *arguments)
+        assert f"No accounts are named for {', '.join(MATRIX)}. Set mysql_tls_accounts" in said
+    everything = ("-e", "mysql_tls_all_accounts=true")
+    said = refused_before_any_contact(fleet, ansible, "enforce", *everything, "-e", "mysql_tls_accounts=app@*")
+    assert "Both mysql_tls_accounts and mysql_tls_all_accounts are set for" in said
+    ansible.run(*fleet.command("audit")).ok()
+    # Nor does an empty text leave out nobody.
+    nobody = ("-e", "mysql_tls_exclude=")
+    checked = ansible.run(*fleet.command("enforce"), *ALL_AT_ONCE, *everything, *nobody, "--check", "--diff")
+    assert "-root@localhost: NONE" in checked.output
+    ansible.run(*fleet.command("enforce"), *ALL_AT_ONCE, *everything).ok()
+    assert types(fleet) == dict.fromkeys(MATRIX, "ANY")
+
+
+@pytest.mark.parametrize("where", ["extra", "inventory", "group_vars", "play"])
+def test_a_variable_that_there_is_not(fleet: Fleet, ansible: Ansible, where: str) -> None:
+    """Is refused by its name, with the nearest one, wherever it is set."""
+    wrong = {"mysql_tls_account": ["app@*"]}
+    arguments: tuple[str, ...] = ()
+    if where == "extra":
+        arguments = ("-e", json.dumps(wrong))
+    elif where == "inventory":
+        content = json.loads(fleet.inventory.read_text())
+        content["all"]["hosts"]["mariadb-11.8"].update(wrong)
+        fleet.inventory.write_text(json.dumps(content))
+    elif where == "group_vars":
+        (ansible.directory / "group_vars").mkdir()
+        (ansible.directory / "group_vars" / "all.yml").write_text(json.dumps(wrong))
+    for name in ("enforce", "audit", "rollback") if where == "inventory" else ("enforce",):
+        if where == "play":
+            (play,) = json.loads(role_play({}))
+            play["vars"].update(wrong)
+            (ansible.directory / "play.yml").write_text(json.dumps([play]))
+            run = ansible.run("ansible-playbook", "-i", str(fleet.inventory), "play.yml")
+            assert run.status != 0
+            said = " ".join(run.output.split())
+        else:
+            said = refused_before_any_contact(fleet, ansible, name, *arguments)
+        hosts = "mariadb-11.8" if where == "inventory" else ", ".join(MATRIX)
+        assert f"mysql_tls_account is not a variable of dbtls.rds_mysql (set for {hosts})" in said
+        assert "Did you mean mysql_tls_accounts?" in said
+    own = ("-e", '{"mysql_tls_own_variables": ["mysql_tls_account"]}')
+    if where == "inventory":
+        ansible.run(*fleet.command("audit"), *own).ok()
+
+
+def test_results_of_an_earlier_play_are_known(fleet: Fleet, ansible: Ansible) -> None:
+    """What the role registers, and what a job has published and the next one gets."""
+    plays = [*json.loads(role_play({})), *json.loads(role_play({}, tasks_from="audit"))]
+    (ansible.directory / "play.yml").write_text(json.dumps(plays))
+    stats = published(ansible.run("ansible-playbook", "-i", str(fleet.inventory), "play.yml").ok())
+    extra = ansible.directory / "extra.json"
+    extra.write_text(json.dumps(stats))
+    ansible.run(*fleet.command("audit"), "-e", f"@{extra}").ok()
+
+
+@pytest.mark.parametrize(
+    ("variable", "sentence"),
+    [
+        ("mysql_tls_hosts=no-such-host", "mysql_tls_hosts: no host matches 'no-such-host'."),
+        ("mysql_tls_hosts=", "mysql_tls_hosts: no host matches ''."),
+        (
+            "mysql_tls_canary=one",
+            "mysql_tls_canary is 'one' and has to be a number of servers, such as 1, or a percentage",
+        ),
+        ("mysql_tls_serial=", "mysql_tls_serial is '' and has to be a number of servers, such as 1, or a percentage"),
+        (
+            "mysql_tls_serial=-1",
+            "mysql_tls_serial is '-1' and has to be a number of servers, such as 1, or a percentage",
+        ),
+    ],
+)
+def test_hosts_and_batches_that_cannot_be_meant(fleet: Fleet, ansible: Ansible, variable: str, sentence: str) -> None:
+    assert sentence in refused_before_any_contact(fleet, ansible, "enforce", "-e", variable)
+
+
+def test_a_pattern_outside_the_limit(fleet: Fleet, ansible: Ansible) -> None:
+    arguments = ("-e", "mysql_tls_hosts=mariadb-11.8", "--limit", "mysql*")
+    for name in ("audit", "rollback"):
+        said = refused_before_any_contact(fleet, ansible, name, *arguments)
+        assert "mysql_tls_hosts: no host matches 'mariadb-11.8' and is within the limit 'mysql*'" in said
 
 
 def test_audit_report_and_exit_code(fleet: Fleet, ansible: Ansible) -> None:
@@ -826,25 +946,26 @@ def test_audit_report_and_exit_code(fleet: Fleet, ansible: Ansible) -> None:
 
 def test_tags(fleet: Fleet, ansible: Ansible) -> None:
     """Each runs its part of enforce alone."""
+    always = ["Check variables", "Determine required CA bundles"]
     for tags, tasks in (
-        ("bundle", ["Say which CA bundles are needed", "Have a directory for the CA bundles", "Fetch the CA bundle"]),
-        ("status", ["Look at the server"] * 2),
+        ("bundle", ["Create the CA bundle cache directory", "Fetch CA bundles"]),
+        ("status", ["Check TLS status", "Recheck TLS status"]),
         ("require", ["Require TLS"]),
         (
             "report",
             [
-                "Say what was changed, what was put back, and what was not reached",
-                "Publish what was changed, and what puts it back",
-                "Stop where too many have failed",
+                "Show roll-out summary",
+                "Publish results and rollback records",
+                "Stop if the failure limit is exceeded",
             ],
         ),
     ):
         run = ansible.run(*fleet.command("enforce"), *ALL_AT_ONCE, "--check", "--tags", tags).ok()
-        assert re.findall(r"^TASK \[\S+ : (.*?)\]", run.output, re.MULTILINE) == tasks, run.output
+        assert re.findall(r"^TASK \[\S+ : (.*?)\]", run.output, re.MULTILINE) == [*always, *tasks], run.output
 
 
 def test_client_certificate(servers: Servers, ansible: Ansible, mirror: Mirror, pki: Pki) -> None:
-    """The login needs one, and gets in with mysql_tls_client_cert and mysql_tls_client_key."""
+    """The login needs one, and is accepted with mysql_tls_client_cert and mysql_tls_client_key."""
     db = servers.get("mariadb-11.8")
     me = db.administrator(require="X509")
     ansible.secrets = [me.password]
@@ -855,6 +976,7 @@ def test_client_certificate(servers: Servers, ansible: Ansible, mirror: Mirror, 
         "mysql_tls_login_user": me.user,
         "mysql_tls_login_password": me.password,
         "mysql_tls_ca_cert": str(pki.bundle),
+        "mysql_tls_all_accounts": True,
         "mysql_tls_exclude": ["root@*"],
         "mysql_tls_ssl_type": "x509",
     }

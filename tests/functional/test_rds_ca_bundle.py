@@ -305,19 +305,57 @@ def test_destinations_that_cannot_be(fetch: Fetch, mirror: Mirror, dest: Path) -
     """Said before anything is fetched."""
     dest.write_text("old\n")
     bad = [
-        str(dest.parent),
-        str(dest.parent / "missing" / "bundle.pem"),
-        str(dest / "bundle.pem"),
+        (str(dest.parent), {}),
+        (str(dest / "bundle.pem"), {}),
+        (str(dest / "deeper" / "bundle.pem"), {"create_directory": True}),
     ]
-    for path in bad:
+    for path, options in bad:
         for check in (True, False):
-            result = fetch(dest=path, check=check)
+            result = fetch(dest=path, check=check, **options)
             assert result.failed, path
             assert result.msg.startswith("dest: "), path
-            assert os.path.dirname(path) in result.msg
+            assert str(dest.parent) in result.msg
+    missing = fetch(dest=str(dest.parent / "missing" / "bundle.pem"))
+    assert missing.failed
+    assert missing.msg == (
+        f"dest: the directory {dest.parent / 'missing'} does not exist. Create it, or set create_directory to true."
+    )
     assert mirror.requests == []
     assert dest.read_text() == "old\n"
     assert [path.name for path in dest.parent.iterdir()] == [dest.name]
+
+
+def test_check_mode_before_the_directory_is_there(fetch: Fetch, pki: Pki, dest: Path) -> None:
+    """As after a task that would create it."""
+    path = dest.parent / "missing" / "deeper" / dest.name
+    promised = fetch(dest=str(path), check=True, mode="0640").ok()
+    assert promised["changed"] is True
+    assert pki.root_name in promised["diff"]["after"]
+    assert f"The directory {path.parent} does not exist." in promised.warnings
+    assert fetch(dest=str(path), check=True, create_directory=True).ok().warnings == ""
+    assert list(dest.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(("mode", "of_directory"), [("0640", 0o750), ("0600", 0o700), ("u=rw,g=r,o=r", 0o755)])
+def test_create_directory(fetch: Fetch, pki: Pki, dest: Path, mode: str, of_directory: int) -> None:
+    path = dest.parent / "missing" / "deeper" / dest.name
+    done = fetch(dest=str(path), create_directory=True, mode=mode).ok()
+    assert done["changed"] is True
+    assert path.read_bytes() == pki.bundle.read_bytes()
+    for directory in (path.parent, path.parent.parent):
+        assert stat.S_IMODE(directory.stat().st_mode) == of_directory
+    # One that is there keeps its mode.
+    path.parent.chmod(0o711)
+    assert fetch(dest=str(path), create_directory=True, mode=mode).ok()["changed"] is False
+    path.unlink()
+    fetch(dest=str(path), create_directory=True, mode=mode).ok()
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o711
+
+
+def test_directories_of_a_file_that_cannot_be_written_are_removed(fetch: Fetch, dest: Path) -> None:
+    path = dest.parent / "missing" / "deeper" / dest.name
+    assert fetch(dest=str(path), create_directory=True, owner="nobody-of-this-name").failed
+    assert list(dest.parent.iterdir()) == []
 
 
 def test_directory_that_takes_no_files(fetch: Fetch, dest: Path) -> None:
@@ -332,6 +370,10 @@ def test_directory_that_takes_no_files(fetch: Fetch, dest: Path) -> None:
 def test_options_that_cannot_be(fetch: Fetch, mirror: Mirror, dest: Path) -> None:
     for options, named in (
         ({"region": "../../etc"}, "region"),
+        (
+            {"urls": ["/etc/ssl/rds.pem"], "base_url": None},
+            "urls: '/etc/ssl/rds.pem' is not an http, https or file URL.",
+        ),
         ({"region": "EU-CENTRAL-1"}, "region"),
         ({"timeout": 0}, "timeout"),
         ({"timeout": 10**12}, "timeout"),
@@ -360,28 +402,46 @@ def test_a_null_byte(fetch: Fetch, mirror: Mirror, dest: Path) -> None:
     assert mirror.requests == []
 
 
-def test_credentials_in_urls_stay_out_of_results(fetch: Fetch, mirror: Mirror) -> None:
+def test_user_information_in_urls_is_refused_and_stays_out_of_results(fetch: Fetch, mirror: Mirror) -> None:
     secret = "pw!in-the-url"
-    with_credentials = mirror.url.replace("https://", f"https://reader:{secret}@")
-    done = fetch(base_url=with_credentials).ok()
-    assert secret not in done.output
-    mirror.respond(BUNDLE, status=404)
-    failed = fetch(base_url=with_credentials)
-    assert failed.failed
-    assert secret not in failed.msg
+    with_user = mirror.url.replace("https://", f"https://reader:{secret}@")
+    for option, options in (
+        ("base_url", {"base_url": with_user}),
+        ("urls", {"base_url": None, "urls": [mirror.url + BUNDLE, with_user]}),
+        ("urls", {"base_url": None, "urls": with_user.replace(secret, f"one,{secret},two")}),
+    ):
+        refused = fetch(**options)
+        assert refused.failed
+        assert refused.msg.startswith(f"{option}: ******** ")
+        assert "url_username and url_password" in refused.msg
+        assert secret not in refused.output
     # Nor where Ansible itself refuses the options, and repeats them all.
     for refused in (
-        fetch(base_url=with_credentials, ca_set="none"),
-        fetch(base_url=None, urls=[with_credentials], timeout="soon"),
-        fetch(urls=[with_credentials], base_url=with_credentials),
+        fetch(base_url=with_user, ca_set="none"),
+        fetch(base_url=None, urls=[with_user], timeout="soon"),
+        fetch(urls=[with_user], base_url=with_user),
         # Also in an option that there is not, and in what Ansible cannot or can make a list of.
-        fetch(url=with_credentials),
-        fetch(base_url=None, urls={"url": with_credentials}),
-        fetch(base_url={"url": with_credentials}),
+        fetch(url=with_user),
+        fetch(url={"of": with_user}),
+        fetch(base_url=None, urls={"url": with_user}),
+        fetch(base_url={"url": with_user}),
         # Ansible itself shows what is given to an option that there is not.
         fetch(password=secret),
         fetch(base_url=None, urls=[{"url": mirror.url, "url_password": secret}]),
-        fetch(base_url=None, urls=with_credentials.replace(secret, f"one,{secret},two")),
     ):
         assert refused.failed
         assert secret not in refused.output
+    assert mirror.requests == []
+
+
+def test_a_query_stays_out_of_results(fetch: Fetch, mirror: Mirror) -> None:
+    """It may be a signature or a token."""
+    url = f"{mirror.url}{BUNDLE}?X-Amz-Signature=s1gnature"
+    done = fetch(base_url=None, urls=[url]).ok()
+    assert "s1gnature" not in done.output
+    assert done["sources"][0]["url"] == f"{mirror.url}{BUNDLE}?..."
+    assert fetch(base_url=None, urls=[url]).ok()["sources"][0]["status"] == "not_modified"
+    mirror.respond(BUNDLE, status=404)
+    failed = fetch(base_url=None, urls=[url])
+    assert failed.failed
+    assert "s1gnature" not in failed.output

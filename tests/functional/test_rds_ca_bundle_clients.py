@@ -153,7 +153,12 @@ def test_a_trust_store_is_rewritten_only_for_a_reason(
 
     bundle = f"/{REGION}/{REGION}-bundle.pem"
     mirror.respond(bundle, body=pki.root.read_bytes())
-    changed = store(passphrase="another one").ok()
+    # What was there is known from the record, also without the passphrase.
+    for passphrase in ("another one", "a third"):
+        weaker = store(passphrase=passphrase)
+        assert weaker.failed
+        assert f"{pki.intermediate_name}, which the file has" in weaker.msg
+    changed = store(passphrase="another one", allow_weaker=True).ok()
     assert changed["changed"] is True
     assert pki.intermediate_name in changed["diff"]["before"]
     assert pki.intermediate_name not in changed["diff"]["after"]

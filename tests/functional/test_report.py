@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import getpass
+import hashlib
 import json
 import re
+import socket
 import stat
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -107,13 +110,13 @@ def statistics(run: Run) -> dict[str, Any]:
 
 
 def test_states_and_summary(estate: Estate) -> None:
-    """Looked at, not reached, and never looked at; in the files, the result and the statistics."""
+    """Checked, unreachable, and not checked; in the files, the result and the statistics."""
     run = estate.report("-vvvv", junit=True)
     data = estate.data()
     assert {server["name"]: server["state"] for server in data["servers"]} == {
-        **dict.fromkeys(NAMES, "looked_at"),
+        **dict.fromkeys(NAMES, "checked"),
         UNREACHABLE: "unreachable",
-        NEVER: "not_looked_at",
+        NEVER: "not_checked",
     }, run.output
     assert "127.0.0.1:1" in estate.server(UNREACHABLE)["message"]
     words = run.output.partition('"found": {')[2].partition("}")[0]
@@ -126,10 +129,16 @@ def test_states_and_summary(estate: Estate) -> None:
     published = statistics(run)
     assert {name: published[name] for name in data["summary"]} == data["summary"]
     assert {Path(path).name for path in published["report"].values()} == {path.name for path in estate.dest.iterdir()}
-    assert "of 5 servers are compliant" in run.output
+    assert "5 servers: " in run.output
+    assert ", 1 unreachable, 1 not checked." in run.output
     text = "".join(path.read_text("utf-8") for path in estate.dest.iterdir())
     assert not [secret for secret in estate.ansible.secrets if secret in text]
     assert stat.S_IMODE(estate.dest.stat().st_mode) == 0o755
+    assert {stat.S_IMODE(path.stat().st_mode) for path in estate.dest.iterdir()} == {0o640}
+    run_data = data["run"]
+    assert run_data["inventory"] == [str(estate.ansible.directory / "inventory.yml")]
+    assert (run_data["user"], run_data["host"]) == (getpass.getuser(), socket.gethostname())
+    assert {each["name"] for each in run_data["components"]} == {"Python", "PyMySQL", "cryptography"}
 
 
 def test_check_mode_writes_the_same(estate: Estate) -> None:
@@ -141,11 +150,65 @@ def test_check_mode_writes_the_same(estate: Estate) -> None:
     assert estate.data("previous.json") == first
 
 
+def test_evidence_and_metrics(estate: Estate, servers: Servers) -> None:
+    """What the report was made of is in it; what monitoring reads is where it was asked for."""
+    bundle = servers.pki.bundle
+    metrics = estate.ansible.directory / "mysql_tls.prom"
+    more: dict[str, Any] = {
+        "ca_certs": [str(bundle), "/nowhere.pem"],
+        "tls_min_version": "TLSv1",
+        "openmetrics": str(metrics),
+    }
+    run = estate.report("--limit", "all:!mysql-5.6", **more)
+    found = estate.data()["run"]
+    assert found["limit"] == "all:!mysql-5.6", run.output
+    assert found["tls_min_version"] == "TLSv1"
+    assert found["ca_bundles"] == [
+        {"path": str(bundle), "sha256": hashlib.sha256(bundle.read_bytes()).hexdigest()},
+        {"path": "/nowhere.pem", "sha256": None},
+    ]
+    page = (estate.dest / "report.html").read_text("utf-8")
+    assert hashlib.sha256((estate.dest / "report.json").read_bytes()).hexdigest() in page
+    assert "limit all:!mysql-5.6" in page
+    assert 'dbtls_servers{report="MySQL TLS report",verdict="unreachable"} 1\n' in metrics.read_text("utf-8")
+
+
+def test_where_servers_are(estate: Estate) -> None:
+    """As the inventory of amazon.aws says it, and by inventory group; a template is not evaluated for it."""
+    estate.hosts["mysql-9.7"].update(
+        db_cluster_identifier="orders",
+        region="us-east-1",
+        db_instance_arn="arn:aws:rds:eu-central-1:123456789012:db:orders-1",
+    )
+    estate.hosts["mariadb-11.8"].update(db_cluster_identifier="{{ lookup('pipe', 'touch pwned') }}", region="eu-west-1")
+    estate.report()
+    keys = ("cluster", "region", "aws_account", "groups")
+    found = {name: [estate.server(name)[key] for key in keys] for name in NAMES}
+    assert found == {
+        "mysql-5.6": [None, None, None, []],
+        "mysql-9.7": ["orders", "eu-central-1", "123456789012", []],
+        "mariadb-11.8": [None, "eu-west-1", None, []],
+    }
+    assert not (estate.ansible.directory / "pwned").exists()
+
+
+def test_a_damaged_old_report(estate: Estate) -> None:
+    """It stops nothing; the next run has something to compare with again."""
+    estate.dest.mkdir(parents=True)
+    (estate.dest / "report.json").write_text("{")
+    run = estate.report()
+    assert "is not JSON" in run.output
+    assert "It is ignored, and this report is not compared with it." in " ".join(run.output.split())
+    assert estate.data()["changes"] is None
+    estate.report()
+    assert estate.data()["changes"] is not None
+
+
 def test_batches_are_one_report(estate: Estate) -> None:
     """Under serial the report is written after each batch, and is compared with the last run, not the last batch."""
     estate.report(serial=2)
     first = estate.data()
-    assert [server["state"] for server in first["servers"]].count("looked_at") == 3
+    assert [server["state"] for server in first["servers"]].count("checked") == 3
     assert not (estate.dest / "previous.json").exists()
     run = estate.report(serial=1)
     assert run.output.count("TASK [dbtls.rds_mysql.mysql_tls_report") >= len(NAMES)
@@ -162,17 +225,18 @@ def test_drift_on_a_real_server(estate: Estate, servers: Servers) -> None:
     db.require(mended.user, mended.host, "SSL")
     estate.report()
     found = estate.data()["changes"]
-    assert found["drift"] == [
+    assert found["regressions"] == [
         {"server": "mysql-9.7", "user": slipping.user, "host": "%", "before": "ANY", "after": "NONE"}
     ]
     assert [(change["id"], change["subject"]) for change in found["worse"]] == [
         ("account-without-tls", f"{slipping.user}@%")
     ]
-    assert [(change["id"], change["subject"]) for change in found["better"]] == [
+    assert [(change["id"], change["subject"]) for change in found["resolved"]] == [
         ("account-without-tls", f"{mended.user}@%")
     ]
     page = (estate.dest / "report.html").read_text("utf-8")
     assert f"<bdi>{slipping.user}@%</bdi>" in page
+    assert "These accounts required TLS then and no longer require it." in page
 
 
 def test_slices_are_merged(estate: Estate, tmp_path: Path) -> None:
@@ -197,8 +261,8 @@ def test_slices_are_merged(estate: Estate, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fail_on", "message"),
     [
-        ("medium", "There are 1 finding of severity medium or more and 2 servers that could not be looked at."),
-        ("high", "There are 2 servers that could not be looked at."),
+        ("medium", "There are 1 finding of severity medium or more and 2 servers that could not be checked."),
+        ("high", "There are 2 servers that could not be checked."),
     ],
 )
 def test_failing_after_everything_is_written(estate: Estate, fail_on: str, message: str) -> None:
@@ -217,10 +281,10 @@ def test_a_sweep(estate: Estate, servers: Servers) -> None:
     ]
     endpoints.append({"host": "127.0.0.1", "port": 1})
     look = {"endpoints": endpoints, "ca_cert": str(servers.pki.bundle)}
-    report = {"dest": str(estate.dest), "hosts": ["localhost"], "variable": "looked"}
+    report = {"dest": str(estate.dest), "hosts": ["localhost"], "variable": "swept"}
     estate.ansible.play(
         [
-            {"dbtls.rds_mysql.mysql_ssl_status": look, "register": "looked"},
+            {"dbtls.rds_mysql.mysql_ssl_status": look, "register": "swept"},
             {"dbtls.rds_mysql.mysql_tls_report": report, "register": "made"},
             {"ansible.builtin.assert": {"that": ["made is changed", "made.summary.unreachable == 1"]}},
             {"dbtls.rds_mysql.mysql_tls_report": report, "register": "again"},
@@ -230,7 +294,7 @@ def test_a_sweep(estate: Estate, servers: Servers) -> None:
     ).ok()
     data = estate.data()
     assert {server["name"] for server in data["servers"]} == {f"127.0.0.1:{each['port']}" for each in endpoints}
-    assert {server["verdict"] for server in data["servers"]} <= {"undecided", "not_compliant", None}
+    assert {server["verdict"] for server in data["servers"]} <= {"undecided", "non_compliant", None}
 
 
 @pytest.mark.parametrize(
@@ -241,7 +305,7 @@ def test_a_sweep(estate: Estate, servers: Servers) -> None:
         ({"previous": "inventory.yml"}, "inventory.yml is not a report of mysql_tls_report"),
         ({"fail_on": "never"}, "value of fail_on must be one of"),
         ({"sort": True}, "Unsupported parameters"),
-        ({"dest": "/proc/nowhere"}, "dest: the directory /proc/nowhere cannot be made"),
+        ({"dest": "/proc/nowhere"}, "dest: the directory /proc/nowhere cannot be created"),
     ],
 )
 def test_bad_options(estate: Estate, options: dict[str, Any], message: str) -> None:
@@ -249,9 +313,21 @@ def test_bad_options(estate: Estate, options: dict[str, Any], message: str) -> N
     run = estate.report(**options)
     assert run.status != 0
     assert message in run.output
-    # What could be looked at is said all the same.
+    # What was found is said all the same.
     assert ('"found": {' in run.output) == (not {"hosts", "fail_on", "sort"} & set(options))
     assert not estate.dest.exists() or not list(estate.dest.iterdir())
+
+
+def test_control_characters_reach_no_terminal(estate: Estate, servers: Servers) -> None:
+    """Of accounts, in what the task prints; the data keep them."""
+    db = servers.get("mysql-9.7")
+    user = "bell\a\x1b[2J\u202egnp"
+    db.create(user)
+    run = estate.report()
+    said = run.output.partition("TASK [dbtls.rds_mysql.mysql_tls_report]")[2]
+    assert not set(re.findall("\a|\x1b\\[2J|\u202e", said))
+    assert "bell\u2407\u241b[2J\ufffdgnp@%" in said
+    assert user in {account["user"] for account in estate.server("mysql-9.7")["accounts"]}
 
 
 def test_hostile_accounts_are_no_templates(estate: Estate, servers: Servers) -> None:

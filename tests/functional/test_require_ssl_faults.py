@@ -300,7 +300,9 @@ class Scene:
             assert values["changed"] is True
             assert values["rolled_back"] is False
             if not self.proxy.raw:
-                assert values["statements"] == [text for text in self.proxy.statements() if _WRITES.match(text)]
+                sent = [text for text in self.proxy.statements() if _WRITES.match(text)]
+                assert values["statements"] == [text.partition(" /* dbtls:")[0] for text in sent]
+                assert len({text.partition(" /* dbtls:")[2] for text in sent}) == 1  # all of this run
         # Where a guard stopped it, the plan is told.
         for told in values.get("accounts", ()) if "statements" in values else ():
             name = told["user"], told["host"]

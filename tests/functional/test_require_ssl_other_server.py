@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An endpoint that leads to one server and then to another, and statements that are carried out late.
+"""An endpoint that leads to one server and then to another, and statements that take effect after they were given up.
 
 What the task says, what its rollback record says, and what both servers really have are compared each time.
 """

@@ -230,9 +230,94 @@ def test_replicas_where_transport_is_not_seen(servers: Servers, modules: Modules
     me = db.administrator()
     repl = db.create(db.name_of("repl"), grants="REPLICATION SLAVE ON *.*")
     with replica(db, repl, None):
-        done = modules.require(**db.options(me, user=repl.user)).ok()
-    assert "which sessions use TLS" in done.warnings
-    assert f"Replicas read its binary log, perhaps without TLS: {repl.user} from 127.0.0.1" in done.warnings
+        for choice in ("fail", "kill"):
+            refused = modules.require(**db.options(me, user=repl.user, plaintext_sessions=choice))
+            assert refused.failed
+            for words in (
+                "does not tell which sessions use TLS",
+                f"{repl.user} from 127.0.0.1",
+                "replica",
+                "SOURCE_SSL",
+            ):
+                assert words in refused.msg
+        assert db.ssl_type(repl) == ""
+        done = modules.require(**db.options(me, user=repl.user, plaintext_sessions="allow")).ok()
+    assert f"perhaps without TLS, will not get in again: {repl.user} from 127.0.0.1" in done.warnings
+
+
+# Where the server, or the login, does not see how clients are connected
+
+
+@pytest.fixture(params=["mysql-5.6", "mariadb-10.5", "mariadb-10.11", "mariadb-11.8"])
+def silent_db(request: pytest.FixtureRequest, servers: Servers) -> Database:
+    """Every server that does not tell which sessions use TLS, MariaDB as it comes."""
+    return servers.get(request.param)
+
+
+def test_clients_of_a_server_that_does_not_tell(silent_db: Database, modules: Modules) -> None:
+    """Whoever is connected may be without TLS; nobody connected is nobody to lock out."""
+    db = silent_db
+    me, app = db.administrator(), db.create(db.name_of("app"))
+    options = db.options(me, user=app.user)
+    with db.login(app, TLS):
+        for choice in ("fail", "kill"):
+            for check in (True, False):
+                refused = modules.require(**options, plaintext_sessions=choice, check=check)
+                assert refused.failed
+                for words in ("does not tell which sessions use TLS", f"{app.user} from 127.0.0.1", "warn"):
+                    assert words in refused.msg
+                assert [(s["user"], s["transport"]) for s in refused["plaintext_sessions"]] == [(app.user, None)]
+        assert db.ssl_type(app) == ""
+        warned = modules.require(**options, plaintext_sessions="warn").ok()
+        assert "plaintext clients could not be detected" in warned.warnings
+        assert app.user in warned.warnings
+        db.require(app.user, app.host, "NONE")
+    db.wait_for_sessions_to_end(app.user)
+    assert modules.require(**options).ok()["changed"]
+
+
+def test_a_login_that_may_not_look(modules: Modules, seeing_db: Database) -> None:
+    """The GRANT that is missing is in the message; without PROCESS not even the process list helps."""
+    db = seeing_db
+    app = db.create(db.name_of("app"))
+    me = db.create(db.name_of("db_root"), "127.0.0.1", grants="CREATE USER, RELOAD ON *.*")
+    db.query("GRANT SELECT ON mysql.* TO %s@%s", me.user, me.host)
+    options = db.options(me, user=app.user)
+    blind = modules.require(**options)
+    assert blind.failed
+    grant = "GRANT SELECT ON performance_schema.threads TO"
+    for words in ("may not see which sessions", grant, "GRANT PROCESS ON *.* TO", "Nothing was changed"):
+        assert words in blind.msg
+    db.query("GRANT PROCESS ON *.* TO %s@%s", me.user, me.host)
+    with db.login(app, TLS):
+        refused = modules.require(**options)
+        assert refused.failed
+        assert grant in refused.msg
+        assert f"{app.user} from 127.0.0.1" in refused.msg
+        db.query("GRANT SELECT ON performance_schema.threads TO %s@%s", me.user, me.host)
+        assert modules.require(**options).ok()["changed"]
+
+
+def test_clients_over_the_socket(seeing_db: Database, modules: Modules) -> None:
+    """A requirement counts there as well; the server-wide switch does not."""
+    db = seeing_db
+    me, app = db.administrator(), db.create(db.name_of("app"))
+    client = pymysql.connect(
+        unix_socket=db.server.socket, user=app.user, password=app.password, ssl_disabled=True, charset="utf8mb4"
+    )
+    try:
+        refused = modules.require(**db.options(me, user=app.user))
+        assert refused.failed
+        assert "over the Unix socket" in refused.msg
+        assert [s["transport"] for s in refused["plaintext_sessions"]] == ["Socket"]
+        switch = modules.require(**db.options(me, require_secure_transport=True), check=True).ok()
+        assert app.user not in {s["user"] for s in switch["plaintext_sessions"]}
+    finally:
+        client.close()
+    db.wait_for_sessions_to_end(app.user)
+    assert modules.require(**db.options(me, user=app.user)).ok()["changed"]
+    with pytest.raises(pymysql.err.OperationalError):
+        pymysql.connect(unix_socket=db.server.socket, user=app.user, password=app.password, ssl_disabled=True)
 
 
 def test_addresses_and_names(servers: Servers, modules: Modules) -> None:

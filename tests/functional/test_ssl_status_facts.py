@@ -72,7 +72,7 @@ def test_facts_now_and_from_the_cache(servers: Servers, ansible: Ansible, name: 
         ],
         variables,
     ).ok()
-    # jsonfile names the file of a host after it, from ansible-core 2.19 on with a prefix.
+    # jsonfile names the file of a host after it, with a prefix.
     (file,) = (ansible.directory / "facts").glob("*localhost")
     cached = json.loads(file.read_text(encoding="utf-8"))
     assert me.password not in file.read_text(encoding="utf-8")

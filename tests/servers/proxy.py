@@ -16,9 +16,13 @@ _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
 class Proxy:
-    """``targets`` lists the hosts that were asked for, such as 127.0.0.1:8443; ``bytes`` counts both directions."""
+    """``targets`` lists the hosts that were asked for, such as 127.0.0.1:8443; ``bytes`` counts both directions.
 
-    def __init__(self) -> None:
+    With ``port`` every one of them is this port of this machine.
+    """
+
+    def __init__(self, port: int | None = None) -> None:
+        self.port = port
         self.targets: list[str] = []
         self.bytes = 0
         self._server = _Server(("127.0.0.1", 0), self)
@@ -57,7 +61,8 @@ class _Handler(socketserver.StreamRequestHandler):
             self.wfile.write(b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n")
             return
         host, _colon, port = target.rpartition(":")
-        with socket.create_connection((host, int(port))) as upstream:
+        address = (host, int(port)) if self.server.proxy.port is None else ("127.0.0.1", self.server.proxy.port)
+        with socket.create_connection(address) as upstream:
             self.wfile.write(_ESTABLISHED)
             answers = threading.Thread(target=self._pass_on, args=(upstream, self.connection), daemon=True)
             answers.start()

@@ -6,22 +6,32 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import os
-import tempfile
+import stat
 import typing as t
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import compose, source_cache
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import check, compose, source_cache
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import (
+    NotSynced,
+    locked_directory,
+    write_atomically,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.pem import CertificateError, pem_to_ders
 
 # A file that is larger is none that this module has written.
 MAX_OLD_BYTES = 32 * 1024 * 1024
+# Another run writes two small files meanwhile.
+LOCK_SECONDS = 30
+# Where a file can be written to and not be replaced: a mount point, as in a container, or in a read-only directory.
+_CANNOT_RENAME = (errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES, errno.ETXTBSY, errno.EROFS)
 
 
 class Format(t.NamedTuple):
@@ -58,30 +68,25 @@ def format_from_params(params: t.Mapping[str, t.Any]) -> Format:
     )
 
 
-@contextmanager
-def failures_raised(module: AnsibleModule) -> t.Iterator[None]:
-    """What Ansible's own functions for files cannot do, as OSError or RdsMysqlError."""
-    vars(module)["raising"] = True
-    try:
-        yield
-    except (OSError, RdsMysqlError):
-        raise
-    except Exception as e:  # noqa: BLE001 (raised again, for the reason below)
-        # From ansible-core 2.19 on they raise Exception itself, and nothing narrower can be caught. Before, they leave.
-        raise RdsMysqlError(str(e)) from e.__cause__
-    finally:
-        vars(module)["raising"] = False
+def check_destination(dest: str, *, may_be_missing: bool) -> None:
+    """Fail early, and in words, where the file cannot be written.
 
-
-def check_destination(dest: str) -> None:
-    """Fail early, and in words, where the file cannot be written."""
+    :arg may_be_missing: Whether its directory may be missing: it is created, or nothing is written in check mode.
+    """
     directory = os.path.dirname(os.path.abspath(dest))
     if os.path.isdir(dest):
         raise OptionError(f"dest: {dest} is a directory; name the file to write.")
     if os.path.exists(dest) and not os.path.isfile(dest):
         raise OptionError(f"dest: {dest} is not a regular file.")
+    if may_be_missing:
+        while not os.path.lexists(directory):
+            directory = os.path.dirname(directory)
     if not os.path.isdir(directory):
-        raise OptionError(f"dest: the directory {directory} does not exist.")
+        if os.path.lexists(directory):
+            raise OptionError(f"dest: {directory} is not a directory.")
+        raise OptionError(
+            f"dest: the directory {directory} does not exist. Create it, or set create_directory to true."
+        )
     if not os.access(directory, os.W_OK):
         raise OptionError(f"dest: the directory {directory} is not writable.")
 
@@ -92,14 +97,24 @@ class OldFile:
     ``record`` is the record of its sources, if there is one.
     """
 
-    def __init__(self, content: bytes, form: Format, record: source_cache.Record | None) -> None:
+    def __init__(self, content: bytes, form: Format, record: source_cache.Record | None, *, force: bool) -> None:
         self.content = content
         self.record = record
+        self._force = force
         self._form = form
         self._read = False
         self._certificates: tuple[x509.Certificate, ...] | None = None
         # Whether they are known from the record, so that they have been checked.
         self._checked = False
+
+    @property
+    def held(self) -> tuple[x509.Certificate, ...]:
+        """What it holds, as far as that is known, also without the passphrase that it was written with."""
+        return self.certificates or (self.record.remembered() if self.record else ())
+
+    def may_be_of(self, scope: str) -> bool:
+        """Whether it is of this region and set, or of these URLs, as far as is known."""
+        return self.record is None or self.record.scope == scope
 
     @property
     def certificates(self) -> tuple[x509.Certificate, ...] | None:
@@ -120,21 +135,26 @@ class OldFile:
         except CertificateError:
             return None
 
+    def knows(self, known: source_cache.Known, certificates: t.Sequence[x509.Certificate], scope: str) -> bool:
+        """Whether its record says this."""
+        record = self.record
+        return record is not None and record.scope == scope and record.known(known, certificates) == known
+
     def earlier(self, urls: t.Sequence[str]) -> compose.Earlier | None:
         """What the run that wrote it has left, None where that is not known."""
         record = self.record
-        if record is None:
+        if record is None or self._force:
             return None
 
-        def known() -> tuple[source_cache.Known, tuple[x509.Certificate, ...]]:
+        def known() -> tuple[source_cache.Known, tuple[x509.Certificate, ...], check.Weaknesses]:
             found = self.certificates or ()
-            return record.known(urls, found), found if self._checked else ()
+            return record.known(urls, found), found if self._checked else (), record.weaknesses()
 
         return compose.Earlier(record.validators(urls), known)
 
 
 def read_old(dest: str, form: Format, *, force: bool) -> OldFile | None:
-    """What is there now, None without a file. With ``force``, any record is passed over."""
+    """What is there now, None without a file. With ``force``, nothing counts for unchanged."""
     try:
         with open(dest, "rb") as f:
             content = f.read(MAX_OLD_BYTES)
@@ -142,9 +162,9 @@ def read_old(dest: str, form: Format, *, force: bool) -> OldFile | None:
         return None
     except OSError as e:
         raise OptionError(f"dest: {dest} cannot be read: {e.strerror}.") from e
-    written = None if force else source_cache.read(source_cache.path_of(dest))
+    written = source_cache.read(source_cache.path_of(dest))
     record = source_cache.load(written, hashlib.sha256(content).hexdigest()) if written else None
-    return OldFile(content, form, record)
+    return OldFile(content, form, record, force=force)
 
 
 def list_certificates(found: tuple[x509.Certificate, ...] | None) -> str:
@@ -158,36 +178,89 @@ def list_certificates(found: tuple[x509.Certificate, ...] | None) -> str:
     )
 
 
-def write(module: AnsibleModule, dest: str, content: bytes, file_args: dict[str, t.Any] | None = None) -> None:
-    """Replace a file atomically: whatever happens, it is the old one or the new one.
+@contextmanager
+def turn(dest: str) -> t.Iterator[None]:
+    """Nobody else who runs this module writes in the directory meanwhile.
+
+    :raises RdsMysqlError: when another run does not end.
+    """
+    directory = os.path.dirname(dest)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked_directory(directory, LOCK_SECONDS))
+        except BlockingIOError as e:
+            raise RdsMysqlError(
+                f"dest: {dest} cannot be written: another process has held the lock of its directory for "
+                f"{LOCK_SECONDS} seconds."
+            ) from e
+        except OSError:  # a file system without locks; each file is whole all the same
+            pass
+        yield
+
+
+@contextmanager
+def directories(dest: str) -> t.Iterator[list[str]]:
+    """Create the directories that are missing, which are given, and remove them again where what follows fails."""
+    made: list[str] = []
+    missing = []
+    directory = os.path.dirname(dest)
+    while not os.path.isdir(directory):
+        missing.append(directory)
+        directory = os.path.dirname(directory)
+    try:
+        for path in reversed(missing):
+            os.mkdir(path, 0o700)
+            made.append(path)
+        yield made
+    except BaseException as e:
+        for path in reversed(made):
+            with suppress(OSError):
+                os.rmdir(path)
+        if isinstance(e, OSError):
+            raise RdsMysqlError(f"dest: {dest} cannot be written: {e.strerror}.") from e
+        raise
+
+
+def _set_directory_attributes(module: AnsibleModule, path: str, file: str) -> None:
+    """Those of the file: its owner and group, and its permissions, with that to enter where it can be read."""
+    params = {**module.params, "mode": None, "attributes": None}
+    module.set_fs_attributes_if_different(module.load_file_common_arguments(params, path=path), False)
+    mode = stat.S_IMODE(os.stat(file).st_mode) & 0o777
+    os.chmod(path, mode | (mode & 0o444) >> 2 | 0o700)
+
+
+def write(
+    module: AnsibleModule, dest: str, content: bytes, file_args: dict[str, t.Any], made: t.Sequence[str] = ()
+) -> None:
+    """Replace the file: whatever happens, it is the old one or the new one.
 
     What ``file_args`` ask for is tried on the new one before, so that an owner that there is not changes nothing.
+
+    :arg made: Directories that were created for it.
     """
-    # Beside it: on the same file system, and a directory that takes no files says so here, in the system's own words.
-    descriptor, path = tempfile.mkstemp(prefix=".ansible-", dir=os.path.dirname(dest))
-    module.add_cleanup_file(path)
-    with os.fdopen(descriptor, "wb") as f:
-        f.write(content)
-        f.flush()
-        os.fsync(f.fileno())  # or a machine that loses power may come back with the new name and nothing in it
-    if file_args:
-        module.set_fs_attributes_if_different({**file_args, "path": path}, False)
+
+    def set_attributes(new: str) -> None:
+        module.set_fs_attributes_if_different({**file_args, "path": new}, False)
+        for path in made:
+            _set_directory_attributes(module, path, new)
+
     try:
-        with failures_raised(module):
-            module.atomic_move(path, dest, unsafe_writes=module.params["unsafe_writes"])
-    except RdsMysqlError as e:
-        raise RdsMysqlError(f"dest: {dest} cannot be written: {e}") from e
+        write_atomically(dest, content, before_replacing=set_attributes)
+    except OSError as e:
+        if e.errno not in _CANNOT_RENAME or not module.params["unsafe_writes"]:
+            raise
+        with open(dest, "wb") as f:
+            f.write(content)
 
 
 def back_up(module: AnsibleModule, dest: str) -> str:
     """Copy the old file, and leave no half of a copy behind."""
     made = None
     try:
-        with failures_raised(module):
-            made = module.backup_local(dest)
-    except (OSError, RdsMysqlError) as e:
-        reason = e.strerror if isinstance(e, OSError) else e.__cause__ or e
-        raise RdsMysqlError(f"backup: {dest} cannot be copied: {reason}.") from e
+        made = module.backup_local(dest)
+    except Exception as e:
+        cause = e.__cause__ or e
+        raise RdsMysqlError(f"backup: {dest} cannot be copied: {getattr(cause, 'strerror', None) or cause}.") from e
     finally:
         if not made:
             for half in glob.glob(f"{glob.escape(dest)}.{os.getpid()}.*~"):
@@ -196,35 +269,44 @@ def back_up(module: AnsibleModule, dest: str) -> str:
 
 
 def replace(
-    module: AnsibleModule, dest: str, content: bytes, old: OldFile | None, file_args: dict[str, t.Any]
-) -> str | None:
-    """Write the bundle; returns the name of the backup, if one was made."""
+    module: AnsibleModule,
+    dest: str,
+    content: bytes,
+    old: OldFile | None,
+    file_args: dict[str, t.Any],
+    made: t.Sequence[str],
+) -> tuple[str | None, list[str]]:
+    """Write the bundle; returns the name of the backup, if one was made, and warnings."""
     backup = back_up(module, dest) if module.params["backup"] and old is not None else None
+    warnings = []
     written = False
     try:
-        write(module, dest, content, file_args)
+        write(module, dest, content, file_args, made)
         written = True
+    except NotSynced as e:
+        written = True
+        warnings = [f"{dest} was written, but a loss of power may bring the old file back: {e.strerror}."]
     except OSError as e:
         raise RdsMysqlError(f"dest: {dest} cannot be written: {e.strerror}.") from e
     finally:
         if backup and not written:  # of a file that is still there
             os.unlink(backup)
-    return backup
+    return backup, warnings
 
 
-def update_record(module: AnsibleModule, dest: str, bundle: compose.Bundle, file_checksum: str) -> str | None:
+def update_record(
+    dest: str, bundle: compose.Bundle, known: source_cache.Known, scope: str, file_checksum: str
+) -> str | None:
     """Bring the record of the sources up to date; returns a warning when that fails, which costs only a download."""
     path = source_cache.path_of(dest)
-    content = source_cache.dump(bundle.known, file_checksum, bundle.certificates, bundle.dropped)
+    content = source_cache.dump(
+        known, file_checksum, bundle.certificates, bundle.dropped, scope=scope, weaknesses=bundle.weaknesses
+    )
     try:
-        if content is None:
-            with suppress(FileNotFoundError):
-                os.unlink(path)
-        elif content != source_cache.read(path):
-            write(module, path, content)
-            os.chmod(path, source_cache.MODE)
-    except (OSError, RdsMysqlError) as e:
-        return f"{path} cannot be written, so that the next run downloads again: {e}"
+        if content != source_cache.read(path):
+            write_atomically(path, content, mode=source_cache.MODE)
+    except OSError as e:
+        return f"{path} cannot be written, so that the next run downloads again: {e.strerror}."
     return None
 
 

@@ -13,30 +13,37 @@ from __future__ import annotations
 import email.utils
 import http.client
 import netrc
+import os
 import re
 import socket
 import ssl
+import stat
 import threading
 import time
 import typing as t
 from contextlib import closing, contextmanager
 from urllib.error import HTTPError, URLError
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 from urllib.request import url2pathname
 
 from ansible.module_utils.urls import ConnectionError as UrlsConnectionError
 from ansible.module_utils.urls import open_url
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.access import (
+    ATTEMPT_TIMEOUTS,
+    Access,
+    check_proxy,
+    parsed,
+    shown,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 
-SCHEMES = ("http", "https", "file")
 # The global bundle, the largest that AWS publishes, has about 165 kB.
 MAX_SOURCE_BYTES = 2 * 1024 * 1024
-# A whole attempt may take so many times ``timeout``: each wait is short enough when a byte comes now and then.
-ATTEMPT_TIMEOUTS = 5
 
 _CHUNK_BYTES = 64 * 1024
 _MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
+_OK = 200
 _NOT_MODIFIED = 304
 _UNAUTHORIZED = 401
 # What a server answers when it may do better in a moment (RFC 9110, RFC 6585).
@@ -45,15 +52,6 @@ _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
 
 _ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,256}"\Z')  # RFC 9110, 8.8.3
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-# From the first colon that is not the scheme's to the last @. With an @ in the path, that is more than the password.
-_BETWEEN_COLON_AND_AT = re.compile(r"(?s):(?!//)(.+)@")
-# A signature or token in a query is a password for this one file.
-_IN_QUERY = re.compile(r"(?i)[?&][^=&#]*?(?:\bsig|signature|pas\w*|pwd|secret|token)=([^&#\s'\"]+)")
-# Where an option is given more than it takes, Ansible makes a text of it.
-_IN_DICTIONARY = re.compile(r"""(?i)['"]\w*(?:pas|pwd|secret|token)\w*['"]: ['"]([^'"]+)['"]""")
-# A user name without a password that is so long may be a token.
-_TOKEN_LENGTH = 16
 _HTTP_DATE = re.compile(r"[A-Za-z0-9 ,:+-]{16,40}\Z")
 
 
@@ -67,33 +65,6 @@ class _TemporaryError(SourceError):
     def __init__(self, message: str, pause: float = 0.0) -> None:
         super().__init__(message)
         self.pause = pause
-
-
-# Named tuples, here and in what builds on this: to define one takes a seventh of the time of a dataclass, and defining
-# them is most of what importing these modules costs.
-
-
-class Access(t.NamedTuple):
-    """How to reach the sources.
-
-    ``timeout`` is in seconds and bounds each network wait; a whole attempt may take ATTEMPT_TIMEOUTS times as long.
-    ``retries`` counts the attempts after the first. User name and password go to the server of each URL by HTTP basic
-    authentication, over https only.
-    """
-
-    timeout: int = 30
-    retries: int = 2
-    validate_certs: bool = True
-    ca_path: str | None = None
-    use_proxy: bool = True
-    http_agent: str | None = None
-    username: str | None = None
-    password: str | None = None
-    force_basic_auth: bool = False
-    no_cache: bool = False
-
-    def __repr__(self) -> str:
-        return f"Access(timeout={self.timeout}, retries={self.retries}, ...)"  # a password is not to be shown
 
 
 class Validators(t.NamedTuple):
@@ -131,109 +102,10 @@ class Answer(t.NamedTuple):
     validators: Validators = Validators()
 
 
-def without_credentials(url: str) -> str:
-    """The URL as it may be shown: a user name and password in it are left out."""
-    parts = _parsed(url)
-    located = parts is not None and (parts.hostname or (parts.scheme == "file" and not parts.netloc))
-    if parts is None or not located or _ends_elsewhere(url, parts):
-        # A password with characters that should be quoted makes such a URL, and so does a scheme that is missing.
-        # Without an @ it may be the first part of one, cut off at a comma.
-        return url.rpartition("@")[2] if "@" in url else re.sub(r"(?s):(?!//).*", ":...", url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def _ends_elsewhere(url: str, parts: SplitResult) -> bool:
-    """Whether an @ is where it may be the end of a password, but is not for a reader of URLs."""
-    before, at, _after = url.partition("://")[2][len(parts.netloc) :].rpartition("@")
-    return bool(at) and parts.scheme != "file" and (":" in parts.netloc + before or "@" in parts.netloc)
-
-
-def passwords_in(given: t.Any) -> set[str]:
-    """Everything in a value that may be a password of a URL, as it is there and as it is sent.
-
-    The value may be a URL, something that should have been one, a list or dictionary of such, or anything else.
-    """
-    if isinstance(given, dict):
-        return set().union(*map(passwords_in, given), *map(passwords_in, given.values()))
-    if not isinstance(given, (list, tuple)):
-        return _passwords_in_text(str(given))
-    found: set[str] = set().union(*(passwords_in(item) for item in given if not isinstance(item, str)))
-    text = ""
-    for item in (item for item in given if isinstance(item, str)):
-        # Ansible makes a list of a text by cutting it at each comma, also at one within a password.
-        whole = not text or _SCHEME.match(item.strip())
-        text = item if whole else f"{text},{item}"
-        found |= _passwords_in_text(item) | _passwords_in_text(text)
-        if not whole:
-            found.update(part for password in _passwords_in_text(text) for part in password.split(",") if part)
-    return found
-
-
-def masked(text: str, passwords: set[str]) -> str:
-    """The text without them; a longer one before what is part of it."""
-    for password in sorted(passwords, key=len, reverse=True):
-        text = text.replace(password, "********")
-    return text
-
-
-def _passwords_in_text(text: str) -> set[str]:
-    parts = _parsed(text)
-    found = [*_IN_QUERY.findall(text), *_IN_DICTIONARY.findall(text)]
-    if parts is None and "@" not in text:
-        found += re.findall(r"(?s):(?!//)(.+)", text)
-    elif parts is not None:
-        user = parts.username or ""
-        found.append(parts.password or (user if len(user) >= _TOKEN_LENGTH else ""))
-    for part in (text, *text.split("://")):
-        found += _BETWEEN_COLON_AND_AT.findall(part)
-    # In a message it may be as Python writes it.
-    return {form for secret in found if secret for form in (secret, unquote(secret), repr(secret)[1:-1])}
-
-
-def _parsed(url: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(url)
-        int(parts.port or 0)  # raises where it is no number; it is parsed only now
-    except ValueError:
-        return None
-    return parts
-
-
-def check_url(url: str, option: str, access: Access) -> None:
-    """Refuse what cannot be read, or not without giving a password away, before anything is asked.
-
-    :raises OptionError: naming the option.
-    """
-    shown = without_credentials(url)
-    parts = _parsed(url)
-    if parts is None:
-        raise OptionError(
-            f"{option}: {shown!r} is not a URL. In a user name or password, characters such as / need quoting, as %2F."
-        )
-    if parts.scheme not in SCHEMES:
-        raise OptionError(f"{option}: {shown!r} is not an http, https or file URL.")
-    if parts.scheme == "file":
-        if parts.netloc not in ("", "localhost"):
-            raise OptionError(f"{option}: {shown!r} names another machine; a file URL is file:///path.")
-        return
-    if not parts.hostname:
-        raise OptionError(f"{option}: {shown!r} names no host.")
-    if _ends_elsewhere(url, parts):
-        # To the user it is the end of the password, to a URL's readers part of a path on another server.
-        raise OptionError(
-            f"{option}: {shown!r} follows an @ that is not in the place of one. In a user name or password, characters "
-            "such as / need quoting, as %2F; in a path the @ itself, as %40."
-        )
-    if parts.scheme == "http" and (parts.password is not None or access.password is not None):
-        raise OptionError(
-            f"{option}: the password would be sent to {shown} in clear text; use https, or leave url_password out."
-        )
-
-
 def read(url: str, access: Access, known: Validators | None = None) -> Answer:
     """Read a source, or learn that it is still the ``known`` version.
 
-    :raises SourceError: naming the URL, without credentials, and the reason.
+    :raises SourceError: naming the URL, without its query, and the reason.
     """
     if urlsplit(url).scheme == "file":
         return Answer(_read_file(url))
@@ -295,7 +167,7 @@ def _within(access: Access, url: str, work: t.Callable[[], Answer]) -> Answer:
     started = _Work(work)
     started.thread.join(seconds)
     if not started.outcome:
-        raise _TemporaryError(f"{without_credentials(url)} has not sent everything within {seconds} seconds.")
+        raise _TemporaryError(f"{shown(url)} has not sent everything within {seconds} seconds.")
     return started.result()
 
 
@@ -313,9 +185,9 @@ def _attempt(url: str, access: Access, known: Validators) -> Answer:
                 return Answer(None, known)
             if e.code not in _REDIRECTS or not e.headers.get("Location"):
                 raise _http_failure(target, e) from e
-            target = _redirected(target, e.headers["Location"])
+            target = _redirected(target, e.headers["Location"], access)
             redirects += 1
-    raise SourceError(f"{without_credentials(url)} redirects more than {_MAX_REDIRECTS} times.")
+    raise SourceError(f"{shown(url)} redirects more than {_MAX_REDIRECTS} times.")
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
@@ -323,17 +195,16 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port
 
 
-def _redirected(url: str, location: str) -> str:
+def _redirected(url: str, location: str, access: Access) -> str:
     joined = urljoin(url, location.replace(" ", "%20"))
-    target, parts = without_credentials(joined), _parsed(joined)
-    if parts is None:
-        raise SourceError(f"{without_credentials(url)} redirects to {target!r}, which is not a URL.")
+    parts = parsed(joined)
+    if parts is None or "@" in parts.netloc:
+        raise SourceError(f"{shown(url)} redirects to what is not a URL, or to one with a user name in it; refused.")
     scheme = parts.scheme
     if scheme != "https" and (scheme != "http" or urlsplit(url).scheme == "https"):
-        raise SourceError(f"{without_credentials(url)} redirects to {target}, which is not https; refused.")
-    if _origin(target) == _origin(url):  # The same server may need the user name and password that the URL had.
-        target = urlsplit(target)._replace(netloc=urlsplit(url).netloc).geturl()
-    return target
+        raise SourceError(f"{shown(url)} redirects to {shown(joined)}, which is not https; refused.")
+    check_proxy(parts, access)
+    return joined
 
 
 def _request(url: str, access: Access, known: Validators, *, at_home: bool) -> http.client.HTTPResponse:
@@ -358,10 +229,13 @@ def _request(url: str, access: Access, known: Validators, *, at_home: bool) -> h
 
 
 def _body(url: str, response: http.client.HTTPResponse) -> Answer:
-    shown = without_credentials(url)
+    where = shown(url)
+    if response.status != _OK:
+        # 206 in particular, which is a part of the file.
+        raise SourceError(f"{where} answered {response.status} {response.reason}, which is not a whole file.")
     encoding = response.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
-        raise SourceError(f"{shown} answers in the encoding {encoding}, which was not asked for.")
+        raise SourceError(f"{where} answers in the encoding {encoding}, which was not asked for.")
     body = bytearray()
     while len(body) <= MAX_SOURCE_BYTES:
         chunk = response.read(_CHUNK_BYTES)
@@ -369,18 +243,18 @@ def _body(url: str, response: http.client.HTTPResponse) -> Answer:
             break
         body += chunk
     if len(body) > MAX_SOURCE_BYTES:
-        raise SourceError(f"{shown} is larger than {MAX_SOURCE_BYTES} bytes, so not a CA bundle.")
+        raise SourceError(f"{where} is larger than {MAX_SOURCE_BYTES} bytes, so not a CA bundle.")
     promised = response.headers.get("Content-Length", "")
     if promised.isdigit() and len(body) < int(promised):
         # http.client says nothing of it when a read asks for more than comes.
-        raise _TemporaryError(f"{shown} cannot be read: only {len(body)} of {promised} bytes came.")
+        raise _TemporaryError(f"{where} cannot be read: only {len(body)} of {promised} bytes came.")
     validators = Validators.parse(response.headers.get("ETag"), response.headers.get("Last-Modified"))
     return Answer(bytes(body), validators)
 
 
 def _http_failure(url: str, error: HTTPError) -> SourceError:
-    shown = without_credentials(url)
-    said = f"{shown} answered {error.code} {error.reason}"
+    where = shown(url)
+    said = f"{where} answered {error.code} {error.reason}"
     if error.code == _UNAUTHORIZED:
         return SourceError(f"{said}; url_username and url_password are what it has to accept.")
     if error.code in _TEMPORARY:
@@ -401,38 +275,41 @@ def _reasons(url: str, access: Access) -> t.Iterator[None]:
 
 
 def _explained(error: Exception, url: str, access: Access) -> SourceError:
-    shown = without_credentials(url)
+    where = shown(url)
     reason = error.reason if isinstance(error, URLError) else error
     if access.ca_path and isinstance(reason, ssl.SSLError) and reason.library != "SSL":  # while reading the file
         return SourceError(f"ca_path: {access.ca_path} holds no CA certificates in PEM form.")
     if isinstance(reason, ssl.SSLCertVerificationError):
         return SourceError(
-            f"{shown} cannot be read: its certificate does not verify ({reason.verify_message}). ca_path names the CA "
+            f"{where} cannot be read: its certificate does not verify ({reason.verify_message}). ca_path names the CA "
             "certificates to verify it with."
         )
     if isinstance(reason, netrc.NetrcParseError):  # its message repeats what it stumbles over, which may be a password
         return SourceError(
-            f"{shown} cannot be read: {reason.filename} has no user name and password to ask with, as line "
+            f"{where} cannot be read: {reason.filename} has no user name and password to ask with, as line "
             f"{reason.lineno} is not in the form of a netrc file."
         )
     if isinstance(reason, socket.timeout):
-        return _TemporaryError(f"{shown} did not answer within {access.timeout} seconds.")
+        return _TemporaryError(f"{where} did not answer within {access.timeout} seconds.")
     if isinstance(reason, http.client.IncompleteRead):
-        return _TemporaryError(f"{shown} broke off in the middle of its answer.")
-    text = (getattr(reason, "strerror", None) or str(reason)).replace(url, shown).rstrip(".")
-    if "@" in text:  # such as the URL of a proxy
-        text = masked(text, passwords_in(text))
+        return _TemporaryError(f"{where} broke off in the middle of its answer.")
+    text = (getattr(reason, "strerror", None) or str(reason)).replace(url, where).rstrip(".")
     if isinstance(reason, http.client.HTTPException) and not isinstance(reason, http.client.InvalidURL):
-        return _TemporaryError(f"{shown} does not answer as a web server does ({type(reason).__name__}).")
+        return _TemporaryError(f"{where} does not answer as a web server does ({type(reason).__name__}).")
     # A URL that cannot be one and a library that is missing are not mended by waiting.
     lasting = isinstance(reason, (ValueError, UrlsConnectionError, http.client.InvalidURL))
-    return (SourceError if lasting else _TemporaryError)(f"{shown} cannot be read: {text}.")
+    return (SourceError if lasting else _TemporaryError)(f"{where} cannot be read: {text}.")
 
 
 def _read_file(url: str) -> bytes:
     path = url2pathname(urlsplit(url).path)
     try:
-        with open(path, "rb") as f:
+        # Opening a named pipe would wait for a writer, and reading a device may never end.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise SourceError(f"{url} is not a regular file.")
+        with os.fdopen(descriptor, "rb") as f:
             body = f.read(MAX_SOURCE_BYTES + 1)
     except OSError as e:
         raise SourceError(f"{url} cannot be read: {e.strerror}.") from e

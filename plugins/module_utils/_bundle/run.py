@@ -9,28 +9,38 @@ from __future__ import annotations
 import hashlib
 import os
 import typing as t
+from contextlib import ExitStack
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import compose, destination, download
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import check, compose, destination, source_cache
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.access import (
+    Access,
+    check_urls,
+    private_parts,
+    shown,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import Module
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.pem import CertificateError
 
 # A day. The system's clocks have an end as well.
 MAX_TIMEOUT = 86400
+LONGEST_LIST = 5
 
 
 def urls_from_params(params: t.Mapping[str, t.Any]) -> tuple[str, ...]:
     """What to read; raises OptionError naming the option that is wrong."""
     if params["urls"] is None:
-        return compose.source_urls(params["region"], params["ca_set"], params["base_url"])
+        return _rds.source_urls(params["region"], params["ca_set"], params["base_url"])
     urls = tuple(str(url) for url in params["urls"])
     if not urls:
         raise OptionError("urls: the list is empty.")
     return urls
 
 
-def access_from_params(params: t.Mapping[str, t.Any]) -> download.Access:
+def access_from_params(params: t.Mapping[str, t.Any]) -> Access:
     """How to read it; raises OptionError naming the option that is wrong."""
     timeout, retries, ca_path = int(params["timeout"]), int(params["retries"]), params["ca_path"]
     if not 1 <= timeout <= MAX_TIMEOUT:
@@ -39,7 +49,7 @@ def access_from_params(params: t.Mapping[str, t.Any]) -> download.Access:
         raise OptionError(f"retries: {retries} is a negative number.")
     if ca_path is not None and not os.path.isfile(ca_path):
         raise OptionError(f"ca_path: {ca_path} is not a file.")
-    return download.Access(
+    return Access(
         timeout=timeout,
         retries=retries,
         validate_certs=params["validate_certs"],
@@ -54,25 +64,25 @@ def access_from_params(params: t.Mapping[str, t.Any]) -> download.Access:
 
 
 class BundleModule(Module):
-    """A module whose passwords in URLs are masked, also where Ansible refuses the options, before the work begins."""
-
-    # Whether what cannot be done raises RdsMysqlError.
-    raising = False
+    """A module that masks what is private in URLs, also where Ansible refuses the options, before the work begins."""
 
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
         """Leave with a message."""
-        if self.raising:
-            raise RdsMysqlError(msg)
-        # An option that is refused may have another name, so all are looked at.
-        self.no_log_values.update(download.passwords_in(self.params))
+        self._mask()
         super().fail_json(msg, **kwargs)
         raise AssertionError("fail_json does not return")
 
     def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
         """Leave with a result."""
-        self.no_log_values.update(download.passwords_in([self.params["base_url"], self.params["urls"]]))
+        self._mask()
         super().exit_json(**kwargs)
         raise AssertionError("exit_json does not return")
+
+    def _mask(self) -> None:
+        for name, value in self.params.items():
+            # An option that is refused may have another name.
+            if name in ("base_url", "urls") or "://" in str(value):
+                self.no_log_values.update(private_parts(value))
 
 
 def check_characters(params: t.Mapping[str, t.Any]) -> None:
@@ -83,16 +93,78 @@ def check_characters(params: t.Mapping[str, t.Any]) -> None:
                 raise OptionError(f"{name}: there is a null byte in it.")
 
 
+def scope_from_params(params: t.Mapping[str, t.Any], urls: t.Sequence[str]) -> str:
+    """What the bundle is of. A CA that was there before is missed only in one of the same."""
+    if params["urls"] is None:
+        return f"{params['ca_set']} {params['region']}"
+    return hashlib.sha256("\n".join(shown(url) for url in urls).encode("utf-8")).hexdigest()
+
+
+class Plan(t.NamedTuple):
+    """What is to be in the file. ``known`` and ``scope`` are for the record of the sources."""
+
+    dest: str
+    form: destination.Format
+    bundle: compose.Bundle
+    known: source_cache.Known
+    scope: str
+    allow_weaker: bool
+
+    def compare(self, old: destination.OldFile | None) -> tuple[bool, bytes, list[str]]:
+        """Whether the file has to be replaced, the content that it has afterwards, and warnings about that.
+
+        :raises CertificateError: naming certificates and rules, where the bundle is worse than the one that is there.
+        """
+        changed, content = destination.compare(self.form, self.bundle, old)
+        if not changed or old is None:
+            return changed, content, []
+        reasons = check.worse(
+            self.bundle.certificates,
+            self.bundle.weaknesses,
+            old.held,
+            same_sources=old.may_be_of(self.scope),
+            now=utc_now(),
+        )
+        if not reasons:
+            return changed, content, []
+        said = "; ".join(reasons)
+        if self.allow_weaker:
+            return changed, content, [f"The new bundle is weaker than the one that was there: {said}."]
+        raise CertificateError(
+            f"dest: {self.dest} was not replaced, as the new bundle is weaker than the one that is there: {said}. If "
+            "that is intended, set allow_weaker to true."
+        )
+
+
+def root_warnings(bundle: compose.Bundle, params: t.Mapping[str, t.Any]) -> list[str]:
+    """A warning that names the roots that are not known to be of AWS; raises CertificateError where that is refused."""
+    # A mirror may well have CAs of its own; AWS's own addresses should not.
+    policy = params["unknown_roots"] or ("ignore" if params["urls"] is not None or params["base_url"] else "warn")
+    unknown = compose.unknown_roots(bundle) if policy != "ignore" else []
+    if not unknown:
+        return []
+    more = len(unknown) - LONGEST_LIST
+    names = ", ".join([*unknown[:LONGEST_LIST], *([f"and {more} more"] if more > 0 else [])])
+    table = f"this collection's table of AWS's roots of {compose.ROOTS_AS_OF}"
+    sentence = f"The bundle has roots that are not in {table}: {names}."
+    if policy == "fail":
+        raise CertificateError(f"unknown_roots: {sentence} Nothing was written.")
+    return [f"{sentence} AWS may have added them since, in particular with a new region."]
+
+
 def work(module: AnsibleModule) -> dict[str, t.Any]:
     """Compose, compare, write if needed, and describe."""
     params = module.params
     check_characters(params)
+    limit = int(params["max_certificates"])
+    if limit < 1:
+        raise OptionError(f"max_certificates: {limit} is not a number from 1 on.")
     dest = os.path.realpath(params["dest"])
-    urls, access, form = urls_from_params(params), access_from_params(params), destination.format_from_params(params)
-    for url in urls:
-        download.check_url(url, "urls" if params["urls"] else "base_url", access)
-    destination.check_destination(params["dest"])
-    destination.check_destination(dest)
+    urls, access = urls_from_params(params), access_from_params(params)
+    form = destination.format_from_params(params)
+    check_urls(urls, "base_url" if params["urls"] is None else "urls", access)
+    for path in (params["dest"], dest):
+        destination.check_destination(path, may_be_missing=params["create_directory"] or module.check_mode)
     old = destination.read_old(dest, form, force=params["force"])
     bundle = compose.compose(
         urls,
@@ -100,35 +172,85 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         expired=params["expired"],
         checksum=params["checksum"],
         earlier=old.earlier(urls) if old else None,
+        max_certificates=limit,
     )
-    changed, content = destination.compare(form, bundle, old)
+    warnings = [
+        *([] if params["checksum"] else compose.protection_warnings(urls, access)),
+        *root_warnings(bundle, params),
+        *compose.expiry_warnings(bundle, int(params["expiry_warn_days"])),
+        *check.weakness_warnings(bundle.certificates, bundle.weaknesses),
+    ]
+    known = compose.askable(bundle, access, checked=bool(params["checksum"]))
+    plan = Plan(dest, form, bundle, known, scope_from_params(params, urls), params["allow_weaker"])
+    changed, content, weaker = plan.compare(old)
+    if module.check_mode:
+        done = promise(module, dest, changed=changed)
+    else:
+        done = write(module, plan, old, content, changed=changed)
+    return {
+        **describe(module, bundle, old, len(done.pop("content", content))),
+        **done,
+        "warnings": [*warnings, *weaker, *done["warnings"]],
+    }
 
+
+def promise(module: AnsibleModule, dest: str, *, changed: bool) -> dict[str, t.Any]:
+    """What ``write`` would return, in check mode."""
+    warnings = []
+    if os.path.lexists(dest):
+        file_args = module.load_file_common_arguments(module.params, path=dest)
+        changed = module.set_fs_attributes_if_different(file_args, changed)
+    elif not module.params["create_directory"] and not os.path.isdir(os.path.dirname(dest)):
+        # An earlier task may create it, and does not in check mode.
+        warnings = [f"The directory {os.path.dirname(dest)} does not exist. Without check mode this task would fail."]
+    return {"changed": changed, "warnings": warnings}
+
+
+def write(
+    module: AnsibleModule, plan: Plan, old: destination.OldFile | None, content: bytes, *, changed: bool
+) -> dict[str, t.Any]:
+    """Replace the file and its record where they differ, and see to its attributes; returns what was done."""
+    file_args = module.load_file_common_arguments(module.params, path=plan.dest)
+    if not changed and old and old.knows(plan.known, plan.bundle.certificates, plan.scope):
+        return {"changed": module.set_fs_attributes_if_different(file_args, False), "warnings": []}
+    done: dict[str, t.Any] = {"warnings": []}
+    with ExitStack() as stack:
+        create = module.params["create_directory"]
+        made = stack.enter_context(destination.directories(plan.dest)) if create else []
+        stack.enter_context(destination.turn(plan.dest))
+        now = destination.read_old(plan.dest, plan.form, force=module.params["force"])
+        if (now and now.content) != (old and old.content):  # another run was faster
+            changed, content, done["warnings"] = plan.compare(now)
+        if changed:
+            backup, warnings = destination.replace(module, plan.dest, content, now, file_args, made)
+            done["warnings"] += warnings
+            done.update({"backup_file": backup} if backup else {})
+        checksum = hashlib.sha256(content).hexdigest()
+        warning = destination.update_record(plan.dest, plan.bundle, plan.known, plan.scope, checksum)
+        done["warnings"] += [warning] if warning else []
+        done["changed"] = module.set_fs_attributes_if_different(file_args, changed)
+    return {**done, "content": content}
+
+
+def describe(
+    module: AnsibleModule, bundle: compose.Bundle, old: destination.OldFile | None, size: int
+) -> dict[str, t.Any]:
+    """The return values that do not depend on whether anything is written."""
     now = utc_now()
+    dest = module.params["dest"]
     result: dict[str, t.Any] = {
-        "dest": params["dest"],
+        "dest": dest,
         "checksum": bundle.checksum,
-        "size": len(content),
+        "size": size,
         "sources": [source.describe() for source in bundle.sources],
         "certificates": [certificate.describe(now) for certificate in bundle.certificates],
         "earliest_expiry": iso8601(min(c.not_after for c in bundle.certificates)),
-        "warnings": compose.expiry_warnings(bundle, int(params["expiry_warn_days"])),
     }
     if module._diff:
         result["diff"] = {
-            "before_header": params["dest"],
-            "after_header": params["dest"],
+            "before_header": dest,
+            "after_header": dest,
             "before": "" if old is None else destination.list_certificates(old.certificates),
             "after": destination.list_certificates(bundle.certificates),
         }
-    file_args = module.load_file_common_arguments(params, path=dest)
-    if not module.check_mode:
-        backup = destination.replace(module, dest, content, old, file_args) if changed else None
-        if backup:
-            result["backup_file"] = backup
-        warning = None
-        if changed or not (old and old.record and old.record.known(urls, bundle.certificates) == bundle.known):
-            warning = destination.update_record(module, dest, bundle, hashlib.sha256(content).hexdigest())
-        if warning:
-            result["warnings"].append(warning)
-    result["changed"] = module.set_fs_attributes_if_different(file_args, changed)
     return result

@@ -22,14 +22,15 @@ import os
 import stat
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import Validators, without_credentials
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.check import RULES, Weaknesses
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import Validators
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
 
 MODE = 0o644
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _MAX_BYTES = 16 * 1024 * 1024
 # To be raised when certificates are described or checked in another way, too.
-_VERSION = 2
+_VERSION = 3
 _ABOUT = (
     "Written by the Ansible module dbtls.rds_mysql.rds_ca_bundle: what it needs to ask for the sources of the file "
     "beside this one only when they have changed. It can be deleted; then they are downloaded once more."
@@ -53,6 +54,26 @@ class Record(t.NamedTuple):
     """A record that belongs to the bundle's file as it is. ``content`` is what the JSON holds."""
 
     content: t.Mapping[str, t.Any]
+
+    @property
+    def scope(self) -> t.Any:
+        """What the bundle is of: its region and set, or its URLs."""
+        return self.content.get("scope")
+
+    def weaknesses(self) -> dict[str, tuple[str, ...]]:
+        """What is weak about the bundle's certificates, by fingerprint, as check_bundle has found it."""
+        try:
+            weak = {entry["fingerprint_sha256"]: tuple(entry["weak"]) for entry in self.content["certificates"]}
+            return {name: rules for name, rules in weak.items() if rules and all(rule in RULES for rule in rules)}
+        except _NONSENSE:
+            return {}
+
+    def remembered(self) -> tuple[x509.Certificate, ...]:
+        """The bundle's certificates without their DER, for a file that cannot be read without its passphrase."""
+        try:
+            return tuple(_described(entry, None) for entry in self.content["certificates"])
+        except _NONSENSE:
+            return ()
 
     def described(self, ders: t.Sequence[bytes]) -> tuple[x509.Certificate, ...] | None:
         """The bundle's certificates, which have been checked as one; None where the record has others.
@@ -112,8 +133,8 @@ def path_of(dest: str) -> str:
 
 
 def url_digest(url: str) -> str:
-    """SHA-256 of a URL without credentials, in hex."""
-    return hashlib.sha256(without_credentials(url).encode("utf-8")).hexdigest()
+    """SHA-256 of a URL, in hex."""
+    return hashlib.sha256(url.encode("utf-8")).hexdigest()
 
 
 def dump(
@@ -121,20 +142,25 @@ def dump(
     file_checksum: str,
     bundled: t.Sequence[x509.Certificate],
     dropped: t.Sequence[x509.Certificate],
-) -> bytes | None:
-    """The record as a file's content, or None when no source can be asked for conditionally.
+    *,
+    scope: str = "",
+    weaknesses: Weaknesses | None = None,
+) -> bytes:
+    """The record as a file's content.
 
     :arg known: The sources by URL.
     :arg file_checksum: SHA-256 of the bundle's file, in hex.
     :arg bundled: The certificates of the bundle, which have been checked.
     :arg dropped: Certificates of the sources that are not in the bundle.
+    :arg scope: What the bundle is of, to tell whether another one is of the same.
+    :arg weaknesses: What check_bundle has found.
     """
-    if not any(source.validators for source in known.values()):
-        return None
+    weak = weaknesses or {}
     record = {
         "about": _ABOUT,
         "version": _VERSION,
         "file_sha256": file_checksum,
+        "scope": scope,
         "sources": [
             {
                 "url_sha256": url_digest(url),
@@ -145,7 +171,7 @@ def dump(
             }
             for url, source in known.items()
         ],
-        "certificates": [_entry(certificate) for certificate in bundled],
+        "certificates": [{**_entry(c), "weak": weak.get(c.fingerprint_sha256, ())} for c in bundled],
         "dropped": [
             {**_entry(certificate), "der": base64.b64encode(certificate.der).decode("ascii")} for certificate in dropped
         ],
@@ -196,12 +222,12 @@ def _entry(certificate: x509.Certificate) -> dict[str, t.Any]:
     return {**entry, **{name: int(entry[name].timestamp()) for name in _TIMES}}
 
 
-def _described(entry: t.Mapping[str, t.Any], der: bytes) -> x509.Certificate:
-    if entry["fingerprint_sha256"] != x509.fingerprint(der):
+def _described(entry: t.Mapping[str, t.Any], der: bytes | None) -> x509.Certificate:
+    if der is not None and entry["fingerprint_sha256"] != x509.fingerprint(der):
         raise ValueError("another certificate")
     values = {name: entry[name] for name in _FIELDS}
     if any(not isinstance(values[name], str) for name in _TEXTS):
         raise TypeError("a description that is none")
     values.update({name: dt.datetime.fromtimestamp(entry[name], dt.timezone.utc) for name in _TIMES})
     values.update({name: tuple(entry[name]) for name in _LISTS})
-    return x509.Certificate(der=der, **values)
+    return x509.Certificate(der=der or b"", **values)

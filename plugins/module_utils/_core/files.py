@@ -20,6 +20,10 @@ _RETRY_SECONDS = 0.05
 _CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)
 
 
+class NotSynced(OSError):
+    """A file was replaced, and a loss of power may bring the old one back, as its directory cannot be synced."""
+
+
 def write_atomically(
     path: str,
     content: bytes,
@@ -36,7 +40,8 @@ def write_atomically(
         leaves of 0666. The owner and group of a file that is there are kept where that is permitted.
     :arg before_replacing: Called with the path of the new file, complete but not in place yet. What it raises ends the
         attempt.
-    :raises OSError: when that is impossible; the file is what it was.
+    :raises NotSynced: when the new file is in place, and that may not last.
+    :raises OSError: otherwise, when that is impossible; the file is what it was.
     """
     target = os.path.realpath(path)
     directory = os.path.dirname(target)
@@ -77,7 +82,10 @@ def _set_attributes(descriptor: int, old: os.stat_result | None, mode: int | Non
 
 
 def _sync_directory(directory: str) -> None:
-    """Without this, a machine that loses power may come back with the old name."""
+    """Without this, a machine that loses power may come back with the old file.
+
+    :raises NotSynced: when that fails.
+    """
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -86,7 +94,7 @@ def _sync_directory(directory: str) -> None:
             os.close(descriptor)
     except OSError as e:
         if e.errno not in _CANNOT_SYNC:
-            raise
+            raise NotSynced(e.errno, e.strerror) from e
 
 
 @contextlib.contextmanager

@@ -22,16 +22,31 @@ def iso8601(moment: dt.datetime) -> str:
 
 
 class Deadline:
-    """A moment by which something has to be done, so many seconds from now."""
+    """A moment by which something has to be done, so many seconds from now.
 
-    def __init__(self, seconds: float) -> None:
+    :arg note: What the time is for, as messages continue after the seconds.
+    :arg outer: A deadline that holds as well, and may still be extended.
+    """
+
+    def __init__(self, seconds: float, note: str = "", outer: Deadline | None = None) -> None:
         self.seconds = seconds
+        self._note = note
+        self._outer = outer
         self._end = time.monotonic() + seconds
+
+    def within(self, seconds: float) -> Deadline:
+        """A deadline so many seconds from now, which cannot be later than this one."""
+        return Deadline(seconds, outer=self)
+
+    def extend(self) -> None:
+        """Begin again: the same number of seconds from now."""
+        self._end = time.monotonic() + self.seconds
 
     @property
     def left(self) -> float:
         """Seconds that are left, 0 or less once there are none."""
-        return self._end - time.monotonic()
+        left = self._end - time.monotonic()
+        return left if self._outer is None else min(left, self._outer.left)
 
     def remaining(self) -> float:
         """Seconds that are left, as a socket takes them for its timeout.
@@ -42,3 +57,9 @@ class Deadline:
         if left <= 0:
             raise socket.timeout("timed out")
         return left
+
+    def __str__(self) -> str:
+        """For messages: the time that was too short, such as ``30 seconds``."""
+        if self._outer is not None and self._outer.left <= 0:
+            return str(self._outer)
+        return f"{self.seconds:g} seconds{self._note}"

@@ -24,9 +24,15 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollb
     RecordError,
     RollbackFile,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import Change
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import secure_transport
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.account_patterns import Selection
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import AccountState
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
+    Account,
+    AccountsNotReadable,
+    AccountState,
+    has_in_memory,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchChange, SwitchState
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
@@ -92,11 +98,17 @@ class ChangeLog:
         if not self._restore_from:
             return None
         switch = self._switch(control, dialect)
+        in_table = {state.account: state.requirement for state in known}
+        unflushed = self._unflushed(control, dialect, known)
+        known = [unflushed.get(state.account, state) for state in known]
         wanted = self._restoration = restoration(self._records, known, switch, self._which)
         selection = wanted.selection
         decision = Decision(
             targets=tuple(state for state in known if selection.includes(state)),
-            changes=wanted.changes,
+            changes=tuple(
+                replace(change, in_table=in_table.get(change.account)) if change.account in unflushed else change
+                for change in wanted.changes
+            ),
             switch=(
                 SwitchChange(switch, wanted.switch.value, lasting=dialect.has_persist, recorded=wanted.switch)
                 if switch and wanted.switch
@@ -107,6 +119,18 @@ class ChangeLog:
         )
         plan = complete_plan(control, dialect, request, decision)
         return self._on_the_recorded_server(plan, wanted)
+
+    def _unflushed(
+        self, control: Session, dialect: Dialect, known: t.Sequence[AccountState]
+    ) -> dict[Account, AccountState]:
+        """Accounts as the server goes by them, where a run that never ended has left its change in memory alone."""
+        begun = {c.account: c for record in self._records if record.state == BEGUN for c in record.changes}
+        found = {}
+        for state in known:
+            change = begun.get(state.account)
+            if change and state.requirement == change.before and _in_memory(control, dialect, change):
+                found[state.account] = replace(state, requirement=change.after)
+        return found
 
     def _on_the_recorded_server(self, plan: Plan, wanted: Restoration) -> Plan:
         """Of another server than the record is about nothing is concluded; what it has from the change is restored."""
@@ -170,3 +194,10 @@ class ChangeLog:
             told["restored"] = [{"id": record.id, "begun_at": record.begun_at} for record in self._restoration.records]
             told["left_alone"] = [left.describe() for left in self._restoration.left_alone]
         return told
+
+
+def _in_memory(control: Session, dialect: Dialect, change: Change) -> bool:
+    try:
+        return has_in_memory(control, dialect, change.account, change.after)
+    except AccountsNotReadable:
+        return False

@@ -125,7 +125,7 @@ def _enforce(control: Session, dialect: Dialect, request: Request, check_mode: b
         changed = concurrent_changes(known, now, request)
         if not changed:
             if killing:
-                plan = kill_sessions(control, dialect, plan, request, killing)
+                plan = kill_sessions(control, dialect, plan, killing)
             result = replace(planned_result(control, dialect, plan, request, notes, killing), change_log=change_log)
             return apply(control, dialect, result, request)
         notes += changed
@@ -285,7 +285,7 @@ def check_unchanged(control: Session, dialect: Dialect, plan: Plan, statement: S
         now = {state.account: state.requirement for state in read}
         for change in statement.changes:
             found = now.get(change.account)
-            if found != change.before:
+            if found != change.expected:
                 told.append(f"{change.account} " + (f"has {found.describe()} by now" if found else "is gone"))
     require_server(control, dialect, plan.identity)
     if told:

@@ -10,7 +10,10 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plaintext_sessions import PlaintextSession
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plaintext_sessions import (
+    PlaintextSession,
+    SessionCheck,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Plan
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import EnforcementError, Request
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import Change
@@ -123,20 +126,33 @@ def _guard_verified_logins(control: Session, dialect: Dialect, plan: Plan, reque
 
 
 def _guard_sessions(control: Session, plan: Plan, request: Request) -> None:
-    found = plan.plaintext_sessions
-    replicas = [session for session in found if session.replicates]
+    check = plan.session_check
+    replicas = [session for session in check.sessions if session.replicates]
+    if request.plaintext_sessions in ("fail", "kill") and check.obstacle and (check.blind or check.sessions):
+        _refuse_unknown_sessions(check, request, bool(replicas))
     if request.plaintext_sessions == "kill" and replicas:
         raise EnforcementError(
             f"Replicas of {control.options.endpoint} read its binary log without TLS and would not get in again: "
             f"{list_sessions(replicas)}. Nothing was changed, and no session was ended: replication would stop some "
             f"time later, when nobody looks. {_REPLICAS}"
         )
-    if request.plaintext_sessions == "fail" and found:
+    if request.plaintext_sessions == "fail" and check.sessions:
         raise EnforcementError(
             f"Clients are connected to {control.options.endpoint} without TLS and would not get in again: "
-            f"{list_sessions(found)}. Nothing was changed. Let them connect with TLS first, or set plaintext_sessions "
-            f"to warn, allow or kill.{' ' + _REPLICAS if replicas else ''}"
+            f"{list_sessions(check.sessions)}. Nothing was changed. Let them connect with TLS first, or set "
+            f"plaintext_sessions to warn, allow or kill.{' ' + _REPLICAS if replicas else ''}"
         )
+
+
+def _refuse_unknown_sessions(check: SessionCheck, request: Request, replicates: bool) -> None:
+    """A guard that cannot see does not let anybody through."""
+    connected = f" These clients are connected: {list_sessions(check.sessions)}." if check.sessions else ""
+    kill = ", which kill needs to know" if request.plaintext_sessions == "kill" else ""
+    raise EnforcementError(
+        f"{check.obstacle}{kill}, so that clients without TLS could be locked out.{connected} Nothing was changed. "
+        f"{check.remedy} or make sure that all of them use TLS and set plaintext_sessions to warn."
+        f"{' ' + _REPLICAS if replicates else ''}"
+    )
 
 
 _REPLICAS = (
@@ -147,14 +163,20 @@ _REPLICAS = (
 
 def session_warnings(plan: Plan, request: Request) -> tuple[str, ...]:
     """What to say of clients that would not get in again, where they are no reason to stop."""
-    found = plan.plaintext_sessions
-    if request.plaintext_sessions == "warn" and found:
-        return (f"Clients that are connected without TLS will not get in again: {list_sessions(found)}.",)
-    replicas = [session for session in found if session.replicates]
+    check = plan.session_check
+    warnings = []
+    if request.plaintext_sessions == "warn" and check.obstacle:
+        connected = f" These clients are connected: {list_sessions(check.sessions)}." if check.sessions else ""
+        warnings.append(f"{check.obstacle}; plaintext clients could not be detected.{connected}")
+    elif request.plaintext_sessions == "warn" and check.sessions:
+        listed = list_sessions(check.sessions)
+        warnings.append(f"Clients that are connected without TLS will not get in again: {listed}.")
+    replicas = [session for session in check.sessions if session.replicates]
     if request.plaintext_sessions == "allow" and replicas:
-        warning = f"Replicas that read the binary log without TLS will not get in again: {list_sessions(replicas)}."
-        return (f"{warning} {_REPLICAS}",)
-    return ()
+        how = ", perhaps without TLS," if check.obstacle else " without TLS"
+        warnings.append(f"Replicas that read the binary log{how} will not get in again: {list_sessions(replicas)}.")
+        warnings.append(_REPLICAS)
+    return tuple(warnings)
 
 
 def list_sessions(sessions: t.Sequence[PlaintextSession], most: int = 10) -> str:

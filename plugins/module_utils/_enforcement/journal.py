@@ -100,6 +100,7 @@ class Journal:
     nonce: str = field(default_factory=make_nonce)
     sent: list[Statement] = field(default_factory=list)
     done: list[Statement] = field(default_factory=list)
+    refused: list[Statement] = field(default_factory=list)
     writers: list[SessionIdentity] = field(default_factory=list)
 
     def run(self, session: Session, statement: Statement) -> None:
@@ -107,8 +108,15 @@ class Journal:
 
         :raises QueryFailed: when the server refuses it, or its answer was lost.
         """
+        if not self.wrote:
+            session.options.deadline.extend()  # From here on there may be something to restore, which needs its time.
         self.sent.append(statement)
-        statement.run(session, self.nonce)
+        try:
+            statement.run(session, self.nonce)
+        except QueryFailed as e:
+            if not e.connection_lost:
+                self.refused.append(statement)
+            raise
         self.done.append(statement)
 
     def may_have_changed(self, account: Account) -> bool:

@@ -39,9 +39,7 @@ def kill_statements(control: Session, plan: Plan, request: Request) -> tuple[str
     return tuple(form.format(found.session.connection_id) for found in plan.plaintext_sessions)
 
 
-def kill_sessions(
-    control: Session, dialect: Dialect, plan: Plan, request: Request, statements: t.Sequence[str]
-) -> Plan:
+def kill_sessions(control: Session, dialect: Dialect, plan: Plan, statements: t.Sequence[str]) -> Plan:
     """End them, and look whether anybody is still there, or there again.
 
     :return: The plan, with the sessions marked as killed.
@@ -65,12 +63,12 @@ def kill_sessions(
     numbers = {found.session.connection_id for found in killed}
     deadline = time.monotonic() + _GOING_SECONDS
     while True:
-        left = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls, request)[0]
+        left = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls).sessions
         if not numbers & {found.session.connection_id for found in left} or time.monotonic() > deadline:
             break
         time.sleep(_LOOK_AGAIN_SECONDS)
     time.sleep(_COMING_BACK_SECONDS)
-    left = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls, request)[0]
+    left = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls).sessions
     if left:
         raise EnforcementError(
             f"Clients are still, or again, connected to {control.options.endpoint} without TLS, and would not get in "
@@ -87,4 +85,4 @@ def _so_far(killed: t.Sequence[PlaintextSession]) -> str:
 
 
 def _with_sessions(plan: Plan, sessions: tuple[PlaintextSession, ...]) -> Plan:
-    return replace(plan, plaintext_sessions=sessions)
+    return replace(plan, session_check=replace(plan.session_check, sessions=sessions))

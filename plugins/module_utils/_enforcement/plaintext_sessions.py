@@ -11,12 +11,19 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import Request
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.account_patterns import host_admits
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
+    Account,
+    current_account,
+    quote_account,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import LiveSession, live_sessions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import (
+    LiveSession,
+    listed_sessions,
+    live_sessions,
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,7 @@ class PlaintextSession:
 
     def __str__(self) -> str:
         kind = ", a replica that reads the binary log" if self.replicates else ""
+        kind += ", over the Unix socket" if self.session.transport == "Socket" else ""
         return f"{self.session.user} from {self.session.host} (connection {self.session.connection_id}{kind})"
 
 
@@ -51,28 +59,59 @@ class WhoHasToUseTls:
         return self.everybody or bool(self.accounts)
 
 
-def find_plaintext_sessions(
-    control: Session, dialect: Dialect, who: WhoHasToUseTls, request: Request
-) -> tuple[tuple[PlaintextSession, ...], tuple[str, ...]]:
-    """Other clients that are connected without TLS and could not log in again, and warnings about what is not seen."""
+@dataclass(frozen=True)
+class SessionCheck:
+    """Clients that could not log in again, as far as that can be seen.
+
+    ``obstacle`` says why it is not known which sessions use TLS, and ``remedy`` what would show it; ``sessions`` are
+    then all that may be concerned. ``blind``: not even these can be seen.
+    """
+
+    sessions: tuple[PlaintextSession, ...] = ()
+    obstacle: str | None = None
+    remedy: str = ""
+    blind: bool = False
+
+
+def find_plaintext_sessions(control: Session, dialect: Dialect, who: WhoHasToUseTls) -> SessionCheck:
+    """Look for other clients that are connected without TLS and could not log in again."""
     if not who:
-        return (), ()
+        return SessionCheck()
     names = _Names(who.accounts)
     sessions = live_sessions(control, dialect)
     if sessions is not None:
-        plain = [session for session in sessions if session.plaintext]
-        return tuple(PlaintextSession(session) for session in plain if who.everybody or names.may_be(session)), ()
-    if request.plaintext_sessions == "allow":
-        return (), ()
-    warning = (
-        f"{control.options.endpoint} does not tell which sessions use TLS, so clients that connect without it could "
-        "not be looked for."
-    )
-    replicas = [session for session in _replicas(control) if who.everybody or names.may_be(session)]
-    if replicas:
-        listed = ", ".join(f"{replica.user} from {replica.host}" for replica in replicas)
-        warning += f" Replicas read its binary log, perhaps without TLS: {listed}."
-    return (), (warning,)
+        # An account's requirement counts over a Unix socket as well, the server-wide switch does not.
+        return SessionCheck(
+            tuple(
+                PlaintextSession(session)
+                for session in sessions
+                if (who.everybody and session.plaintext) or (not session.encrypted and names.may_be(session))
+            )
+        )
+    obstacle, remedy = _obstacle(control, dialect)
+    listed = listed_sessions(control)
+    if listed is None:
+        login = current_account(control)
+        return SessionCheck(
+            obstacle=f"{obstacle}, and {login} may not see the sessions of other accounts",
+            remedy=f"{remedy} or grant it PROCESS (GRANT PROCESS ON *.* TO {quote_account(login, dialect)})",
+            blind=True,
+        )
+    found = [s for s in listed if (who.everybody and not s.local) or names.may_be(s)]
+    return SessionCheck(tuple(PlaintextSession(session) for session in found), obstacle, remedy)
+
+
+def _obstacle(control: Session, dialect: Dialect) -> tuple[str, str]:
+    """Why sessions do not show whether they use TLS, and what to do so that they do."""
+    endpoint, login = control.options.endpoint, current_account(control)
+    if dialect.sees_session_transport:
+        return (
+            f"{login} may not see which sessions of {endpoint} use TLS",
+            f"GRANT SELECT ON performance_schema.threads TO {quote_account(login, dialect)},",
+        )
+    if dialect.has_session_transport:
+        return f"{endpoint} does not tell which sessions use TLS", "Start it with performance_schema=ON,"
+    return f"{endpoint} runs {dialect.version}, which does not tell which sessions use TLS", "Upgrade it,"
 
 
 class _Names:
@@ -109,14 +148,3 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _replicas(control: Session) -> list[LiveSession]:
-    """Replicas that read the binary log, on servers that do not tell how sessions are connected."""
-    rows = control.query(
-        "SELECT ID, USER, HOST, COMMAND FROM information_schema.processlist WHERE COMMAND LIKE 'Binlog Dump%'"
-    )
-    return [
-        LiveSession(int(connection), str(user), str(host).rpartition(":")[0] or str(host), "", str(command))
-        for connection, user, host, command in rows
-    ]

@@ -10,8 +10,10 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plaintext_sessions import (
     PlaintextSession,
+    SessionCheck,
     WhoHasToUseTls,
     find_plaintext_sessions,
 )
@@ -55,9 +57,14 @@ class Plan:
     method: str | None
     flushes: bool
     login_account: Account
-    plaintext_sessions: tuple[PlaintextSession, ...]
+    session_check: SessionCheck
     warnings: tuple[str, ...]
     switch: SwitchChange | None = None
+
+    @property
+    def plaintext_sessions(self) -> tuple[PlaintextSession, ...]:
+        """Clients that could not log in again."""
+        return self.session_check.sessions
 
     @property
     def writes(self) -> bool:
@@ -149,8 +156,8 @@ class Plan:
                 }
             )
             if later != before:
-                before_lines.append(f"{state.account}: {before.describe()}\n")
-                after_lines.append(f"{state.account}: {later.describe()}\n")
+                before_lines.append(printable(f"{state.account}: {before.describe()}") + "\n")
+                after_lines.append(printable(f"{state.account}: {later.describe()}") + "\n")
         described: dict[str, t.Any] = {}
         if self.switch:
             told = self.switch.describe()
@@ -225,13 +232,12 @@ def complete_plan(control: Session, dialect: Dialect, request: Request, decision
         method=method,
         flushes=method is not None and _flushes(method, request.flush, control.options.endpoint),
         login_account=current_account(control),
-        plaintext_sessions=(),
+        session_check=SessionCheck(),
         warnings=(),
         switch=decision.switch,
     )
-    sessions, warnings = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls, request)
-    warnings += _warnings(control, dialect, plan)
-    return replace(plan, plaintext_sessions=sessions, warnings=decision.warnings + warnings)
+    check = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls)
+    return replace(plan, session_check=check, warnings=decision.warnings + _warnings(control, dialect, plan))
 
 
 def _warnings(control: Session, dialect: Dialect, plan: Plan) -> tuple[str, ...]:

@@ -26,7 +26,13 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.state
     Statement,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import secure_transport
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, Requirement, read_accounts
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
+    Account,
+    AccountsNotReadable,
+    Requirement,
+    has_in_memory,
+    read_accounts,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
@@ -44,8 +50,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session imp
 _LEAST_ATTEMPTS = 3
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
-# ER_SPECIFIC_ACCESS_DENIED_ERROR: FLUSH PRIVILEGES without the privilege RELOAD.
-_RELOAD_DENIED = 1227
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ class Rollback:
         self._journal = journal
         self._options = sessions[0].options
         self._attempted = {change for statement in journal.sent for change in statement.changes}
+        self._refused = {change for statement in journal.refused for change in statement.changes}
         self._switched = any(statement.changes_secure_transport for statement in journal.sent)
         self._undid = False
         self._problems: list[str] = []
@@ -89,6 +94,7 @@ class Rollback:
         Takes three times ``connect_timeout`` and the time of the statements at most, or a little more where the server
         answers none.
         """
+        self._options.deadline.extend()
         for session in self._sessions:
             if session.usable:
                 situation = self._try(session)
@@ -135,7 +141,7 @@ class Rollback:
         return situation
 
     def _restore(self, session: Session) -> Situation:
-        wanted = self._to_undo(self._read(session))
+        wanted = self._to_undo(session, self._read(session))
         switched = self._is_switched(session)
         self._undid = self._undid or bool(wanted) or switched
         refusals: list[str] = []
@@ -145,11 +151,11 @@ class Rollback:
             except QueryFailed as e:
                 if e.connection_lost or statement.text == NEVER_CREATE:
                     raise
-                if statement.text == FLUSH_PRIVILEGES and e.code == _RELOAD_DENIED and not self._journal.flush_was_done:
-                    continue  # As it was refused on the way there, the server never looked.
                 refusals.append(e.message)
         now = self._read(session)
-        stuck = self._to_undo(now)
+        stuck = tuple(
+            c for c in self._plan.changes if c in self._attempted and c.account in now and self._stands(session, now, c)
+        )
         return Situation(
             now=now,
             undone=self._undid,
@@ -170,9 +176,24 @@ class Rollback:
     def _read(self, session: Session) -> dict[Account, Requirement]:
         return {state.account: state.requirement for state in read_accounts(session, self._dialect)}
 
-    def _to_undo(self, now: t.Mapping[Account, Requirement]) -> tuple[Change, ...]:
+    def _to_undo(self, session: Session, now: t.Mapping[Account, Requirement]) -> tuple[Change, ...]:
         """What has the requirement that it was to get. What somebody else has changed meanwhile is left alone."""
-        return tuple(c for c in self._plan.changes if c in self._attempted and now.get(c.account) == c.after)
+        return tuple(
+            c
+            for c in self._plan.changes
+            if c in self._attempted and now.get(c.account) in (c.before, c.after) and self._stands(session, now, c)
+        )
+
+    def _stands(self, session: Session, now: t.Mapping[Account, Requirement], change: Change) -> bool:
+        """Whether the change is in the table, or in the server's memory, which is what counts for logins."""
+        if now.get(change.account) == change.after:
+            return True
+        if change in self._refused:
+            return False  # What was refused and done in part is in the table; memory is as somebody else has made it.
+        try:
+            return has_in_memory(session, self._dialect, change.account, change.after)
+        except AccountsNotReadable:
+            return False  # It cannot be seen, and the table says no.
 
     def _undoing(self, wanted: tuple[Change, ...]) -> tuple[Statement, ...]:
         statements = self._plan.rollback_statements(self._dialect, wanted)

@@ -99,7 +99,8 @@ def _names(plan: Plan) -> list[str]:
 
 
 def _known(plan: Plan, situation: Situation) -> dict[Account, Requirement]:
-    return {change.account: situation.now.get(change.account, change.before) for change in plan.changes}
+    known = {change.account: situation.now.get(change.account, change.before) for change in plan.changes}
+    return {**known, **{change.account: change.after for change in situation.stuck}}
 
 
 def _foreign(situation: Situation) -> str:

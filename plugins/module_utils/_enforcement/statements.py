@@ -32,11 +32,20 @@ _SMALLEST_PACKET = 1024
 
 @dataclass(frozen=True)
 class Change:
-    """One account's requirement, before and after."""
+    """One account's requirement, before and after.
+
+    ``in_table``: what the table of accounts has, where that is not flushed and the server goes by ``before``.
+    """
 
     account: Account
     before: Requirement
     after: Requirement
+    in_table: Requirement | None = None
+
+    @property
+    def expected(self) -> Requirement:
+        """What the table has until this is written."""
+        return self.in_table or self.before
 
     def reversed(self) -> Change:
         """The change that undoes this one."""

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
+    CR_NET_PACKET_TOO_LARGE,
     NO_SUCH_ACCOUNT,
     READING_ACCOUNTS_DENIED,
     QueryFailed,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.pymysql_connection import MOST_ROWS_OF_A_RESULT
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 # The weakest first.
@@ -47,6 +49,10 @@ _LOCAL_HOSTS = frozenset(("localhost", "127.0.0.1", "::1"))
 
 class AccountsNotReadable(RdsMysqlError):
     """The login may not read the tables that hold the accounts."""
+
+
+class TooManyAccounts(RdsMysqlError):
+    """More than are read; the session is gone."""
 
 
 @dataclass(frozen=True, order=True)
@@ -131,6 +137,7 @@ def read_accounts(
     """Every account and role of the server, or those of ``only`` that there are, in order.
 
     :raises AccountsNotReadable: naming the privilege that is missing.
+    :raises TooManyAccounts: when they cannot all be read.
     """
     query, names = dialect.accounts_query, ()  # type: tuple[str, tuple[str, ...]]
     if only is not None:
@@ -139,6 +146,10 @@ def read_accounts(
     try:
         rows = session.query(query, names)
     except QueryFailed as e:
+        if e.code == CR_NET_PACKET_TOO_LARGE:
+            raise TooManyAccounts(
+                f"{session.options.endpoint} has more accounts than are read: {MOST_ROWS_OF_A_RESULT} are the most."
+            ) from e
         if e.code not in READING_ACCOUNTS_DENIED:
             raise
         tables = "mysql.user and mysql.global_priv" if dialect.user_table_is_view else "mysql.user"

@@ -35,6 +35,7 @@ def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
         "login_unix_socket": {"type": "path"},
         "config_file": {"type": "path"},
         "connect_timeout": {"type": "int", "default": 30},
+        "timeout": {"type": "int"},
         "ca_cert": {"type": "path", "aliases": ["ssl_ca"]},
         "client_cert": {"type": "path", "aliases": ["ssl_cert"]},
         "client_key": {"type": "path", "aliases": ["ssl_key"]},

@@ -20,10 +20,12 @@ import contextlib
 import socket
 import ssl
 import struct
+import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import Deadline
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import ConnectionFailed
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.name_lookup import NameLookupTimeout, look_up
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.offline_verification import presented_chain
 
 # Capability flags.
@@ -260,7 +262,9 @@ def greet(endpoint: str, address: tuple[str, int] | str, deadline: Deadline) -> 
     try:
         connection = _connect(address, deadline)
     except OSError as e:
-        reason = f"no answer within {deadline.seconds:g} seconds" if isinstance(e, socket.timeout) else e.strerror or e
+        if isinstance(e, NameLookupTimeout):
+            raise HandshakeError(f"Cannot reach {endpoint}: its name was not resolved within {deadline}.") from e
+        reason = f"no answer within {deadline}" if isinstance(e, socket.timeout) else e.strerror or e
         raise HandshakeError(f"Cannot reach {endpoint}: {reason}.") from e
     try:
         header, payload = _read_packet(connection, deadline, endpoint)
@@ -268,9 +272,7 @@ def greet(endpoint: str, address: tuple[str, int] | str, deadline: Deadline) -> 
     except BaseException as e:
         connection.close()
         if isinstance(e, socket.timeout):
-            raise HandshakeError(
-                f"{endpoint} accepts connections, but did not greet within {deadline.seconds:g} seconds."
-            ) from e
+            raise HandshakeError(f"{endpoint} accepts connections, but did not greet within {deadline}.") from e
         if isinstance(e, OSError):
             raise HandshakeError(f"{endpoint} broke the connection off: {e.strerror or e}.") from e
         raise
@@ -324,13 +326,25 @@ def disconnect_uncounted(
 
 
 def _connect(address: tuple[str, int] | str, deadline: Deadline) -> socket.socket:
-    if not isinstance(address, str):
-        return socket.create_connection(address, deadline.remaining())
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    if isinstance(address, str):
+        return _connect_to(socket.AF_UNIX, address, deadline)
+    found = look_up(*address, deadline)
+    for place, (family, socket_address) in enumerate(found, 1):
+        try:
+            # An address that does not answer leaves the others their share of the time.
+            return _connect_to(family, socket_address, deadline.within(deadline.remaining() / (len(found) - place + 1)))
+        except OSError:
+            if place == len(found):
+                raise
+    raise OSError("it has no address")
+
+
+def _connect_to(family: int, address: t.Any, deadline: Deadline) -> socket.socket:
+    connection = socket.socket(family, socket.SOCK_STREAM)
     try:
         connection.settimeout(deadline.remaining())
         connection.connect(address)
-    except OSError:
+    except BaseException:
         connection.close()
         raise
     return connection

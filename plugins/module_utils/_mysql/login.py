@@ -41,13 +41,13 @@ class VerificationInconclusive(Exception):
 def open_session(options: ConnectionOptions, deadline: Deadline | None = None) -> Session:
     """Greet, and log in.
 
-    :arg deadline: When to give up, ``options.timeout`` from now by default.
+    :arg deadline: When to give up, ``options.timeout`` from now by default, and never after ``options.deadline``.
     :raises ConnectionFailed: or one of its kinds, when that does not succeed.
     :raises PasswordWithheld: when the server asks for the password in a way that the transport does not allow.
     :raises MissingLibrary: without PyMySQL.
     """
     _check(options)
-    deadline = deadline or Deadline(options.timeout)
+    deadline = deadline or options.deadline.within(options.timeout)
     try:
         with handshake.greet(options.endpoint, options.address, deadline) as opened:
             return log_in(opened, options)
@@ -140,9 +140,6 @@ def _authenticate(
         # PyMySQL encodes text as Latin-1; MySQL's own clients send the bytes of the terminal, UTF-8 today.
         password=options.password.encode("utf-8"),
         charset="utf8mb4",
-        connect_timeout=options.timeout,
-        read_timeout=options.timeout,
-        write_timeout=options.timeout,
         ssl=context,
         ssl_disabled=context is None,
         auth_plugin_map=authentication.plugin_map(transport),
@@ -154,7 +151,7 @@ def _authenticate(
         # PyMySQL closes the socket that it began with, and leaves open the one for TLS that has taken its place.
         connection._force_close()
         if isinstance(e, pymysql.MySQLError):
-            raise connection_failed(options, opened.greeting, e) from e
+            raise connection_failed(options, opened, e) from e
         if isinstance(e, PARSER_ERRORS):
             raise ConnectionFailed(
                 f"{options.endpoint} does not answer as a MySQL server does ({type(e).__name__})."

@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
+    CR_NET_PACKET_TOO_LARGE,
     CR_SERVER_GONE_ERROR,
     CR_SERVER_LOST,
     ER_ACCESS_DENIED_ERROR,
@@ -21,7 +23,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors impo
     TlsNotOffered,
     is_from_server,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.handshake import Greeting
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.handshake import OpenConnection
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.versions import OLD_TLS_VERSIONS
 
@@ -32,7 +34,7 @@ _HOSTNAME_MISMATCH = 62
 _IP_ADDRESS_MISMATCH = 64
 
 
-def connection_failed(options: ConnectionOptions, greeting: Greeting, error: t.Any) -> ConnectionFailed:
+def connection_failed(options: ConnectionOptions, opened: OpenConnection, error: t.Any) -> ConnectionFailed:
     """What PyMySQL raised in a login, as one of our errors."""
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     text = str(error.args[1]) if len(error.args) > 1 else str(error)
@@ -41,17 +43,17 @@ def connection_failed(options: ConnectionOptions, greeting: Greeting, error: t.A
         return certificate_rejected(options, cause)
     if isinstance(cause, ssl.SSLError):
         return ConnectionFailed(tls_failure(options.endpoint, cause, options.tls_min_version))
-    if "timed out" in text and (cause or code == CR_SERVER_LOST):
-        return ConnectionFailed(
-            f"{options.endpoint} accepts connections, but did not answer within {options.timeout} seconds."
-        )
+    if isinstance(cause or error.__cause__, socket.timeout):
+        return ConnectionFailed(f"{options.endpoint} accepts connections, but did not answer within {opened.deadline}.")
+    if code == CR_NET_PACKET_TOO_LARGE:
+        return ConnectionFailed(f"{options.endpoint} does not answer as a MySQL server does ({text}).")
     if code in (CR_SERVER_GONE_ERROR, CR_SERVER_LOST) or cause:
         return ConnectionFailed(f"{options.endpoint} broke the connection off during the login.")
     message = f"{options.endpoint} refused the login of {options.user!r}: ({code}) {text}"
     if code not in LOGIN_REFUSED:
         return ConnectionFailed(message, code if is_from_server(code) else None)
     if code == ER_ACCESS_DENIED_ERROR:
-        if not greeting.offers_tls:
+        if not opened.greeting.offers_tls:
             lacking = "TLS, which this server does not offer"
         elif options.ssl_mode == "disabled":
             lacking = "TLS, which this connection did not use (set ca_cert)"

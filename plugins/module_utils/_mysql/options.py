@@ -11,11 +11,14 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import Deadline
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.option_file import read_client_section
 
 SSL_MODES = ("disabled", "preferred", "required", "verify_ca", "verify_identity")
 # A day. PyMySQL and the system's clocks have an end as well.
 MAX_TIMEOUT = 86400
+# The default of the time for all work on a server: so many times that for one step of it.
+_CONNECT_TIMEOUTS = 4
 _VERIFYING = ("verify_ca", "verify_identity")
 _ENCRYPTING = ("required", *_VERIFYING)
 
@@ -24,7 +27,9 @@ _ENCRYPTING = ("required", *_VERIFYING)
 class ConnectionOptions:
     """Where to connect, as whom, and how the connection has to be protected.
 
-    ``user`` is None when there are no credentials at all. ``timeout`` is in seconds and bounds each network wait.
+    ``user`` is None when there are no credentials at all. ``timeout`` is in seconds, for connecting and logging in, and
+    for each statement. ``deadline`` is that of all work on this server, over whichever connections: it runs from when
+    the options are read, and is the same for options that are made of these.
     """
 
     host: str
@@ -38,6 +43,7 @@ class ConnectionOptions:
     client_cert: str | None
     client_key: str | None
     tls_min_version: str
+    deadline: Deadline = field(compare=False, repr=False)
 
     @classmethod
     def from_params(cls, params: t.Mapping[str, t.Any]) -> ConnectionOptions:
@@ -45,20 +51,23 @@ class ConnectionOptions:
 
         :raises OptionError: naming the option that is wrong.
         """
+        host, port = _host(params["login_host"]), _port(params["login_port"])
         user, password = _credentials(params)
         ca_cert = _readable_file(params, "ca_cert")
+        connect_timeout = _seconds(params, "connect_timeout")
         return cls(
-            host=_host(params["login_host"]),
-            port=_port(params["login_port"]),
+            host=host,
+            port=port,
             unix_socket=_plain(params.get("login_unix_socket")),
             user=user,
             password=password,
-            timeout=_timeout(params["connect_timeout"]),
+            timeout=connect_timeout,
             ssl_mode=_ssl_mode(params.get("ssl_mode"), params.get("check_hostname"), ca_cert),
             ca_cert=ca_cert,
             client_cert=_readable_file(params, "client_cert"),
             client_key=_readable_file(params, "client_key"),
             tls_min_version=str(params["tls_min_version"]),
+            deadline=Deadline(_whole_timeout(params, connect_timeout), " for all work on the server (timeout)"),
         )
 
     @property
@@ -95,6 +104,13 @@ def _plain(value: t.Any | None) -> str | None:
 
 def _host(value: str) -> str:
     host = str(value)
+    if "@" in host:
+        raise OptionError(
+            f"login_host: {without_user_information(host)} is not a host name: name the user in login_user and the "
+            "password in login_password."
+        )
+    if host.startswith("[") and host.endswith("]"):  # as an IPv6 address is written in front of a port
+        host = host[1:-1]
     try:
         name = host.encode("idna")  # as the socket and ssl modules do
     except UnicodeError as e:
@@ -104,6 +120,11 @@ def _host(value: str) -> str:
     return host
 
 
+def without_user_information(host: str) -> str:
+    """A host as given, for messages: what stands before an ``@`` may hold a password."""
+    return host if "@" not in host else "***@" + host.rpartition("@")[2]
+
+
 def _port(value: int) -> int:
     port = int(value)
     if not 0 < port < 65536:
@@ -111,11 +132,17 @@ def _port(value: int) -> int:
     return port
 
 
-def _timeout(value: int) -> int:
-    timeout = int(value)
-    if not 1 <= timeout <= MAX_TIMEOUT:
-        raise OptionError(f"connect_timeout: {timeout} is not a number of seconds between 1 and {MAX_TIMEOUT}.")
-    return timeout
+def _seconds(params: t.Mapping[str, t.Any], option: str) -> int:
+    seconds = int(params[option])
+    if not 1 <= seconds <= MAX_TIMEOUT:
+        raise OptionError(f"{option}: {seconds} is not a number of seconds between 1 and {MAX_TIMEOUT}.")
+    return seconds
+
+
+def _whole_timeout(params: t.Mapping[str, t.Any], connect_timeout: int) -> int:
+    if params.get("timeout") is None:
+        return _CONNECT_TIMEOUTS * connect_timeout
+    return _seconds(params, "timeout")
 
 
 def _credentials(params: t.Mapping[str, t.Any]) -> tuple[str | None, str]:

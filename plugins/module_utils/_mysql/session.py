@@ -10,6 +10,7 @@ import ssl
 import struct
 import typing as t
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import Deadline
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import authentication, handshake
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import QueryFailed, is_from_server
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
@@ -29,6 +30,7 @@ PARSER_ERRORS = (
     struct.error,
 )
 
+_GOODBYE_SECONDS = 0.8
 _ANSWERED_BY_ROWS = ("SELECT ", "SHOW ", "EXPLAIN ")
 
 
@@ -62,7 +64,7 @@ class Session(t.Protocol):
         """Say good-bye to the server; never fails."""
 
     def query(self, statement: str, arguments: t.Sequence[t.Any] = ()) -> list[tuple[t.Any, ...]]:
-        """Run one statement and return its rows.
+        """Run one statement and return its rows; the whole of it takes ``options.timeout`` at most.
 
         :arg arguments: Values for the ``%s`` in the statement; without any the statement goes as it is.
         :raises QueryFailed: with MySQL's error number.
@@ -115,12 +117,14 @@ class PyMySQLSession:
     def close(self) -> None:
         """As the protocol has it."""
         if self._connection.open:
+            self._connection.begin_statement(Deadline(_GOODBYE_SECONDS))
             self._connection.close()
 
     def query(self, statement: str, arguments: t.Sequence[t.Any] = ()) -> list[tuple[t.Any, ...]]:
         """As the protocol has it."""
         import pymysql
 
+        self._connection.begin_statement(self.options.deadline.within(self.options.timeout))
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(statement, tuple(arguments) or None)

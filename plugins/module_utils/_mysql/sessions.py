@@ -16,13 +16,18 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session imp
 
 @dataclass(frozen=True)
 class LiveSession:
-    """Another client's session; ``transport`` as performance_schema names it."""
+    """Another client's session.
+
+    ``transport`` is as performance_schema names it, None where only the process list shows the session.
+    ``local``: it comes over a Unix socket, as far as the process list tells.
+    """
 
     connection_id: int
     user: str
     host: str
-    transport: str
+    transport: str | None
     command: str
+    local: bool = False
 
     @property
     def plaintext(self) -> bool:
@@ -36,7 +41,13 @@ class LiveSession:
 
     def describe(self) -> dict[str, t.Any]:
         """For the return value ``plaintext_sessions``."""
-        return {"user": self.user, "host": self.host, "connection_id": self.connection_id, "command": self.command}
+        return {
+            "user": self.user,
+            "host": self.host,
+            "connection_id": self.connection_id,
+            "command": self.command,
+            "transport": self.transport,
+        }
 
 
 def live_sessions(session: Session, dialect: Dialect) -> tuple[LiveSession, ...] | None:
@@ -53,3 +64,28 @@ def live_sessions(session: Session, dialect: Dialect) -> tuple[LiveSession, ...]
         LiveSession(int(connection_id), str(user), str(host or ""), str(transport), str(command))
         for connection_id, user, host, transport, command in rows
     )
+
+
+def listed_sessions(session: Session) -> tuple[LiveSession, ...] | None:
+    """Every other client's session as the process list has it, or None where it shows this login only its own."""
+    try:
+        # Needs PROCESS, as seeing the sessions of others does, also where a role gives it.
+        session.query("SELECT 1 FROM information_schema.INNODB_TRX LIMIT 1")
+    except QueryFailed as e:
+        if e.connection_lost:
+            raise
+        return None
+    rows = session.query(
+        "SELECT ID, USER, HOST, COMMAND FROM information_schema.processlist WHERE ID <> CONNECTION_ID()"
+    )
+    return tuple(
+        LiveSession(int(number), str(user), host, None, str(command), local=not port)
+        for number, user, address, command in rows
+        for host, port in [_split(str(address or ""))]
+    )
+
+
+def _split(address: str) -> tuple[str, str]:
+    """Host and port of a client; over a Unix socket there is no port."""
+    host, colon, port = address.rpartition(":")
+    return (host, port) if colon and port.isdigit() else (address, "")

@@ -33,12 +33,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model impo
     ServerStatus,
     SessionStatus,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.tls_versions import Probe, probe_versions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates, names
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.context import ssl_context, verifier
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.versions import OLD_TLS_VERSIONS, TLS_VERSIONS
-
-if t.TYPE_CHECKING:
-    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.tls_versions import Probe
 
 # What a login gets at least, when the unauthenticated check has taken nearly all of connect_timeout.
 _LEAST_LOGIN_SECONDS = 1.0
@@ -60,7 +58,7 @@ def collect(
     """
     if options.client_cert is not None:
         _undemanding_context(options)  # before anybody is asked, as a file may not be what it should
-    deadline = Deadline(options.timeout)
+    deadline = options.deadline.within(options.timeout)
     with handshake.greet(options.endpoint, options.address, deadline) as opened:
         if options.user is None or probe_protocols or _needs_separate_probe(options, opened.greeting):
             unauthenticated = _collect_unauthenticated(opened, options, probe_protocols)
@@ -70,7 +68,7 @@ def collect(
             except _NeedsSeparateProbe:
                 unauthenticated = None
     if unauthenticated is None:
-        with handshake.greet(options.endpoint, options.address, _at_least_a_login(deadline)) as opened:
+        with handshake.greet(options.endpoint, options.address, _at_least_a_login(options, deadline)) as opened:
             unauthenticated = _collect_unauthenticated(opened, options, probe_protocols)
     if options.user is None:
         return unauthenticated
@@ -130,7 +128,7 @@ def _collect_unauthenticated(
         seen = opened.probe(_undemanding_context(options))
     except handshake.TlsHandshakeFailed as e:
         seen, tls_error = handshake.Handshake(greeting=e.greeting), e.cause
-    probes = _probes(options, seen) if probe_protocols and seen.greeting.offers_tls else ()
+    probes = probe_versions(options, seen.protocol) if probe_protocols and seen.greeting.offers_tls else ()
     return ServerStatus(
         options=options,
         handshake=seen,
@@ -139,13 +137,6 @@ def _collect_unauthenticated(
         certificate=_certificate(options, seen.certificate, seen.chain, verified=False),
         warnings=tuple(_unauthenticated_warnings(options, tls_error, probes)),
     )
-
-
-def _probes(options: ConnectionOptions, seen: handshake.Handshake) -> tuple[Probe, ...]:
-    # Few ask for it, and a module that is copied to a host is compiled there in each run.
-    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.tls_versions import probe_versions
-
-    return probe_versions(options, seen.protocol)
 
 
 def _unauthenticated_warnings(
@@ -169,7 +160,7 @@ def _log_in_and_collect(unauthenticated: ServerStatus, deadline: Deadline) -> Se
     """Everything that the login may see, added to what was seen without one."""
     options = unauthenticated.options
     _stop_before_a_failing_login(unauthenticated)
-    with open_session(options, _at_least_a_login(deadline)) as session:
+    with open_session(options, _at_least_a_login(options, deadline)) as session:
         return _collect_from_session(session, unauthenticated)
 
 
@@ -220,8 +211,8 @@ def _session_status(
     )
 
 
-def _at_least_a_login(deadline: Deadline) -> Deadline:
-    return deadline if deadline.left > _LEAST_LOGIN_SECONDS else Deadline(_LEAST_LOGIN_SECONDS)
+def _at_least_a_login(options: ConnectionOptions, deadline: Deadline) -> Deadline:
+    return deadline if deadline.left > _LEAST_LOGIN_SECONDS else options.deadline.within(_LEAST_LOGIN_SECONDS)
 
 
 def _stop_before_a_failing_login(unauthenticated: ServerStatus) -> None:

@@ -34,7 +34,7 @@ class FindingKind:
 
     ``title`` names several of them. ``severity`` is the most severe that one can have. ``requires`` is what a check
     must have seen to show one. ``same_matter_as`` is the id of the kind that is the same matter at an earlier stage.
-    ``controls`` are references to controls of security standards.
+    ``controls`` are the ids of the controls of security standards that one speaks against.
     """
 
     id: str
@@ -55,21 +55,96 @@ class FindingKind:
         return self.same_matter_as or self.id
 
 
+@dataclass(frozen=True)
+class Control:
+    """A control of a security standard; ``title`` is what it asks for, shortly, in our words."""
+
+    id: str
+    standard: str
+    title: str
+
+
+PCI_DSS = "PCI DSS 4.0.1"
+NIST = "NIST SP 800-53 rev. 5"
+
+CONTROLS: t.Mapping[str, Control] = {
+    control.id: control
+    for control in (
+        Control("PCI DSS 2.2.7", PCI_DSS, "Administrative access over a network uses strong cryptography"),
+        Control(
+            "PCI DSS 4.2.1", PCI_DSS, "Strong cryptography and valid, trusted certificates protect data in transit"
+        ),
+        Control("PCI DSS 8.3.1", PCI_DSS, "All user access is authenticated"),
+        Control("PCI DSS 8.3.2", PCI_DSS, "Strong cryptography makes authentication factors unreadable in transit"),
+        Control("NIST IA-5(1)", NIST, "Passwords are transmitted over cryptographically protected channels only"),
+        Control("NIST SC-8", NIST, "Transmitted information is confidential and keeps its integrity"),
+        Control("NIST SC-13", NIST, "Cryptography is of the types required for each use"),
+        Control(
+            "NIST SC-17", NIST, "Certificates come from an approved issuer; trust stores hold approved anchors only"
+        ),
+    )
+}
+"""The controls that findings refer to, by id."""
+
+_ENCRYPTED_LOGINS = ("PCI DSS 2.2.7", "PCI DSS 4.2.1", "PCI DSS 8.3.2", "NIST SC-8", "NIST SC-13", "NIST IA-5(1)")
+_VALID_CERTIFICATES = ("PCI DSS 4.2.1", "NIST SC-17")
+
 KINDS = (
-    FindingKind("tls-unavailable", "Servers without TLS", "high", "tls"),
-    FindingKind("account-without-tls", "Accounts that can log in without TLS", "high", "accounts"),
-    FindingKind("anonymous-account", "Anonymous accounts", "high", "accounts"),
-    FindingKind("plaintext-session", "Clients connected without TLS", "high", "sessions"),
-    FindingKind("certificate-untrusted", "Certificates that do not verify", "high", "certificate_trust"),
-    FindingKind("certificate-hostname-mismatch", "Certificates for another name", "high", "certificate"),
+    FindingKind("tls-unavailable", "Servers without TLS", "high", "tls", controls=_ENCRYPTED_LOGINS),
     FindingKind(
-        "certificate-expired", "Expired certificates", "high", "certificate", same_matter_as="certificate-expiring"
+        "account-without-tls",
+        "Accounts that can log in without TLS",
+        "high",
+        "accounts",
+        controls=("PCI DSS 2.2.7", "PCI DSS 4.2.1", "PCI DSS 8.3.2", "NIST SC-8", "NIST IA-5(1)"),
     ),
-    FindingKind("certificate-expiring", "Certificates that expire soon", "medium", "certificate"),
-    FindingKind("rds-ca-retired", "Certificates of retired RDS CAs", "medium", "certificate"),
-    FindingKind("weak-protocol", "Servers that accept obsolete TLS versions", "medium", "tls"),
+    FindingKind("anonymous-account", "Anonymous accounts", "high", "accounts", controls=("PCI DSS 8.3.1",)),
+    FindingKind("plaintext-session", "Clients connected without TLS", "high", "sessions", controls=_ENCRYPTED_LOGINS),
     FindingKind(
-        "transport-not-required", "Servers that do not require TLS for every connection", "low", "secure_transport"
+        "certificate-untrusted",
+        "Certificates that do not verify",
+        "high",
+        "certificate_trust",
+        controls=_VALID_CERTIFICATES,
+    ),
+    FindingKind(
+        "certificate-hostname-mismatch",
+        "Certificates for another name",
+        "high",
+        "certificate",
+        controls=_VALID_CERTIFICATES,
+    ),
+    FindingKind(
+        "certificate-expired",
+        "Expired certificates",
+        "high",
+        "certificate",
+        same_matter_as="certificate-expiring",
+        controls=_VALID_CERTIFICATES,
+    ),
+    FindingKind(
+        "certificate-expiring",
+        "Certificates that expire soon",
+        "medium",
+        "certificate",
+        controls=_VALID_CERTIFICATES,
+    ),
+    FindingKind(
+        "rds-ca-retired", "Certificates of retired RDS CAs", "medium", "certificate", controls=_VALID_CERTIFICATES
+    ),
+    FindingKind(
+        "weak-protocol",
+        "Servers that accept obsolete TLS versions",
+        "medium",
+        "tls",
+        controls=("PCI DSS 4.2.1", "NIST SC-8", "NIST SC-13"),
+    ),
+    FindingKind(
+        "transport-not-required",
+        "Servers that do not require TLS for every connection",
+        "low",
+        "secure_transport",
+        controls=("PCI DSS 4.2.1", "NIST SC-8"),
     ),
     FindingKind("sessions-not-visible", "Servers that do not expose session TLS status", "info", "login"),
 )

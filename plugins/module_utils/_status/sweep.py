@@ -15,6 +15,7 @@ from contextlib import closing
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import outcome
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import without_user_information
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.run import run as check_one
 
 _PROGRESS_SECONDS = 2.0
@@ -144,7 +145,7 @@ def _check(params: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def _entry(params: t.Mapping[str, t.Any], result: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {
-        "host": params["login_host"],
+        "host": without_user_information(str(params["login_host"])),
         "port": params["login_port"],
         "failed": bool(result.get("failed")),
         "msg": result.get("msg"),

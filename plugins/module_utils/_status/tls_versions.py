@@ -87,21 +87,22 @@ def _local_obstacle(context: ssl.SSLContext | None) -> str | None:
 
 
 def _try(options: ConnectionOptions, version: str, context: ssl.SSLContext) -> Probe:
+    deadline = options.deadline.within(options.timeout)
     try:
-        handshake.probe(options.endpoint, options.address, context, Deadline(options.timeout))
+        handshake.probe(options.endpoint, options.address, context, deadline)
     except handshake.TlsHandshakeFailed as e:
-        accepted, detail = _interpret(e.cause, options.timeout)
+        accepted, detail = _interpret(e.cause, deadline)
         return Probe(version, accepted, detail, counted=True)
     except handshake.HandshakeError as e:
         return Probe(version, None, e.message)
     return Probe(version, True)
 
 
-def _interpret(cause: OSError, timeout: int) -> tuple[bool | None, str]:
+def _interpret(cause: OSError, deadline: Deadline) -> tuple[bool | None, str]:
     """Whether a failed handshake is the server's no to the version."""
     reason = _reason(cause)
     if isinstance(cause, socket.timeout):
-        return None, f"no answer within {timeout} seconds"
+        return None, f"no answer within {deadline}"
     if "ALERT" in reason or reason in _OTHER_VERSION:
         return False, reason
     if isinstance(cause, (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)) or "EOF" in reason:

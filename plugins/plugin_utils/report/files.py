@@ -6,37 +6,57 @@
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 import json
 import os
-import secrets
 import typing as t
+from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.coding import WrongShape, decode, encode
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import write_atomically
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import WrongShape, decode, encode
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
     FORMAT,
     FORMAT_VERSION,
     STATES,
-    VERDICTS,
     Report,
+    Run,
+    Server,
     is_time,
     problem_of,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.summary import summarize
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.upgrade import upgrade
 
 JSON = "report.json"
 HTML = "report.html"
 CSV = "report.csv"
+FINDINGS_CSV = "findings.csv"
 JUNIT = "junit.xml"
+CHECKSUMS = "report.sha256"
 PREVIOUS = "previous.json"
+
+# Which accounts can be attacked is nobody else's business; the umask may say so more strictly.
+MODE = 0o640
+# Counts, which an exporter that runs as another user has to read.
+METRICS_MODE = 0o644
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What of a report is read again; its summary follows from its servers, and what it was compared with is past."""
+
+    title: str
+    run: Run
+    servers: tuple[Server, ...]
 
 
 def read_report(path: Path, option: str) -> Report:
-    """A report from its JSON file.
+    """A report from its JSON file, of this version of the format or an older one.
 
     :arg option: The option that names the file, for messages.
-    :raises RdsMysqlError: when it cannot be read, or is no report.
+    :raises RdsMysqlError: when it cannot be read, or is not a report.
     """
     try:
         data = json.loads(path.read_bytes())
@@ -46,29 +66,28 @@ def read_report(path: Path, option: str) -> Report:
         raise RdsMysqlError(f"{option}: {path} is not JSON: {e}.") from e
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise RdsMysqlError(f"{option}: {path} is not a report of mysql_tls_report (its format is not {FORMAT}).")
+    data = upgrade(data)
     version = data.get("format_version")
     if version != FORMAT_VERSION:
         raise RdsMysqlError(
-            f"{option}: {path} has format version {version!r}, and this version of the collection knows "
-            f"{FORMAT_VERSION} only."
+            f"{option}: {path} has format version {version!r}; this version of the collection reads versions 1 to "
+            f"{FORMAT_VERSION}."
         )
     try:
-        report = decode(Report, data)
-        _check_words(report)
+        stored = decode(_Stored, data)
+        _check_values(stored)
     except WrongShape as e:
         raise RdsMysqlError(f"{option}: {path} is not a report of mysql_tls_report: {e}.") from e
-    return report
+    return Report(stored.title, stored.run, summarize(stored.servers), stored.servers)
 
 
-def _check_words(report: Report) -> None:
-    if not is_time(report.run.made_at):
-        raise WrongShape(f"run.made_at is {report.run.made_at!r}")
-    for number, server in enumerate(report.servers):
+def _check_values(stored: _Stored) -> None:
+    if not is_time(stored.run.made_at):
+        raise WrongShape(f"run.made_at is {stored.run.made_at!r}")
+    for number, server in enumerate(stored.servers):
         place = f"servers[{number}]"
         if server.state not in STATES:
             raise WrongShape(f"{place}.state is {server.state!r}")
-        if server.verdict not in (None, *VERDICTS):
-            raise WrongShape(f"{place}.verdict is {server.verdict!r}")
         problem = problem_of(server)
         if problem:
             raise WrongShape(f"{place} {problem}")
@@ -79,6 +98,16 @@ def to_json(report: Report) -> str:
     return json.dumps(encode(report), ensure_ascii=False, indent=1) + "\n"
 
 
+def sha256(text: str) -> str:
+    """The SHA-256 of a file with this text, in hexadecimal."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def to_checksums(texts: t.Mapping[str, str]) -> str:
+    """What ``sha256sum --check`` reads, from names of files and their texts."""
+    return "".join(f"{sha256(text)}  {name}\n" for name, text in sorted(texts.items()))
+
+
 def same_content(one: Report, other: Report) -> bool:
     """Whether two reports say the same, but for when and by which run."""
     return bool(_timeless(one) == _timeless(other))
@@ -87,36 +116,35 @@ def same_content(one: Report, other: Report) -> bool:
 def _timeless(report: Report) -> t.Any:
     servers = encode(report.servers)
     for server in servers:
-        server["seen_at"] = None
+        server["checked_at"] = None
         if server["certificate"]:
             server["certificate"]["days_left"] = None
     return report.title, servers
 
 
-def write(path: Path, text: str) -> None:
-    """Replace a file in one step, with the permissions that the umask leaves.
+def write(path: Path, text: str, mode: int = MODE, option: str = "dest") -> None:
+    """Replace a file in one step. What the umask takes from the mode, it has not.
 
     :raises RdsMysqlError: when it cannot be written; what was there before still is.
     """
-    new = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
-        with new.open("x", encoding="utf-8", newline="") as handle:
-            handle.write(text)
-            handle.flush()
-            os.fsync(handle.fileno())
-        new.replace(path)
+        write_atomically(str(path), text.encode("utf-8"), mode=mode & ~_umask())
     except OSError as e:
-        with contextlib.suppress(OSError):
-            new.unlink()
-        raise RdsMysqlError(f"dest: {path} cannot be written: {e.strerror}.") from e
+        raise RdsMysqlError(f"{option}: {path} cannot be written: {e.strerror}.") from e
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def make_directory(path: Path) -> None:
-    """Have the directory, made with its parents where needed.
+    """Create the directory, with its parents where needed.
 
-    :raises RdsMysqlError: when that cannot be.
+    :raises RdsMysqlError: when that fails.
     """
     try:
         path.mkdir(mode=0o755, parents=True, exist_ok=True)
     except OSError as e:
-        raise RdsMysqlError(f"dest: the directory {path} cannot be made: {e.strerror}.") from e
+        raise RdsMysqlError(f"dest: the directory {path} cannot be created: {e.strerror}.") from e

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The data of a report: what is known of each server, and when and by what it was made. Plain, frozen, typed.
+"""The data of a report: what is known of each server, and when, where and by what it was made. Plain, frozen, typed.
 
 The fields are those of ``report.json`` (see ``docs/report.schema.json``). Times are ISO 8601 in UTC, to the second.
 """
@@ -10,31 +10,36 @@ The fields are those of ``report.json`` (see ``docs/report.schema.json``). Times
 from __future__ import annotations
 
 import re
-import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import (
+    BY_ID,
+    DECISIVE_FROM,
+    KINDS,
+    SEVERITIES,
+    at_least,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import VERDICTS
+
 FORMAT = "dbtls.rds_mysql/report"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
-# The most severe first, as people read them.
-SEVERITIES = ("high", "medium", "low", "info")
-
-LOOKED_AT = "looked_at"
+CHECKED = "checked"
 UNREACHABLE = "unreachable"
-NOT_LOOKED_AT = "not_looked_at"
-STATES = (LOOKED_AT, UNREACHABLE, NOT_LOOKED_AT)
+NOT_CHECKED = "not_checked"
+STATES = (CHECKED, UNREACHABLE, NOT_CHECKED)
 
-COMPLIANT = "compliant"
-NOT_COMPLIANT = "not_compliant"
-UNDECIDED = "undecided"
-VERDICTS = (COMPLIANT, NOT_COMPLIANT, UNDECIDED)
+# The kinds of findings that the report counts.
+ACCOUNT_WITHOUT_TLS = BY_ID["account-without-tls"].id
+PLAINTEXT_SESSION = BY_ID["plaintext-session"].id
+CERTIFICATE_EXPIRY = tuple(kind.id for kind in KINDS if kind.matter == BY_ID["certificate-expiring"].matter)
 
 _TIME = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z\Z")
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a server was looked at: host and port, or a Unix socket."""
+    """Where a server was checked: host and port, or a Unix socket."""
 
     host: str | None = None
     port: int | None = None
@@ -66,7 +71,7 @@ class Tls:
 
 @dataclass(frozen=True)
 class Session:
-    """The session that looked."""
+    """The session that checked."""
 
     user: str
     encrypted: bool
@@ -78,7 +83,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Certificate:
-    """The server's certificate. ``days_left`` counts from the look."""
+    """The server's certificate. ``days_left`` counts from the check."""
 
     subject: str
     issuer: str
@@ -143,21 +148,31 @@ class Sessions:
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong with a server, and what a person can do about it."""
+    """An issue of a server, and what a person can do about it.
+
+    ``first_seen`` is the time of the first of the consecutive reports that had it; None where that is not known.
+    """
 
     id: str
     severity: str
     subject: str
     message: str
     remediation: str = ""
+    first_seen: str | None = None
+
+    @property
+    def decides(self) -> bool:
+        """Whether it makes its server non-compliant."""
+        return at_least(self.severity, DECISIVE_FROM)
 
 
 @dataclass(frozen=True)
 class Server:
-    """One server, looked at or not.
+    """One server, checked or not.
 
     ``name`` is its inventory name, or ``host:port`` of an endpoint of a sweep; ``inventory_hostname`` the inventory
-    host that looked. ``message`` says why the look failed, None when it did not. Everything below ``state`` is None
+    host that ran the check. ``message`` says why the check failed, None when it did not. ``cluster``, ``region`` and
+    ``aws_account`` come from the inventory, ``groups`` are its inventory groups. Everything below ``endpoint`` is None
     where it was not seen.
     """
 
@@ -165,9 +180,13 @@ class Server:
     inventory_hostname: str
     state: str
     verdict: str | None = None
-    seen_at: str | None = None
+    checked_at: str | None = None
     message: str | None = None
     warnings: tuple[str, ...] = ()
+    cluster: str | None = None
+    region: str | None = None
+    aws_account: str | None = None
+    groups: tuple[str, ...] = ()
     endpoint: Endpoint = field(default_factory=Endpoint)
     server: ServerSoftware | None = None
     tls: Tls | None = None
@@ -181,60 +200,59 @@ class Server:
         """How many findings of that severity it has."""
         return sum(finding.severity == severity for finding in self.findings)
 
-    @property
-    def severity_rank(self) -> int:
-        """That of its worst finding: 4 for high, 1 for info, 0 for none."""
-        return max((len(SEVERITIES) - SEVERITIES.index(finding.severity) for finding in self.findings), default=0)
+    def exposed(self) -> set[str]:
+        """The accounts that accept plaintext over a network: neither local ones nor those that the server protects."""
+        return self._subjects(ACCOUNT_WITHOUT_TLS)
+
+    def plaintext_clients(self) -> set[str]:
+        """The clients that are connected without TLS."""
+        return self._subjects(PLAINTEXT_SESSION)
+
+    def expires_soon(self) -> bool:
+        """Whether its certificate has expired, or will soon."""
+        return any(finding.id in CERTIFICATE_EXPIRY for finding in self.findings)
+
+    def _subjects(self, kind: str) -> set[str]:
+        return {finding.subject for finding in self.findings if finding.id == kind and finding.decides}
+
+
+@dataclass(frozen=True)
+class Component:
+    """A program or library that took part, and its version."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class CaBundle:
+    """A CA bundle that servers were verified with. ``sha256`` is None where the file could not be read."""
+
+    path: str
+    sha256: str | None
 
 
 @dataclass(frozen=True)
 class Run:
-    """When a report was made, by which run of Ansible, and by which versions; ``merged`` counts the reports in it."""
+    """When a report was made, by whom and where, by which versions, and what it covers.
+
+    ``merged`` counts the other reports in it. ``inventory`` and ``limit`` are those of the play, ``job`` is its number
+    in AWX. ``tls_min_version`` is the oldest TLS version that the checks accepted for their own sessions, if known.
+    """
 
     id: str
     made_at: str
     collection_version: str
     ansible_core_version: str
     merged: int = 0
-
-
-@dataclass(frozen=True)
-class Change:
-    """One thing that got better or worse. ``id`` is a finding's, or ``server`` for whether it could be looked at."""
-
-    server: str
-    id: str
-    severity: str
-    subject: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Drift:
-    """An account that required TLS then, and does not now."""
-
-    server: str
-    user: str
-    host: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What is different from an earlier report.
-
-    ``first_seen`` are findings that the earlier look could not have shown, because it did not see that far.
-    """
-
-    since: str
-    since_run: str
-    better: tuple[Change, ...] = ()
-    worse: tuple[Change, ...] = ()
-    first_seen: tuple[Change, ...] = ()
-    drift: tuple[Drift, ...] = ()
-    servers_added: tuple[str, ...] = ()
-    servers_gone: tuple[str, ...] = ()
+    user: str | None = None
+    host: str | None = None
+    job: str | None = None
+    inventory: tuple[str, ...] = ()
+    limit: str | None = None
+    components: tuple[Component, ...] = ()
+    ca_bundles: tuple[CaBundle, ...] = ()
+    tls_min_version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -260,17 +278,68 @@ class Worst:
 
 @dataclass(frozen=True)
 class Summary:
-    """The report in numbers. ``servers`` is the sum of the three states, ``looked_at`` that of the three verdicts."""
+    """The report in numbers. ``servers`` is the sum of the three states, ``checked`` that of the three verdicts.
+
+    ``exposed_accounts`` accept plaintext over a network, on ``exposed_servers`` servers; ``plaintext_clients`` are
+    connected without TLS. Accounts and clients are counted on each server. ``certificates_expiring`` have expired or
+    will soon.
+    """
 
     servers: int
-    looked_at: int
+    checked: int
     compliant: int
-    not_compliant: int
+    non_compliant: int
     undecided: int
     unreachable: int
-    not_looked_at: int
+    not_checked: int
+    accounts: int
+    exposed_accounts: int
+    exposed_servers: int
+    plaintext_clients: int
+    certificates: int
+    certificates_expiring: int
     findings: FindingCounts
     worst: tuple[Worst, ...] = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that was resolved or is worse. ``id`` is a finding's, or ``server`` for whether it could be checked."""
+
+    server: str
+    id: str
+    severity: str
+    subject: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Regression:
+    """An account that required TLS then, and does not now."""
+
+    server: str
+    user: str
+    host: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is different from an earlier report, whose numbers are ``before``.
+
+    ``first_seen`` are findings that the earlier check could not have shown, because it did not see that far.
+    """
+
+    since: str
+    since_run: str
+    before: Summary
+    resolved: tuple[Change, ...] = ()
+    worse: tuple[Change, ...] = ()
+    first_seen: tuple[Change, ...] = ()
+    regressions: tuple[Regression, ...] = ()
+    servers_added: tuple[str, ...] = ()
+    servers_gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -293,44 +362,12 @@ def is_time(text: str) -> bool:
 
 def problem_of(server: Server) -> str | None:
     """Which word or time of it no report can have, continuing its name; None when all is well."""
+    if server.verdict not in VERDICTS and (server.verdict is not None or server.state == CHECKED):
+        return f"has the verdict {server.verdict!r}"
     for finding in server.findings:
         if finding.severity not in SEVERITIES:
             return f"has a finding of severity {finding.severity!r}"
-    times = [server.seen_at]
+    times = [server.checked_at, *(finding.first_seen for finding in server.findings)]
     if server.certificate is not None:
         times += [server.certificate.not_before, server.certificate.not_after]
     return next((f"has the time {text!r}" for text in times if text is not None and not is_time(text)), None)
-
-
-def summarize(servers: t.Sequence[Server]) -> Summary:
-    """The numbers of these servers, and up to five kinds of findings of severity medium or high, worst first."""
-
-    def having(attribute: str, value: str) -> int:
-        return sum(getattr(server, attribute) == value for server in servers)
-
-    return Summary(
-        servers=len(servers),
-        looked_at=having("state", LOOKED_AT),
-        compliant=having("verdict", COMPLIANT),
-        not_compliant=having("verdict", NOT_COMPLIANT),
-        undecided=having("verdict", UNDECIDED),
-        unreachable=having("state", UNREACHABLE),
-        not_looked_at=having("state", NOT_LOOKED_AT),
-        findings=FindingCounts(
-            **{severity: sum(server.count(severity) for server in servers) for severity in SEVERITIES}
-        ),
-        worst=tuple(kind for kind in kinds_of_findings(servers) if kind.severity in ("high", "medium"))[:5],
-    )
-
-
-def kinds_of_findings(servers: t.Sequence[Server]) -> list[Worst]:
-    """Findings by id and severity: the most severe first, then those on most servers."""
-    groups: dict[tuple[str, str], list[tuple[str, Finding]]] = {}
-    for server in servers:
-        for finding in server.findings:
-            groups.setdefault((finding.severity, finding.id), []).append((server.name, finding))
-    kinds = [
-        Worst(name, severity, len(group), len({server for server, _finding in group}), group[0][1].message)
-        for (severity, name), group in groups.items()
-    ]
-    return sorted(kinds, key=lambda kind: (SEVERITIES.index(kind.severity), -kind.servers, kind.id))

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 HOLE = "{}"
 """Stands in a message for what is filled in."""
 
-_CODE = ("plugins/module_utils", "plugins/modules", "plugins/plugin_utils", "plugins/action")
+_CODE = ("plugins/module_utils", "plugins/modules", "plugins/plugin_utils", "plugins/action", "plugins/filter")
 _TASKS = ("roles/*/tasks", "playbooks", "awx/tasks")
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)

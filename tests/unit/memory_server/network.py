@@ -185,6 +185,8 @@ class Network:
         self.happened: list[tuple[int, str]] = []
         # Exchanges in which accounts were read, and the answer came.
         self.reads: list[int] = []
+        # What the code under test must not send, or the servers have not been taught.
+        self.mistakes: list[str] = []
         # The first exchange that was a statement which writes, in ``exchanges``.
         self.first_write: int | None = None
 
@@ -278,6 +280,10 @@ class Network:
             rows = session.server.execute(inner, statement, arguments)
         except ServerError as e:
             raise session._failed(statement, e.code, e.text) from e
+        except AssertionError as e:
+            # The code under test may take it for an interruption.
+            self.mistakes.append(str(e))
+            raise
         finally:
             inner.command, inner.info = "Sleep", None
         if inner.gone:

@@ -29,6 +29,8 @@ _REPLICA_STATUS = ("SHOW REPLICA STATUS", "SHOW SLAVE STATUS", "SHOW ALL SLAVES 
 # Before and after a statement; one that ends in a string ends in a quote.
 _COMMENTS = re.compile(r"\A\s*/\*.*?\*/\s*|\s*/\*[^*]*\*/\s*\Z", re.DOTALL)
 
+_QUOTE = "'"
+
 Rows = list[tuple[t.Any, ...]]
 
 
@@ -319,8 +321,11 @@ class MemoryServer:
                     "info": other.info,
                 }
                 for other in self.sessions.values()
-                if session.may(model.PROCESS) or other.user == session.user
+                if model.PROCESS in session.grants or other.user == session.user
             ]
+        if name == "information_schema.innodb_trx":
+            self._needs(session, model.PROCESS, 1227, _DENIED.format("PROCESS"))
+            return []
         if name == "information_schema.routines":
             return [{"routine_schema": schema, "routine_name": routine} for schema, routine in self.routines]
         if schema == "performance_schema":
@@ -771,8 +776,8 @@ def _who(session: ServerSession) -> str:
 
 
 def _hash(password: str) -> str:
-    """What stands for the password's hash, so that a test can look for it."""
-    return f"*HASH-OF-{password}" if password else ""
+    """What stands for the password's hash, so that a test can look for it. No hash has a quote in it."""
+    return f"*HASH-OF-{password.replace(_QUOTE, '')}" if password else ""
 
 
 def _escaped(text: str) -> str:

@@ -10,7 +10,7 @@ import json
 import typing as t
 from dataclasses import dataclass, field
 
-from tests.unit.memory_server import Key, MemoryServer, Requirement, model, network
+from tests.unit.memory_server import Entry, Key, MemoryServer, Requirement, model, network
 from tests.unit.memory_server.server import meets
 from tests.unit.memory_server.sql import ServerError
 
@@ -157,6 +157,7 @@ def broken(schedule: Schedule, outcome: Outcome) -> list[str]:
     """The invariants that do not hold, as sentences that begin with their number."""
     found: list[str] = []
     for check in (
+        _mistakes,
         _accounts,
         _word,
         _switch,
@@ -191,6 +192,11 @@ def tags(schedule: Schedule) -> str:
 def _wanted(schedule: Schedule) -> Requirement:
     ssl_type = schedule.params.get("ssl_type", "any").upper()
     return ssl_type, "", "", schedule.params.get("subject") or ""
+
+
+def _mistakes(schedule: Schedule, outcome: Outcome) -> list[str]:
+    """0. Nothing was sent that a server must not be sent, or that the memory server does not know."""
+    return [f"M1 {mistake}" for mistake in schedule.network.mistakes]
 
 
 def _accounts(schedule: Schedule, outcome: Outcome) -> list[str]:
@@ -249,6 +255,10 @@ def _changes(schedule: Schedule, outcome: Outcome) -> dict[Key, str]:
     }
 
 
+def _kind(accounts: t.Mapping[Key, Entry], key: Key) -> str:
+    return accounts[key].requirement[0] if key in accounts else "gone"
+
+
 def _word(schedule: Schedule, outcome: Outcome) -> list[str]:
     """2. The word is true of the server, now and after everything under way has been carried out."""
     server, word = schedule.server, outcome.word
@@ -269,16 +279,17 @@ def _word(schedule: Schedule, outcome: Outcome) -> list[str]:
             if key in schedule.others.touched:
                 continue
             for where, values in (("table", server.accounts.table), ("memory", server.accounts.memory)):
-                has = values[key].requirement[0] if key in values else "gone"
+                has = _kind(values, key)
                 if has != kind:
                     found.append(f"W5 'changed' to {kind}, and {key} has {has} in the {where}")
         return found
     if word == LEFT:
         found = []
         for key, kind in _changes(schedule, outcome).items():
-            now = server.accounts.table[key].requirement[0] if key in server.accounts.table else "gone"
-            if key not in schedule.others.touched and now != kind:
-                found.append(f"W6 said to have {kind}, and {key} has {now}: {said[:300]}")
+            # What counts is the server's memory, and the table is what the next FLUSH PRIVILEGES makes of it.
+            now = [_kind(where, key) for where in (server.accounts.memory, server.accounts.table)]
+            if key not in schedule.others.touched and kind not in now:
+                found.append(f"W6 said to have {kind}, and {key} has {' and '.join(now)}: {said[:300]}")
         return found
     return []
 

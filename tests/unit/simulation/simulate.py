@@ -20,6 +20,7 @@ import tempfile
 import time
 import traceback
 import typing as t
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
 from tests.unit.memory_server import core
@@ -28,6 +29,7 @@ from .invariants import Outcome, broken, tags
 from .schedule import ISSUER, SUBJECT, Schedule
 
 _CHUNK = 250
+_CRASH = "X1 an error that should not be: "
 
 
 @dataclass
@@ -88,11 +90,14 @@ def simulate(seed: int, directory: Directory) -> Report:
         except core.errors.RdsMysqlError as e:
             outcome.error, outcome.values = e, e.details
         except Exception:  # noqa: BLE001  whatever it is, it is the finding
-            return Report(seed, [f"an error that should not be: {traceback.format_exc()}"], outcome, schedule, "crash")
+            return Report(seed, [_CRASH + traceback.format_exc()], outcome, schedule, "crash")
         outcome.end(schedule, file)
         found = broken(schedule, outcome)
         if not schedule.check_mode:
-            found += _restore(schedule, outcome, file)
+            try:
+                found += _restore(schedule, outcome, file)
+            except Exception:  # noqa: BLE001  the same
+                found.append(_CRASH + traceback.format_exc())
     return Report(seed, found, outcome, schedule, outcome.word)
 
 
@@ -152,10 +157,16 @@ def run_many(first: int, count: int, processes: int | None = None) -> Summary:
     chunks = [range(at, min(at + _CHUNK, first + count)) for at in range(first, first + count, _CHUNK)]
     # Not by fork: whoever calls this may have threads.
     context = multiprocessing.get_context("spawn")
-    with context.Pool(processes or len(os.sched_getaffinity(0))) as pool:
-        for failures, words in pool.imap_unordered(run_range, chunks):
-            summary.failures += failures
-            summary.words += words
+    with ProcessPoolExecutor(processes or len(os.sched_getaffinity(0)), context) as pool:
+        futures = [pool.submit(run_range, chunk) for chunk in chunks]
+        try:
+            for future in as_completed(futures):
+                failures, words = future.result()
+                summary.failures += failures
+                summary.words += words
+        finally:
+            # An error, or the death of a process, ends all of it at once.
+            pool.shutdown(wait=False, cancel_futures=True)
     summary.failures.sort()
     summary.seconds = time.monotonic() - started
     return summary

@@ -16,14 +16,15 @@ from ansible_collections.dbtls.rds_mysql.plugins.action import mysql_tls_report
 _PLUGINS = "ansible_collections.dbtls.rds_mysql.plugins"
 
 
-@pytest.mark.parametrize("name", ["mysql_tls_bundles", "mysql_tls_report"])
+@pytest.mark.parametrize("name", ["mysql_tls_bundles", "mysql_tls_report", "mysql_tls_variables"])
 def test_documentation_and_options_say_the_same(name: str) -> None:
     """There is no module that a sanity test could compare them for."""
     action = importlib.import_module(f"{_PLUGINS}.action.{name}")
     documented = importlib.import_module(f"{_PLUGINS}.modules.{name}")
     options: dict[str, dict[str, t.Any]] = yaml.safe_load(documented.DOCUMENTATION)["options"]
     said = {
-        name: {key: value for key, value in option.items() if key != "description"} for name, option in options.items()
+        name: {key: value for key, value in option.items() if key not in ("description", "version_added")}
+        for name, option in options.items()
     }
     assert said == action.ARGUMENT_SPEC
     used = {name for task in yaml.safe_load(documented.EXAMPLES) for name in str(task).replace("'", " ").split()}

@@ -34,19 +34,3 @@ def loaded(statements: str) -> set[str]:
 @pytest.mark.parametrize("module", ["mysql_ssl_status", "mysql_require_ssl", "mysql_tls_bundles", "mysql_tls_report"])
 def test_no_library_before_there_is_something_to_do_with_it(module: str) -> None:
     assert not {"cryptography", "pymysql"} & loaded(f"import {_PACKAGE}.modules.{module}")
-
-
-def test_a_look_loads_nothing_of_what_it_does_not_do() -> None:
-    before = loaded(f"import {_PACKAGE}.modules.mysql_ssl_status")
-    not_yet = ("connection", "handshake", "_status.run", "_status.sweep")
-    assert not {f"{_PACKAGE}.module_utils.{name}" for name in not_yet} & before
-    after = loaded(
-        f"from {_PACKAGE}.modules.mysql_ssl_status import work\n"
-        f"from {_PACKAGE}.module_utils._core.errors import OptionError\n"
-        "try: work({'endpoints': None, 'login_host': 'db', 'login_port': 0})\n"
-        "except OptionError: pass"
-    )
-    assert f"{_PACKAGE}.module_utils._status.run" in after
-    not_needed = ("_status.tls_versions", "_status.sweep")
-    assert not {f"{_PACKAGE}.module_utils.{name}" for name in not_needed} & after
-    assert not {"cryptography", "pymysql"} & after

@@ -25,7 +25,7 @@ def record(user: str = "app", subject: str = "") -> dict[str, t.Any]:
         "state": "made",
         "begun_at": "2026-11-28T00:00:00Z",
         "ended_at": None,
-        "server": {"host": "db", "port": 3306, "socket": None, "family": "mysql", "version": "9.7.4"},
+        "server": {"host": "db", "port": 3306, "socket": None, "identity": None, "family": "mysql", "version": "9.7.4"},
         "accounts": [{"user": user, "host": "%", "before": before, "after": {**requirement, "ssl_type": "ANY"}}],
         "require_secure_transport": None,
         "rollback_statements": [],

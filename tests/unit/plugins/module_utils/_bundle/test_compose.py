@@ -8,13 +8,11 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import check
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle import compose as composing
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import (
-    MAX_SOURCE_BYTES,
-    Access,
-    SourceError,
-)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.access import Access
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.download import MAX_SOURCE_BYTES, SourceError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.pem import CertificateError
@@ -74,22 +72,22 @@ def made_of(tmp_path: Path, *parts: bytes) -> str:
     ],
 )
 def test_where_aws_publishes(region: str, ca_set: str, urls: list[str]) -> None:
-    assert list(composing.source_urls(region, ca_set, None)) == urls
+    assert list(_rds.source_urls(region, ca_set, None)) == urls
 
 
 @pytest.mark.parametrize("region", ["", "EU-central-1", "eu-central", "eu central 1", "../etc", "eu-central-1\n"])
 def test_a_region_that_is_none(region: str) -> None:
     with pytest.raises(OptionError, match=r"^region: "):
-        composing.source_urls(region, "current", None)
+        _rds.source_urls(region, "current", None)
 
 
 def test_old_sets_need_a_region() -> None:
     with pytest.raises(OptionError, match=r"^region: "):
-        composing.source_urls("global", "rds-ca-2019", None)
+        _rds.source_urls("global", "rds-ca-2019", None)
 
 
 def test_from_a_mirror_over_https(mirror: Mirror, pki: Pki) -> None:
-    urls = composing.source_urls("eu-central-1", "current", mirror.url)
+    urls = _rds.source_urls("eu-central-1", "current", mirror.url)
     bundle = composing.compose(urls, access(pki))
     assert bundle.content == pki.bundle.read_bytes()
     assert [source.status for source in bundle.sources] == ["fetched"]
@@ -98,7 +96,7 @@ def test_from_a_mirror_over_https(mirror: Mirror, pki: Pki) -> None:
 
 
 def test_a_mirror_that_answers_otherwise(mirror: Mirror, pki: Pki) -> None:
-    (url,) = composing.source_urls("eu-central-1", "current", mirror.url)
+    (url,) = _rds.source_urls("eu-central-1", "current", mirror.url)
     path = "/eu-central-1/eu-central-1-bundle.pem"
     mirror.respond(path, status=404)
     with pytest.raises(SourceError, match=r"eu-central-1-bundle\.pem answered 404"):
@@ -178,15 +176,9 @@ def test_a_source_that_cannot_be_read(url: str, message: str) -> None:
         compose(url)
 
 
-def test_credentials_in_a_url_are_not_shown() -> None:
-    with pytest.raises(SourceError) as caught:
-        compose("https://user:s3cret@127.0.0.1:1/bundle.pem")
-    assert "s3cret" not in str(caught.value)
-
-
 def test_a_download_that_breaks_off_between_two_certificates_is_not_a_bundle(mirror: Mirror, pki: Pki) -> None:
     # What came is a bundle in itself, which only the promised length gives away.
-    (url,) = composing.source_urls("eu-central-1", "current", mirror.url)
+    (url,) = _rds.source_urls("eu-central-1", "current", mirror.url)
     whole = pki.bundle.read_bytes()
     root = pki.root.read_bytes()
     mirror.respond("/eu-central-1/eu-central-1-bundle.pem", body=root, headers={"Content-Length": str(len(whole))})
@@ -195,7 +187,7 @@ def test_a_download_that_breaks_off_between_two_certificates_is_not_a_bundle(mir
 
 
 def test_https_does_not_lead_to_http(mirror: Mirror, pki: Pki, tmp_path: Path) -> None:
-    (url,) = composing.source_urls("eu-central-1", "current", mirror.url)
+    (url,) = _rds.source_urls("eu-central-1", "current", mirror.url)
     path = "/eu-central-1/eu-central-1-bundle.pem"
     mirror.respond(path, status=302, headers={"Location": f"{mirror.url}/elsewhere.pem"})
     mirror.respond("/elsewhere.pem", body=pki.bundle.read_bytes())
@@ -226,7 +218,7 @@ def test_what_is_no_web_server(answer: bytes) -> None:
 
 
 def test_a_source_that_does_not_answer(mirror: Mirror, pki: Pki) -> None:
-    (url,) = composing.source_urls("eu-central-1", "current", mirror.url)
+    (url,) = _rds.source_urls("eu-central-1", "current", mirror.url)
     mirror.respond("/eu-central-1/eu-central-1-bundle.pem", body=pki.bundle.read_bytes(), delay=1.5)
     with pytest.raises(SourceError, match=r"eu-central-1-bundle\.pem .*(timed out|within 1 seconds)"):
         composing.compose((url,), access(pki, timeout=1))
@@ -238,7 +230,7 @@ def test_what_has_been_checked_is_not_checked_again_and_what_has_changed_is(mirr
     validators = {url: source.validators for url, source in first.known.items()}
 
     def earlier(certificates: tuple[x509.Certificate, ...]) -> composing.Earlier:
-        return composing.Earlier(validators, lambda: (first.known, certificates))
+        return composing.Earlier(validators, lambda: (first.known, certificates, {}))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(check, "check_bundle", None)
@@ -254,7 +246,7 @@ def test_what_has_been_checked_is_not_checked_again_and_what_has_changed_is(mirr
 def test_a_record_that_only_knows_what_to_ask_with(mirror: Mirror, pki: Pki) -> None:
     url = f"{mirror.url}/eu-central-1/eu-central-1-bundle.pem"
     first = composing.compose([url], access(pki))
-    earlier = composing.Earlier({url: first.known[url].validators}, lambda: ({}, ()))
+    earlier = composing.Earlier({url: first.known[url].validators}, lambda: ({}, (), {}))
     again = composing.compose([url], access(pki), earlier=earlier)
     assert (again.sources[0].status, again.content) == ("fetched", first.content)
     assert [request.status for request in mirror.requests] == [200, 304, 200]

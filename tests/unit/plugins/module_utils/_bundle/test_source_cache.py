@@ -64,14 +64,13 @@ def test_what_the_certificates_say_comes_back(bundled: tuple[x509.Certificate, .
         assert described(content, others) is None
 
 
-def test_a_password_in_the_url_neither_is_in_it_nor_matters(bundled: tuple[x509.Certificate, ...]) -> None:
-    secret = "https://reader:s3cret@mirror.example/first.pem?signature=also-s3cret"
-    content = source_cache.dump({secret: known(bundled)[FIRST]}, CHECKSUM, bundled, ())
+def test_no_url_is_in_it(bundled: tuple[x509.Certificate, ...]) -> None:
+    url = "https://mirror.example/first.pem?signature=s3cret"
+    content = source_cache.dump({url: known(bundled)[FIRST]}, CHECKSUM, bundled, ())
     assert content
     assert b"s3cret" not in content
     assert b"mirror" not in content
-    other = secret.replace("reader:s3cret", "reader:another")
-    assert list(load(content, [other], bundled)) == [other]
+    assert list(load(content, [url], bundled)) == [url]
 
 
 def test_a_certificate_that_was_dropped_is_in_it(bundled: tuple[x509.Certificate, ...]) -> None:
@@ -79,8 +78,24 @@ def test_a_certificate_that_was_dropped_is_in_it(bundled: tuple[x509.Certificate
     assert load(content, [FIRST, SECOND], bundled[1:]) == known(bundled)
 
 
-def test_without_validators_there_is_none(bundled: tuple[x509.Certificate, ...]) -> None:
-    assert source_cache.dump({FIRST: KnownSource(Validators(), 1, bundled)}, CHECKSUM, bundled, ()) is None
+def test_a_source_without_validators_cannot_be_asked(bundled: tuple[x509.Certificate, ...]) -> None:
+    content = source_cache.dump({FIRST: KnownSource(Validators(), 1, bundled)}, CHECKSUM, bundled, ())
+    assert load(content, [FIRST], bundled) == {}
+    assert described(content, [certificate.der for certificate in bundled]) == bundled
+
+
+def test_the_scope_and_what_is_weak_come_back(bundled: tuple[x509.Certificate, ...]) -> None:
+    weak = {bundled[1].fingerprint_sha256: ("rsa", "signature")}
+    content = source_cache.dump(known(bundled), CHECKSUM, bundled, (), scope="current global", weaknesses=weak)
+    record = source_cache.load(content, CHECKSUM)
+    assert record
+    assert record.scope == "current global"
+    assert record.weaknesses() == weak
+    assert record.remembered() == tuple(c._replace(der=b"") for c in bundled)
+    for rules in (["nonsense"], [1], None, "rsa"):
+        other = source_cache.load(changed(content, ("certificates", 1, "weak"), rules), CHECKSUM)
+        assert other
+        assert other.weaknesses() == {}
 
 
 def test_of_another_file_or_of_one_that_was_edited(bundled: tuple[x509.Certificate, ...]) -> None:

@@ -14,7 +14,11 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import locked_directory, write_atomically
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import (
+    NotSynced,
+    locked_directory,
+    write_atomically,
+)
 
 
 def mode_of(path: Path) -> int:
@@ -164,7 +168,7 @@ def test_a_directory_that_cannot_be_synced(
     monkeypatch.setattr(os, "fsync", fsync)
     path = tmp_path / "file"
     if raises:
-        with pytest.raises(OSError, match="Input/output"):
+        with pytest.raises(NotSynced, match="Input/output"):
             write_atomically(str(path), b"new")
     else:
         write_atomically(str(path), b"new")

@@ -11,6 +11,7 @@ import typing as t
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.deferred_signals import Interrupted, Interrupts
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plaintext_sessions import SessionCheck
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Plan
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import (
     ALTER_USER,
@@ -44,7 +45,7 @@ def make_plan(
     switch: SwitchChange | None = None,
 ) -> Plan:
     targets = tuple(AccountState(c.account, c.before, "", locked=False, is_role=False) for c in changes)
-    return Plan(SERVER, targets, tuple(changes), method, flushes, MINE, (), (), switch)
+    return Plan(SERVER, targets, tuple(changes), method, flushes, MINE, SessionCheck(), (), switch)
 
 
 def texts(statements: t.Iterable[Statement]) -> list[str]:

@@ -85,6 +85,9 @@ def test_ssl_mode(mode: str | None, check_hostname: bool | None, with_ca_cert: b
         ({"login_port": 65536}, "login_port"),
         ({"connect_timeout": 0}, "connect_timeout"),
         ({"connect_timeout": 10**12}, "connect_timeout"),
+        ({"timeout": 0}, "timeout"),
+        ({"login_host": f"app:{PASSWORD}@db.example"}, "login_host"),
+        ({"login_host": f"app:{PASSWORD}@[::1]"}, "login_host"),
         ({"login_host": "db..example"}, "login_host"),
         ({"login_host": "d" * 64 + ".example"}, "login_host"),
         ({"login_host": "db\0.example"}, "login_host"),
@@ -125,6 +128,18 @@ def test_the_default_file_may_be_absent(tmp_path: Path, monkeypatch: pytest.Monk
 def test_the_password_is_not_in_what_gets_printed() -> None:
     assert PASSWORD not in repr(options())
     assert PASSWORD not in repr(options().encrypted())
+
+
+def test_a_password_before_the_host_is_masked() -> None:
+    with pytest.raises(OptionError, match=r"^login_host: \*\*\*@db\.example is not a host name") as caught:
+        options(login_host=f"app:p@{PASSWORD}@db.example")
+    assert PASSWORD not in caught.value.message
+    assert "p@" not in caught.value.message
+
+
+def test_an_address_in_brackets() -> None:
+    made = options(login_host="[::1]")
+    assert (made.host, made.endpoint, made.address) == ("::1", "[::1]:3306", ("::1", 3306))
 
 
 def test_no_usable_ca_certificates(ca_cert: str) -> None:
@@ -317,6 +332,13 @@ def test_a_session_without_tls_says_so() -> None:
             assert session.query("DO 1") == []
             assert session.usable
     assert PASSWORD.encode() not in server.received
+
+
+def test_the_character_set_is_said_after_the_login() -> None:
+    """Servers can be told to skip the one in the login, and PyMySQL before 1.1 says it only there."""
+    with scripted(logged_in(lambda conversation, command: conversation.send(OK))) as server:
+        open_session(options(server.port)).close()
+    assert b"\x03SET NAMES utf8mb4" in server.received
 
 
 def test_rows_that_do_not_come() -> None:

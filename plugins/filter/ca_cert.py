@@ -1,0 +1,73 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: ca_cert
+short_description: The CA certificates that a host's server is verified with
+version_added: 0.2.0
+description:
+  - Takes what M(dbtls.rds_mysql.mysql_tls_bundles) has returned for all hosts, and gives the file of one host. The
+    role P(dbtls.rds_mysql.mysql_tls#role) uses it.
+  - Fails where the file of that host could not be determined or fetched. An older bundle that may be there is not what
+    was asked for, and without one the server would not be verified.
+author:
+  - dbtls contributors (@dbtls)
+positional: host, downloads
+options:
+  _input:
+    description:
+      - The result of M(dbtls.rds_mysql.mysql_tls_bundles).
+    type: dict
+    required: true
+  host:
+    description:
+      - The host.
+    type: str
+    required: true
+  downloads:
+    description:
+      - The registered result of a loop of M(dbtls.rds_mysql.rds_ca_bundle) over the C(bundles) in the input, in their
+        order. Empty where they were fetched by an earlier run.
+    type: dict
+    default: {}
+"""
+
+EXAMPLES = r"""
+- name: Check TLS status
+  dbtls.rds_mysql.mysql_ssl_status:
+    login_host: "{{ ansible_host }}"
+    ca_cert: "{{ needed | dbtls.rds_mysql.ca_cert(inventory_hostname, downloads) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The file.
+  type: path
+  sample: /home/dba/.cache/dbtls-rds-mysql/bundles/current-eu-central-1.pem
+"""
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+
+def ca_cert(needed: t.Mapping[str, t.Any], host: str, downloads: t.Mapping[str, t.Any] | None = None) -> str:
+    """The filter's work. See its documentation."""
+    if host in needed["errors"]:
+        raise AnsibleFilterError(f"The CA bundle of {host} could not be determined: {needed['errors'][host]}")
+    path = str(needed["ca_certs"][host])
+    for bundle, download in zip(needed["bundles"], (downloads or {}).get("results", ()), strict=False):
+        if bundle["dest"] == path and download.get("failed"):
+            raise AnsibleFilterError(f"The CA bundle could not be fetched: {download.get('msg', '')}")
+    return path
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """The filters by name."""
+        return {"ca_cert": ca_cert}

@@ -1,0 +1,156 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is different between two reports: resolved, worse, and accounts that no longer require TLS."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import (
+    BY_ID,
+    SEVERITIES,
+    Evidence,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
+    CHECKED,
+    Change,
+    Changes,
+    Finding,
+    Regression,
+    Report,
+    Server,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.summary import summarize
+
+_Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The changes of one server."""
+
+    resolved: list[Change]
+    worse: list[Change]
+    first_seen: list[Change]
+
+
+def compare(earlier: Report, servers: t.Sequence[Server]) -> Changes:
+    """What is different from the earlier report, servers by name, the most severe change of each first."""
+    before = {server.name: server for server in earlier.servers}
+    now = {server.name: server for server in servers}
+    found = _Found([], [], [])
+    regressions: list[Regression] = []
+    for name in sorted(before.keys() & now.keys()):
+        _compare_states(before[name], now[name], found)
+        _compare_findings(before[name], now[name], found)
+        regressions += _regressions(before[name], now[name])
+    return Changes(
+        since=earlier.run.made_at,
+        since_run=earlier.run.id,
+        before=summarize(earlier.servers),
+        resolved=_sorted(found.resolved),
+        worse=_sorted(found.worse),
+        first_seen=_sorted(found.first_seen),
+        regressions=tuple(regressions),
+        servers_added=tuple(sorted(now.keys() - before.keys())),
+        servers_gone=tuple(sorted(before.keys() - now.keys())),
+    )
+
+
+def _sorted(changes: list[Change]) -> tuple[Change, ...]:
+    return tuple(sorted(changes, key=lambda change: (SEVERITIES.index(change.severity), change.server, change.id)))
+
+
+def could_show(server: Server, finding: str) -> bool:
+    """Whether the check of this server went far enough to show findings of that id."""
+    if server.state != CHECKED:
+        return False
+    kind = BY_ID.get(finding)
+    return kind is None or _has_seen(server, kind.requires)
+
+
+def _has_seen(server: Server, evidence: Evidence) -> bool:
+    certificate, tls = server.certificate, server.tls
+    if evidence == "certificate_trust":
+        return certificate is not None and certificate.trusted is not None
+    if evidence == "secure_transport":
+        return tls is not None and tls.require_secure_transport is not None
+    seen: dict[Evidence, t.Any] = {
+        "tls": tls,
+        "certificate": certificate,
+        "accounts": server.accounts,
+        "sessions": server.sessions,
+        "login": server.session,
+    }
+    return seen[evidence] is not None
+
+
+def with_first_seen(servers: t.Sequence[Server], *earlier: Report) -> list[Server]:
+    """The servers, with the time since when each of their findings has been in the reports.
+
+    :arg earlier: The reports that may have had it before, the one that counts most first.
+    """
+    before = [{server.name: server for server in report.servers} for report in earlier]
+    dated = []
+    for server in servers:
+        known: dict[_Key, Finding] = {}
+        for report in reversed(before):
+            if server.name in report:
+                known.update(_by_matter(report[server.name]))
+        findings = tuple(_with_first_seen(finding, known.get(_matter(finding)), server) for finding in server.findings)
+        dated.append(replace(server, findings=findings))
+    return dated
+
+
+def _with_first_seen(finding: Finding, before: Finding | None, server: Server) -> Finding:
+    return replace(finding, first_seen=(before and before.first_seen) or finding.first_seen or server.checked_at)
+
+
+def _compare_states(before: Server, now: Server, found: _Found) -> None:
+    if before.state == now.state:
+        return
+    if now.state == CHECKED:
+        found.resolved.append(Change(now.name, "server", "high", now.name, "It could be checked again."))
+    elif before.state == CHECKED:
+        found.worse.append(Change(now.name, "server", "high", now.name, f"It could not be checked: {now.message}"))
+
+
+def _compare_findings(before: Server, now: Server, found: _Found) -> None:
+    earlier, present = _by_matter(before), _by_matter(now)
+    for key in sorted(earlier.keys() | present.keys()):
+        old, new = earlier.get(key), present.get(key)
+        if new is not None and _rank(new) > _rank(old):
+            change = Change(now.name, new.id, new.severity, new.subject, new.message)
+            (found.worse if old is not None or could_show(before, new.id) else found.first_seen).append(change)
+        elif old is not None and _rank(new) < _rank(old) and (new is not None or could_show(now, old.id)):
+            message = "No longer found: " + old.message if new is None else f"{new.severity} now: {new.message}"
+            found.resolved.append(Change(now.name, old.id, old.severity, old.subject, message))
+
+
+def _by_matter(server: Server) -> dict[_Key, Finding]:
+    """Findings by what they are about; of two about the same the more severe one, which comes first."""
+    matters: dict[_Key, Finding] = {}
+    for finding in server.findings:
+        matters.setdefault(_matter(finding), finding)
+    return matters
+
+
+def _matter(finding: Finding) -> _Key:
+    kind = BY_ID.get(finding.id)
+    return kind.matter if kind else finding.id, finding.subject
+
+
+def _rank(finding: Finding | None) -> int:
+    """How bad it is; for information only is as good as nothing."""
+    return 0 if finding is None else len(SEVERITIES) - 1 - SEVERITIES.index(finding.severity)
+
+
+def _regressions(before: Server, now: Server) -> t.Iterator[Regression]:
+    required = {account.name: account for account in before.accounts or () if account.ssl_type != "NONE"}
+    for account in now.accounts or ():
+        then = required.get(account.name)
+        if then is not None and account.ssl_type == "NONE" and not account.is_role:
+            yield Regression(now.name, account.user, account.host, then.ssl_type, account.ssl_type)

@@ -1,0 +1,96 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What findings, states and verdicts are called where people read them."""
+
+from __future__ import annotations
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import BY_ID
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import (
+    COMPLIANT,
+    NON_COMPLIANT,
+    UNDECIDED,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
+    NOT_CHECKED,
+    UNREACHABLE,
+    Server,
+)
+
+# What became of a server, in the order of the page: the worst first.
+OUTCOMES = {
+    NON_COMPLIANT: "Non-compliant",
+    UNREACHABLE: "Unreachable",
+    NOT_CHECKED: "Not checked",
+    UNDECIDED: "Partially checked",
+    COMPLIANT: "Compliant",
+}
+
+# Why findings of each kind matter, and how they are resolved in general; each finding says what to do about itself.
+REASONS = {
+    "tls-unavailable": (
+        "Every password, query and row crosses the network in clear text, and no account can be required to use TLS.",
+        "Configure a certificate and key on the server, then require TLS for its accounts.",
+    ),
+    "account-without-tls": (
+        "Whoever can read the network can read what they send, and an attacker in between can keep clients from TLS.",
+        "Make sure that the clients use TLS, then require it for the account.",
+    ),
+    "anonymous-account": (
+        "Anybody who reaches the server can log in without naming a user, and nothing that they do is attributable.",
+        "Drop the account.",
+    ),
+    "plaintext-session": (
+        "These clients send data in clear text now. They are locked out once their account requires TLS.",
+        "Turn on TLS in the client, reconnect, then require TLS for its account.",
+    ),
+    "certificate-untrusted": (
+        "A client cannot tell this server from an attacker who pretends to be it; clients that verify refuse it.",
+        "Give clients the CA that issued the certificate, or give the server a certificate of a CA that they trust.",
+    ),
+    "certificate-hostname-mismatch": (
+        "The certificate is not valid for the name that clients connect to; clients that verify the name refuse it.",
+        "Connect to a name in the certificate, or renew the certificate with the name that is used.",
+    ),
+    "certificate-expired": (
+        "Clients that verify certificates can no longer connect; clients that do not verify are unaffected.",
+        "Renew the certificate.",
+    ),
+    "certificate-expiring": (
+        "On the day of its expiry, clients that verify certificates stop connecting.",
+        "Renew the certificate in time.",
+    ),
+    "rds-ca-retired": (
+        "AWS has retired the CA. Current CA bundles no longer contain it, so clients that verify refuse the server.",
+        "Install the current CA bundle on the clients, then change the CA of the instance.",
+    ),
+    "weak-protocol": (
+        "TLS versions before 1.2 have known weaknesses, and an attacker can make clients fall back to them.",
+        "Allow TLS 1.2 and newer only.",
+    ),
+    "transport-not-required": (
+        "TLS depends on each account's own requirement: one new account without it accepts plaintext again.",
+        "When all accounts require TLS, enforce it server-wide.",
+    ),
+    "sessions-not-visible": (
+        "Plaintext clients of these servers could not be detected, so their absence here proves nothing.",
+        "Enable session TLS status where the server has it.",
+    ),
+}
+
+
+def outcome(server: Server) -> str:
+    """The verdict of a server that was checked, the state of another; a key of OUTCOMES."""
+    return server.verdict or server.state
+
+
+def title_of(finding: str) -> str:
+    """What findings of this id are called."""
+    kind = BY_ID.get(finding)
+    return kind.title if kind else finding
+
+
+def moment(iso: str) -> str:
+    """A time for people: ``2026-11-24 15:40 UTC``."""
+    return f"{iso[:10]} {iso[11:16]} UTC"

@@ -1,0 +1,185 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The findings by kind, what to do first, and which controls fail."""
+
+from __future__ import annotations
+
+import collections
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import (
+    BY_ID,
+    CONTROLS,
+    KINDS,
+    SEVERITIES,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import labels
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.compare import could_show
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import Finding, Server, Summary
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.summary import kinds_of_findings
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import clip, counted
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.view_rows import Chips, Names, Rows, fold
+
+_COMMANDS = 2
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to run, and on how many servers."""
+
+    text: str
+    where: str
+
+
+@dataclass(frozen=True)
+class Action:
+    """What to do first, why, and how."""
+
+    kind: str
+    anchor: str
+    title: str
+    severity: str
+    scope: str
+    reason: str
+    commands: tuple[Command, ...]
+    more: int
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One finding, on every server that has it in the same words."""
+
+    message: str
+    severity: str
+    remediation: str
+    servers: Chips
+
+
+@dataclass(frozen=True)
+class FindingKindRow:
+    """A kind of finding: what it is, why it matters, how to resolve it, and where it was found."""
+
+    id: str
+    anchor: str
+    title: str
+    scopes: tuple[tuple[str, str], ...]
+    reason: str
+    fix: str
+    controls: tuple[str, ...]
+    instances: Rows[Instance]
+
+
+@dataclass(frozen=True)
+class ControlRow:
+    """A control of a standard, and on how many servers it was found to fail."""
+
+    id: str
+    standard: str
+    title: str
+    kinds: tuple[str, ...]
+    failed: int
+    unchecked: int
+    passed: int
+
+
+def actions(summary: Summary, servers: t.Sequence[Server]) -> t.Iterator[Action]:
+    for kind in summary.worst:
+        commands: dict[str, set[str]] = {}
+        for server in servers:
+            for finding in server.findings:
+                if finding.id == kind.id and finding.severity == kind.severity and finding.remediation:
+                    commands.setdefault(finding.remediation, set()).add(server.name)
+        ordered = sorted(commands.items(), key=lambda item: (-len(item[1]), item[0]))
+        yield Action(
+            kind=clip(kind.id),
+            anchor=_anchor(kind.id),
+            title=clip(labels.title_of(kind.id)),
+            severity=kind.severity,
+            scope=_scope(kind.findings, kind.servers),
+            reason=labels.REASONS.get(kind.id, ("", ""))[0] or clip(kind.example),
+            commands=tuple(
+                Command(clip(text, 1000), f"on {counted(len(where), 'server')}") for text, where in ordered[:_COMMANDS]
+            ),
+            more=max(0, len(ordered) - _COMMANDS),
+        )
+
+
+def _scope(findings: int, servers: int) -> str:
+    where = f"on {counted(servers, 'server')}"
+    return where if findings == servers else f"{findings:,} {where}"
+
+
+def _anchor(name: str) -> str:
+    """The id of a finding as that of an element; one of a report that somebody else has written may have anything."""
+    return "".join(char if char.isascii() and char.isalnum() else "-" for char in clip(name, 60))
+
+
+def finding_kind_rows(
+    servers: t.Sequence[Server], shown: Names
+) -> tuple[tuple[FindingKindRow, ...], tuple[FindingKindRow, ...]]:
+    """The kinds that say something is wrong, and those for information."""
+    found: dict[str, list[tuple[Finding, str]]] = {}
+    notes: dict[str, list[tuple[Finding, str]]] = {}
+    for server in servers:
+        for finding in server.findings:
+            (notes if finding.severity == "info" else found).setdefault(finding.id, []).append((finding, server.name))
+    order = list(dict.fromkeys(kind.id for kind in kinds_of_findings(servers)))
+    return (
+        tuple(_finding_kind(name, found[name], shown, "finding") for name in order if name in found),
+        tuple(_finding_kind(name, notes[name], shown, "note") for name in order if name in notes),
+    )
+
+
+def _finding_kind(name: str, found: list[tuple[Finding, str]], shown: Names, prefix: str) -> FindingKindRow:
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    scopes: dict[str, set[str]] = {}
+    for finding, server in found:
+        groups.setdefault((finding.severity, finding.message, finding.remediation), []).append(server)
+        scopes.setdefault(finding.severity, set()).add(server)
+    ordered = sorted(groups.items(), key=lambda group: (SEVERITIES.index(group[0][0]), -len(group[1]), group[0]))
+    reason, fix = labels.REASONS.get(name, ("", ""))
+    kind = BY_ID.get(name)
+    return FindingKindRow(
+        id=clip(name),
+        anchor=f"{prefix}-{_anchor(name)}",
+        title=clip(labels.title_of(name)),
+        scopes=tuple((each, counted(len(scopes[each]), "server")) for each in SEVERITIES if each in scopes),
+        reason=reason if prefix == "finding" else "",
+        fix=fix if prefix == "finding" else "",
+        controls=kind.controls if kind else (),
+        instances=fold(
+            [
+                Instance(clip(message), severity, clip(remediation, 1000), shown.chips(names))
+                for (severity, message, remediation), names in ordered
+            ]
+        ),
+    )
+
+
+def controls(servers: t.Sequence[Server]) -> t.Iterator[ControlRow]:
+    """Each control that findings refer to: on how many servers it fails, passes, or cannot be told."""
+    for control in CONTROLS.values():
+        kinds = [kind for kind in KINDS if control.id in kind.controls and kind.decides]
+        if not kinds:
+            continue
+        ids = {kind.id for kind in kinds}
+        results: collections.Counter[str] = collections.Counter()
+        for server in servers:
+            if any(finding.id in ids and finding.decides for finding in server.findings):
+                results["failed"] += 1
+            elif all(could_show(server, kind.id) for kind in kinds):
+                results["passed"] += 1
+            else:
+                results["unchecked"] += 1
+        yield ControlRow(
+            control.id,
+            control.standard,
+            control.title,
+            tuple(kind.title for kind in kinds),
+            results["failed"],
+            results["unchecked"],
+            results["passed"],
+        )

@@ -1,0 +1,146 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a roll-out has come to: a sentence for each host, and data for the job that follows."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rollback_records import VARIABLE, encode
+
+# Outcomes, in the words that people and set_stats get.
+CHANGED, WOULD_CHANGE, UNCHANGED = "changed", "would change", "nothing to change"
+ROLLED_BACK, REFUSED, UNKNOWN = "rolled back", "nothing changed", "state unknown"
+LEFT_CHANGED, FAILED, UNREACHED = "left changed", "not checked", "not reached"
+STOPPED, NO_RECORD = "checked only", "no rollback record"
+_ORDER = (
+    *(CHANGED, WOULD_CHANGE, UNCHANGED, REFUSED, ROLLED_BACK, LEFT_CHANGED, UNKNOWN),
+    *(FAILED, NO_RECORD, STOPPED, UNREACHED),
+)
+
+_MOST_ACCOUNTS = 10
+
+Results = t.Mapping[str, t.Mapping[str, t.Any]]
+
+
+def registered(hosts: t.Iterable[str], hostvars: t.Any, variable: str) -> dict[str, t.Any]:
+    """What each host has registered, in plain types; empty where there is nothing.
+
+    Registered results are data and no templates, so that the templating engine has nothing to do with them.
+    """
+    read = getattr(hostvars, "raw_get", hostvars.get)
+    return {str(host): plain(read(host).get(variable) or {}) for host in hosts}
+
+
+def outcome(change: t.Mapping[str, t.Any], check: t.Mapping[str, t.Any]) -> str:
+    """What became of one host."""
+    if not change:
+        if check.get("failed") and "mysql_ssl" not in check:
+            return FAILED
+        # Without a result the play, or the run of its tags, ended before.
+        return STOPPED if check else UNREACHED
+    if change.get("skipped"):
+        return NO_RECORD
+    if change.get("failed"):
+        if change.get("state_unknown"):
+            return UNKNOWN
+        if change.get("changed"):
+            return LEFT_CHANGED
+        return ROLLED_BACK if change.get("rolled_back") else REFUSED
+    if not change.get("changed"):
+        return UNCHANGED
+    # Only a change that was made is proven; in check mode nothing is.
+    return CHANGED if change.get("verification") else WOULD_CHANGE
+
+
+def _line(change: t.Mapping[str, t.Any], check: t.Mapping[str, t.Any]) -> str:
+    result = outcome(change, check)
+    told = result
+    if result in (CHANGED, WOULD_CHANGE):
+        told += f": {_accounts(change)}"
+    elif change.get("failed"):
+        told += f": {change.get('msg', '')}"
+    elif result == FAILED:
+        told += f": {check.get('msg', '')}"
+    if change.get("rollback_file"):
+        told += f"; rollback record: {change['rollback_file']}"
+    if result not in (FAILED, UNREACHED) and check.get("failed") and "mysql_ssl" in check:
+        told += f"; {check.get('msg', '')}"
+    return printable(told)
+
+
+def _accounts(change: t.Mapping[str, t.Any]) -> str:
+    changed = [
+        f"{account['user']}@{account['host']} {account['before']} -> {account['after']}"
+        for account in change.get("accounts", ())
+        if account["before"] != account["after"]
+    ]
+    switch = change.get("require_secure_transport") or {}
+    if switch.get("before") != switch.get("after"):
+        changed.insert(0, "require_secure_transport {} -> {}".format(*("ON" if v else "OFF" for v in _ends(switch))))
+    rest = len(changed) - _MOST_ACCOUNTS
+    return ", ".join(changed[:_MOST_ACCOUNTS]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _ends(switch: t.Mapping[str, t.Any]) -> tuple[t.Any, t.Any]:
+    return switch["before"], switch["after"]
+
+
+def lines(changes: Results, checks: Results) -> dict[str, str]:
+    """A sentence for each host, safe to print.
+
+    :arg changes: Registered results of mysql_require_ssl by host, empty where there is none.
+    :arg checks: Those of mysql_ssl_status.
+    """
+    return {host: _line(change, checks.get(host, {})) for host, change in changes.items()}
+
+
+def totals(changes: Results, checks: Results) -> str:
+    """How many servers there are of each outcome."""
+    found = [outcome(change, checks.get(host, {})) for host, change in changes.items()]
+    counted = [f"{found.count(word)} {word}" for word in _ORDER if word in found]
+    return f"{_servers(len(found))}: {', '.join(counted)}"
+
+
+def _servers(count: int) -> str:
+    return f"{count} {'server' if count == 1 else 'servers'}"
+
+
+def stats(changes: Results, checks: Results, limit: int) -> dict[str, t.Any]:
+    """What set_stats publishes. The records are one opaque text, left out where it is longer than ``limit``."""
+    records = {
+        host: [change["rollback_record"]]
+        for host, change in changes.items()
+        # What a run has rolled back itself is in the file, and is nothing to restore later.
+        if change.get("rollback_record") and change["rollback_record"].get("state") != "undone"
+    }
+    words = {host: outcome(change, checks.get(host, {})) for host, change in changes.items()}
+    published: dict[str, t.Any] = {"mysql_tls_roll_out": words}
+    text = encode(records)
+    if records and len(text) <= limit:
+        published[VARIABLE] = text
+    return published
+
+
+def stop(changes: Results, checks: Results, most_failures: float) -> str | None:
+    """Why the roll-out stops here: more percent of the servers reached so far have failed than may."""
+    reached = [host for host in changes if changes[host] or checks.get(host)]
+    failed = [host for host in reached if changes[host].get("failed") or checks.get(host, {}).get("failed")]
+    if 100.0 * len(failed) <= most_failures * len(reached):
+        return None
+    servers = _servers(len(reached))
+    return f"Roll-out stopped: {len(failed)} of {servers} failed (limit {most_failures:g} %): {_some(failed)}"
+
+
+def _some(hosts: t.Sequence[str]) -> str:
+    rest = len(hosts) - _MOST_ACCOUNTS
+    return ", ".join(hosts[:_MOST_ACCOUNTS]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def no_records(changes: Results) -> bool:
+    """Whether every host was reached, and there was nothing recorded of any."""
+    return bool(changes) and all(change.get("skipped") for change in changes.values())

@@ -1,0 +1,153 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which variables there are, what is wrong with what is set, and what each host needs."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.errors import AnsibleError
+from ansible.template import trust_as_template
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import role_variables
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import (
+    HostVariables,
+    bundle_of,
+    own_ca_cert,
+)
+
+ROLE = Path(__file__).parents[4] / "roles" / "mysql_tls"
+KNOWN = frozenset({"mysql_tls_accounts", "mysql_tls_hosts"})
+BUNDLE = {
+    "mysql_tls_region": "eu-central-1",
+    "mysql_tls_ca_set": "current",
+    "mysql_tls_base_url": None,
+    "mysql_tls_ca_path": "",
+    "mysql_tls_bundle_checksum": "",
+    "mysql_tls_bundle_dir": "/cache",
+    "mysql_tls_ca_cert": "",
+}
+
+
+def values(**given: t.Any) -> HostVariables:
+    """Of one host, templates as they are in an inventory."""
+    return HostVariables(
+        {name: trust_as_template(value) if isinstance(value, str) else value for name, value in given.items()}
+    )
+
+
+@pytest.mark.parametrize("nothing", ["", None, [], "{{ none }}", "{{ omit }}", "{{ '' }}"])
+def test_what_is_not_set(nothing: t.Any) -> None:
+    assert values(mysql_tls_x=nothing).value("mysql_tls_x") is None
+
+
+def test_values_are_evaluated() -> None:
+    seen = values(mysql_tls_x="{{ y }}-1", y="{{ z | upper }}", z="a", other=1)
+    assert seen.value("mysql_tls_x") == "A-1"
+    assert type(seen.value("mysql_tls_x")) is str
+    assert seen.value("mysql_tls_nothing") is None
+    assert seen.names() == ["mysql_tls_x"]
+    with pytest.raises(AnsibleError, match="'z' is undefined"):
+        values(mysql_tls_x="{{ z }}").value("mysql_tls_x")
+
+
+def test_a_bundle() -> None:
+    expected = {
+        "dest": "/cache/current-eu-central-1.pem",
+        "region": "eu-central-1",
+        "ca_set": "current",
+        "base_url": "",
+        "url_username": "",
+        "url_password": "",
+        "ca_path": "",
+        "checksum": "",
+    }
+    assert bundle_of(values(**BUNDLE)) == expected
+    assert own_ca_cert(values(**BUNDLE)) is None
+    # Each mirror has a file of its own; where it is served from is no part of its name.
+    mirrors = [bundle_of(values(**{**BUNDLE, "mysql_tls_base_url": f"https://{name}/rds"})) for name in ("one", "two")]
+    assert [bundle["base_url"] for bundle in mirrors] == ["https://one/rds", "https://two/rds"]
+    assert len({bundle["dest"] for bundle in mirrors} | {expected["dest"]}) == 3
+    assert all(bundle["dest"].startswith("/cache/current-eu-central-1-") for bundle in mirrors)
+
+
+def test_own_ca_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/dba")
+    assert own_ca_cert(values(mysql_tls_ca_cert="~/ca.pem")) == "/home/dba/ca.pem"
+
+
+def test_every_default_of_the_role_is_known() -> None:
+    defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text("utf-8"))
+    assert set(defaults) <= role_variables.known()
+    assert "mysql_tls_max_fail_percentage" in role_variables.known()
+
+
+def test_unknown_variables() -> None:
+    fleet = {
+        "one": values(mysql_tls_acounts=1, mysql_tls_hosts="all", other=1),
+        "two": values(mysql_tls_acounts=1, mysql_tls_zzz=2),
+    }
+    assert role_variables.unknown_variables(fleet, KNOWN) == [
+        "mysql_tls_acounts is not a variable of dbtls.rds_mysql (set for one, two). Did you mean mysql_tls_accounts?",
+        "mysql_tls_zzz is not a variable of dbtls.rds_mysql (set for two).",
+        "Custom variables can be listed in mysql_tls_own_variables.",
+    ]
+    assert role_variables.unknown_variables({"one": values(mysql_tls_hosts=1)}, KNOWN) == []
+
+
+@pytest.mark.parametrize(
+    "own", [["mysql_tls_mine", "mysql_tls_yours"], "mysql_tls_mine, mysql_tls_yours", "{{ list }}"]
+)
+def test_variables_of_ones_own(own: t.Any) -> None:
+    """By host, as they are set by host."""
+    known = KNOWN | {role_variables.OWN}
+    mine = values(
+        mysql_tls_mine=1, mysql_tls_yours=2, mysql_tls_own_variables=own, list=["mysql_tls_mine", "mysql_tls_yours"]
+    )
+    assert role_variables.unknown_variables({"one": mine}, known) == []
+    found = role_variables.unknown_variables({"one": mine, "two": values(mysql_tls_mine=1)}, known)
+    assert found[0] == "mysql_tls_mine is not a variable of dbtls.rds_mysql (set for two)."
+    # What cannot be evaluated allows nothing.
+    undefined = values(mysql_tls_mine=1, mysql_tls_own_variables="{{ nothing }}")
+    assert len(role_variables.unknown_variables({"one": undefined}, known)) == 2
+
+
+def test_many_hosts_are_not_all_named() -> None:
+    fleet = {f"db{number}": values(mysql_tls_x=1) for number in range(1000)}
+    assert "(set for db0, db1, db2, db3, db4 and 995 more)" in role_variables.unknown_variables(fleet, KNOWN)[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, "No accounts are named for db."),
+        ({"mysql_tls_accounts": ""}, "No accounts are named for db."),
+        ({"mysql_tls_accounts": []}, "No accounts are named for db."),
+        ({"mysql_tls_all_accounts": "no"}, "No accounts are named for db."),
+        ({"mysql_tls_accounts": ["app@*"]}, None),
+        ({"mysql_tls_accounts": "app@*"}, None),
+        ({"mysql_tls_all_accounts": True}, None),
+        ({"mysql_tls_all_accounts": "yes"}, None),
+        ({"mysql_tls_require_secure_transport": False}, None),
+        ({"mysql_tls_accounts": ["app@*"], "mysql_tls_all_accounts": True}, "Both mysql_tls_accounts and"),
+        # The host's own task says that.
+        ({"mysql_tls_accounts": "{{ nothing }}"}, None),
+    ],
+)
+def test_scope(given: dict[str, t.Any], sentence: str | None) -> None:
+    found = role_variables.missing_scope({"db": values(**given)})
+    assert [text[: len(sentence or "")] for text in found] == ([sentence] if sentence else [])
+
+
+@pytest.mark.parametrize("good", [0, 1, "1", "25%", 30, "100%"])
+def test_batches(good: t.Any) -> None:
+    assert role_variables.wrong_batches(values(mysql_tls_canary=good, mysql_tls_serial=good)) == []
+
+
+@pytest.mark.parametrize("wrong", ["", "one", "-1", -1, 1.5, "2.5%", "%", True, None, [1, 2]])
+def test_no_batches(wrong: t.Any) -> None:
+    (sentence,) = role_variables.wrong_batches(values(mysql_tls_canary=wrong))
+    assert sentence.startswith(f"mysql_tls_canary is {wrong or ''!r} and has to be a number of servers")

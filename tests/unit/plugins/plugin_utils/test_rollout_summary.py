@@ -1,0 +1,117 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+import json
+import typing as t
+
+import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.filter.rollout_summary import FilterModule
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import rollout_summary
+
+LOOK = {"mysql_ssl": {}, "changed": False}
+ACCOUNT = {"user": "app", "host": "%", "before": "NONE", "after": "ANY"}
+CHANGE = {"changed": True, "verification": [{}], "accounts": [ACCOUNT]}
+UNREACHABLE = {"failed": True, "msg": "Cannot reach db:1."}
+FOUND = {**LOOK, "failed": True, "msg": "One finding is left."}
+
+
+@pytest.mark.parametrize(
+    ("change", "look", "line"),
+    [
+        ({}, {}, "not reached"),
+        ({}, LOOK, "checked only"),
+        ({}, UNREACHABLE, "not checked: Cannot reach db:1."),
+        ({"skipped": True, "changed": False}, LOOK, "no rollback record"),
+        ({"changed": False}, LOOK, "nothing to change"),
+        (CHANGE, LOOK, "changed: app@% NONE -> ANY"),
+        (
+            {**CHANGE, "rollback_file": "/f"},
+            FOUND,
+            "changed: app@% NONE -> ANY; rollback record: /f; One finding is left.",
+        ),
+        ({**CHANGE, "verification": []}, LOOK, "would change: app@% NONE -> ANY"),
+        (
+            {**CHANGE, "accounts": [], "require_secure_transport": {"before": False, "after": True}},
+            LOOK,
+            "changed: require_secure_transport OFF -> ON",
+        ),
+        ({"failed": True, "msg": "No."}, LOOK, "nothing changed: No."),
+        ({"failed": True, "msg": "No.", "rolled_back": True, "changed": False}, LOOK, "rolled back: No."),
+        ({"failed": True, "msg": "No.", "changed": True}, LOOK, "left changed: No."),
+        ({"failed": True, "msg": "No.", "changed": True, "state_unknown": True}, LOOK, "state unknown: No."),
+    ],
+)
+def test_lines(change: dict[str, t.Any], look: dict[str, t.Any], line: str) -> None:
+    assert rollout_summary.lines({"db": change}, {"db": look}) == {"db": line}
+
+
+def test_a_line_is_no_list_of_thousands() -> None:
+    accounts = [{**ACCOUNT, "user": f"app{number}"} for number in range(5000)]
+    line = rollout_summary.lines({"db": {**CHANGE, "accounts": accounts}}, {})["db"]
+    assert line.endswith("app9@% NONE -> ANY and 4990 more")
+
+
+def test_stats_are_bounded() -> None:
+    record = {"state": "made", "accounts": [ACCOUNT]}
+    changes = {
+        "one": {**CHANGE, "rollback_record": record},
+        "two": {"failed": True, "rolled_back": True, "rollback_record": {**record, "state": "undone"}},
+        "three": {},
+    }
+    words = {"one": "changed", "two": "rolled back", "three": "not reached"}
+    published = rollout_summary.stats(changes, {}, 1000)
+    assert published["mysql_tls_roll_out"] == words
+    document = json.loads(base64.b64decode(published["mysql_tls_rollback_records"]))
+    assert document["hosts"] == {"one": [record]}
+    assert rollout_summary.stats(changes, {}, 10) == {"mysql_tls_roll_out": words}
+
+
+def test_names_in_a_line_are_safe_to_print() -> None:
+    """In the line alone: published records keep the name."""
+    hostile = {**ACCOUNT, "user": "a\x1b[2J\u202e"}
+    change = {**CHANGE, "accounts": [hostile], "rollback_record": {"state": "made", "accounts": [hostile]}}
+    assert rollout_summary.lines({"db": change}, {})["db"] == r"changed: a\x1b[2J\u202e@% NONE -> ANY"
+    text = rollout_summary.stats({"db": change}, {}, 1000)["mysql_tls_rollback_records"]
+    assert json.loads(base64.b64decode(text))["hosts"]["db"][0]["accounts"] == [hostile]
+
+
+def test_totals() -> None:
+    changes: dict[str, dict[str, t.Any]] = {"one": CHANGE, "two": {"failed": True}, "three": {}, "four": CHANGE}
+    assert rollout_summary.totals(changes, {}) == "4 servers: 2 changed, 1 nothing changed, 1 not reached"
+    assert rollout_summary.totals({"one": CHANGE}, {}) == "1 server: 1 changed"
+
+
+def test_stop() -> None:
+    """By the share of the hosts that were reached, and with the names of those that failed."""
+    changes: dict[str, dict[str, t.Any]] = {"one": CHANGE, "two": {"failed": True}, "three": {}, "four": {}, "five": {}}
+    looks = {"one": LOOK, "two": LOOK, "three": UNREACHABLE, "four": LOOK, "five": {}}
+    stopped = "Roll-out stopped: 2 of 4 servers failed (limit {} %): two, three"
+    assert rollout_summary.stop(changes, looks, 0) == stopped.format(0)
+    assert rollout_summary.stop(changes, looks, 49.5) == stopped.format(49.5)
+    assert rollout_summary.stop(changes, looks, 50) is None
+    assert rollout_summary.stop({}, {}, 0) is None
+    many = {f"db{number}": {"failed": True} for number in range(12)}
+    assert str(rollout_summary.stop(many, {}, 0)).endswith("db8, db9 and 2 more")
+
+
+def test_no_records() -> None:
+    skipped = {"skipped": True, "changed": False}
+    assert rollout_summary.no_records({"one": skipped, "two": skipped})
+    for other in ({}, {"changed": False}, {"failed": True}):
+        assert not rollout_summary.no_records({"one": skipped, "two": other})
+    assert not rollout_summary.no_records({})
+
+
+def test_filter() -> None:
+    """Reads what hosts have registered, and renders none of it."""
+    hostvars = {"db": {"mysql_tls_change": {**CHANGE, "msg": "{{ 1 }}"}, "mysql_tls_look": LOOK}, "other": {}}
+    result = FilterModule().filters()["rollout_summary"](["db", "other"], hostvars, 0)
+    assert result["lines"] == {"db": "changed: app@% NONE -> ANY", "other": "not reached"}
+    assert result["totals"] == "2 servers: 1 changed, 1 not reached"
+    assert result["stop"] == ""
+    assert result["no_records"] is False
+    assert set(result["stats"]) == {"mysql_tls_roll_out"}
