@@ -90,8 +90,9 @@ def endpoint(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -
 
     with FaultProxy(address, certificate=one.pki.server(), upstream=one.client_context()) as proxy:
         me, app = _on_both(one, two, "adm", "ALL PRIVILEGES ON *.*"), _on_both(one, two, "app")
-        made.append(Endpoint(one, two, me, app, proxy, tmp_path / "rollback.json"))
-        yield made[0]
+        made = Endpoint(one, two, me, app, proxy, tmp_path / "rollback.json")
+        proxy.server = made.address
+        yield made
 
 
 def unknown(said: Result) -> None:
