@@ -18,6 +18,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
     quote_account,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import QueryFailed
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import (
     LiveSession,
@@ -77,7 +78,7 @@ def find_plaintext_sessions(control: Session, dialect: Dialect, who: WhoHasToUse
     """Look for other clients that are connected without TLS and could not log in again."""
     if not who:
         return SessionCheck()
-    names = _Names(who.accounts)
+    names = _Names((*who.accounts, *_proxies(control, who.accounts)))
     sessions = live_sessions(control, dialect)
     if sessions is not None:
         # An account's requirement counts over a Unix socket as well, the server-wide switch does not.
@@ -99,6 +100,27 @@ def find_plaintext_sessions(control: Session, dialect: Dialect, who: WhoHasToUse
         )
     found = [s for s in listed if (who.everybody and not s.local) or names.may_be(s)]
     return SessionCheck(tuple(PlaintextSession(session) for session in found), obstacle, remedy)
+
+
+def _proxies(control: Session, accounts: t.Collection[Account]) -> list[Account]:
+    """Accounts that may go on as one of these by GRANT PROXY: the requirement of the proxied account counts."""
+    if not accounts:
+        return []
+    try:
+        # Without a name it is the right of an administrator to make such grants, which nobody logs in by.
+        rows = control.query(
+            "SELECT User, Host, Proxied_user, Proxied_host FROM mysql.proxies_priv WHERE Proxied_user <> ''"
+        )
+    except QueryFailed as e:
+        if e.connection_lost:
+            raise
+        return []
+    proxied = {(account.user, account.host.lower()) for account in accounts}
+    return [
+        Account(str(user), str(host) or "%")
+        for user, host, proxied_user, proxied_host in rows
+        if (str(proxied_user), str(proxied_host).lower()) in proxied
+    ]
 
 
 def _obstacle(control: Session, dialect: Dialect) -> tuple[str, str]:

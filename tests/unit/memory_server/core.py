@@ -29,6 +29,8 @@ def find(*names: str) -> t.Any:
 
 enforce = find("_enforcement.enforce")
 guards = find("_enforcement.guards")
+change_log = find("_enforcement.change_log")
+plaintext_sessions = find("_enforcement.plaintext_sessions")
 plan = find("_enforcement.plan")
 rollback = find("_enforcement.rollback")
 verification = find("_enforcement.verification")
@@ -39,6 +41,7 @@ handshake = find("_mysql.handshake")
 login = find("_mysql.login")
 mysql_errors = find("_mysql.errors", "_mysql.login")
 options = find("_mysql.options")
+sessions = find("_mysql.sessions")
 errors = find("_core.errors")
 argument_spec = find("_enforcement.argument_spec")
 

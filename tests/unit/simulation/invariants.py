@@ -290,6 +290,8 @@ def _word(schedule: Schedule, outcome: Outcome) -> list[str]:
             now = [_kind(where, key) for where in (server.accounts.memory, server.accounts.table)]
             if key not in schedule.others.touched and kind not in now:
                 found.append(f"W6 said to have {kind}, and {key} has {' and '.join(now)}: {said[:300]}")
+            if key not in schedule.others.touched and "Putting it back was refused:  " in said:
+                found.append(f"W7 {key} was left, and nobody has refused to put it back: {said[:300]}")
         return found
     return []
 
@@ -439,15 +441,42 @@ def _gets_in(schedule: Schedule, user: str, password: str, *, as_others: bool) -
 
 
 def _clients(schedule: Schedule, outcome: Outcome) -> list[str]:
-    """10. Nobody who was connected without TLS all the time is locked out unless that was allowed.
+    """10. Nobody who was connected without TLS all the time is locked out unless that was allowed, or is said.
 
     Over a Unix socket neither, which a requirement refuses as well; nor where the server does not tell who uses TLS,
-    nor a user who goes on as one of the accounts by GRANT PROXY, whose requirement is the one that counts.
+    nor a user who goes on as one of the accounts by GRANT PROXY, whose requirement is the one that counts. Where it is
+    allowed, clients stop nothing, and neither do clients that are not there.
     """
-    server = schedule.server
-    if outcome.word != CHANGED or schedule.params["plaintext_sessions"] not in ("fail", "kill"):
-        return []
+    policy = schedule.params["plaintext_sessions"]
     found = []
+    refused = outcome.error is not None and any(text in outcome.error.message for text in _REFUSALS)
+    if refused and policy in ("warn", "allow"):
+        found.append(f"C2 '{policy}', and clients stopped it: {outcome.error.message[:300]}")
+    if refused and not _anybody(schedule, outcome):
+        found.append(f"C3 nobody is connected, and clients stopped it: {outcome.error.message[:300]}")
+    if outcome.word == CHANGED and policy in ("fail", "kill", "warn"):
+        for client, sentence in _locked_out(schedule, outcome):
+            warnings = [warning for warning in outcome.values["warnings"] if "clients" in warning.lower()]
+            if policy != "warn":
+                found.append(f"C1 {sentence}")
+            elif not any(f"{client.user} from" in text or "could not be detected." in text for text in warnings):
+                found.append(f"C4 {sentence}, of which nothing is said: {warnings}")
+    return found
+
+
+_REFUSALS = ("without TLS and would not get in again", "clients without TLS could be locked out")
+
+
+def _anybody(schedule: Schedule, outcome: Outcome) -> bool:
+    """Whether there may be a session of anybody else, or this login may not see any."""
+    # A lost session of this run is somebody else's to the next one.
+    lost = any(kind in LOSSY for _number, kind in schedule.network.happened)
+    return bool(schedule.clients) or lost or 4 in schedule.server.sessions or model.PROCESS not in outcome.grants
+
+
+def _locked_out(schedule: Schedule, outcome: Outcome) -> t.Iterator[tuple[model.ServerSession, str]]:
+    """Clients that were there all the time, and could not log in again, with a sentence about each."""
+    server = schedule.server
     told = server.release.has_connection_type and server.variables["performance_schema"] == "ON"
     sees = told and model.SELECT_THREADS in outcome.grants
     for client in schedule.clients:
@@ -461,8 +490,7 @@ def _clients(schedule: Schedule, outcome: Outcome) -> list[str]:
         if before and not after:
             how = "seen" if sees else "not seen"
             how += ", by GRANT PROXY" if key != client.account else ""
-            found.append(f"C1 {client.account} is connected by {client.transport} ({how}), and would not get in again")
-    return found
+            yield client, f"{client.account} is connected by {client.transport} ({how}), and would not get in again"
 
 
 def _time(schedule: Schedule, outcome: Outcome) -> list[str]:

@@ -211,7 +211,7 @@ class Schedule:
                 self.server.cached.add(key)
             if rng.random() < 0.03:
                 create("update", key, self._draw_requirement())
-            if number == 0 and rng.random() < 0.05:
+            if number == 0 and rng.random() < 0.1:
                 self.server.proxies[key] = self.login
         if rng.random() < 0.2:
             create("create", ("mysql.sys", "localhost"), Entry(locked=True, plugin=self._plugins[0]))
@@ -225,7 +225,7 @@ class Schedule:
         keys = [key for key, entry in self.server.accounts.table.items() if not entry.is_role]
         self.clients = []
         for number in range(rng.choice([0, 0, 0, 1, 2])):
-            key = rng.choice(keys)
+            key = rng.choice(list(self.server.proxies) if rng.random() < 0.5 and self.server.proxies else keys)
             transport = "Socket" if key[1] == "localhost" else rng.choice(["TCP/IP", "SSL/TLS", "SSL/TLS"])
             came_from = "10.0.0.5" if "%" in key[1] else key[1]
             host = "localhost" if transport == "Socket" else f"{came_from}:{50_000 + number}"

@@ -150,15 +150,18 @@ class Summary:
     words: collections.Counter[str] = field(default_factory=collections.Counter)
 
 
-def run_many(first: int, count: int, processes: int | None = None) -> Summary:
-    """So many schedules from this seed on, on every core."""
+def run_many(first: int, count: int, work: t.Callable[[t.Sequence[int]], t.Any] = run_range) -> Summary:
+    """So many schedules from this seed on, on every core.
+
+    :arg work: What each process does with some of the seeds.
+    """
     started = time.monotonic()
     summary = Summary(count)
     chunks = [range(at, min(at + _CHUNK, first + count)) for at in range(first, first + count, _CHUNK)]
     # Not by fork: whoever calls this may have threads.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes or len(os.sched_getaffinity(0)), context) as pool:
-        futures = [pool.submit(run_range, chunk) for chunk in chunks]
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), context) as pool:
+        futures = [pool.submit(work, chunk) for chunk in chunks]
         try:
             for future in as_completed(futures):
                 failures, words = future.result()
