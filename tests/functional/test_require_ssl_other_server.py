@@ -83,12 +83,8 @@ def _on_both(one: Database, two: Database, stem: str, grants: str | None = None)
 def endpoint(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> Iterator[Endpoint]:
     """Two real servers of one family."""
     one, two = servers.get(request.param), servers.get(request.param, options=("--max-connections=101",))
-    made: list[Endpoint] = []
-
-    def address(number: int) -> tuple[str, int]:
-        return made[0].address(number)
-
-    with FaultProxy(address, certificate=one.pki.server(), upstream=one.client_context()) as proxy:
+    certificate, upstream = one.pki.server(), one.client_context()
+    with FaultProxy((one.server.host, one.server.port), certificate=certificate, upstream=upstream) as proxy:
         me, app = _on_both(one, two, "adm", "ALL PRIVILEGES ON *.*"), _on_both(one, two, "app")
         made = Endpoint(one, two, me, app, proxy, tmp_path / "rollback.json")
         proxy.server = made.address
