@@ -110,12 +110,15 @@ def _choose(
 ) -> tuple[ChangeRecord, ...]:
     if which == ALL:
         return tuple(record for record in reversed(records) if record.state not in (UNDONE, RESTORED))
+    never_made: list[ChangeRecord] = []
     for record in reversed(records):
         if record.state == RESTORED:
             return ()  # The same change is not put back twice, nor an older one unasked.
-        if record.state == UNDONE or (record.state == BEGUN and _never_made(record, now, switch)):
-            continue
-        return (record,)
+        if record.state == BEGUN and _never_made(record, now, switch):
+            # Once what was before it is put back, it might look as if it had been made; so it is done with as well.
+            never_made.append(record)
+        elif record.state != UNDONE:
+            return (*never_made, record)
     return ()
 
 

@@ -174,6 +174,19 @@ def test_putting_back_twice_changes_nothing_more(history: History, now: State, s
     assert apply(again, now, switch) == (now, switch)
 
 
+def test_a_change_that_was_never_made_is_done_with_too() -> None:
+    """What was before it, once put back, is what it would have made."""
+    account = ACCOUNTS[0]
+    none, tls = Requirement(), Requirement("ANY")
+    records = (
+        make_record(0, MADE, [Change(account, none, tls)], None),
+        make_record(1, BEGUN, [Change(account, tls, none)], None),
+    )
+    wanted = restoration(records, known({account: tls}), None, LAST)
+    assert wanted.changes == (Change(account, tls, none),)
+    assert set(wanted.records) == set(records)
+
+
 @settings(deadline=None)
 @given(histories(), st.sampled_from([LAST, ALL]), st.sampled_from(ACCOUNTS))
 def test_a_role_is_never_changed(history: History, which: str, role: Account) -> None:
