@@ -266,6 +266,14 @@ def every_fault(session: nox.Session) -> None:
     pytest(session, "tests/functional/test_require_ssl_faults.py", "--every-fault")
 
 
+@matrix
+def every_schedule(session: nox.Session) -> None:
+    """The simulation of mysql_require_ssl, ten times as long."""
+    use(session, "test")
+    os.environ["SIMULATED_SCHEDULES"] = "200000"
+    pytest(session, "tests/unit/simulation", "-k", "test_schedules")
+
+
 def _program(name: str, venv: str, *commands: str) -> None:
     @nox.session(name=name, python=False, default=False)
     def program(session: nox.Session) -> None:
