@@ -804,13 +804,13 @@ def test_a_mirror_with_a_password(fleet: Fleet, ansible: Ansible, mirror: Mirror
     assert mirror.requests == []
 
     for password in ("pw-that-is-wrong", secret):
-        defaults = {"dbtls.rds_mysql.rds_ca_bundle": {"url_username": "reader", "url_password": password}}
-        (ansible.directory / "play.yml").write_text(role_play(defaults, tasks_from="audit"))
-        run = ansible.run("ansible-playbook", "-i", str(fleet.inventory), "play.yml", "-vvv")
+        variables.write_text(json.dumps({"mysql_tls_url_username": "reader", "mysql_tls_url_password": password}))
+        run = ansible.run(*fleet.command("audit"), "-vvv", "-e", f"@{variables}")
         assert (run.status == 0) == (password == secret), run.output
         assert all(name in run.output for name in ("current of eu-central-1", "current of eu-west-1"))
-    variables.write_text(json.dumps({"mysql_tls_region": "no-such-region"}))
-    refused = ansible.run("ansible-playbook", "-i", str(fleet.inventory), "play.yml", "-vvv", "-e", f"@{variables}")
+    login = {"mysql_tls_url_username": "reader", "mysql_tls_url_password": secret}
+    variables.write_text(json.dumps({**login, "mysql_tls_region": "no-such-region"}))
+    refused = ansible.run(*fleet.command("audit"), "-vvv", "-e", f"@{variables}")
     assert "The CA bundle could not be fetched: " in refused.output
 
 
@@ -836,7 +836,8 @@ def test_no_accounts_are_named(fleet: Fleet, ansible: Ansible) -> None:
     for arguments in ((), ("-e", "mysql_tls_accounts="), ("-e", "mysql_tls_all_accounts=false")):
         said = refused_before_any_contact(fleet, ansible, "enforce", *arguments)
         assert f"No accounts are named for {', '.join(MATRIX)}. Set mysql_tls_accounts" in said
-    everything = ("-e", "mysql_tls_all_accounts=true")
+    # The administrators of the tests are connected over the sockets.
+    everything = ("-e", "mysql_tls_all_accounts=true", "-e", "mysql_tls_plaintext_sessions=warn")
     said = refused_before_any_contact(fleet, ansible, "enforce", *everything, "-e", "mysql_tls_accounts=app@*")
     assert "Both mysql_tls_accounts and mysql_tls_all_accounts are set for" in said
     ansible.run(*fleet.command("audit")).ok()

@@ -238,10 +238,17 @@ def test_without_the_privilege(switch_db: Database, modules: Modules) -> None:
 
 
 def test_where_sessions_cannot_be_seen(maria_db: Database, modules: Modules) -> None:
-    me = maria_db.administrator()
+    """Whoever is connected over TCP may be without TLS; over the socket the switch concerns nobody."""
+    me, app = maria_db.administrator(), maria_db.create(maria_db.name_of("app"))
+    options = maria_db.options(me, require_secure_transport=True)
     try:
-        done = modules.require(**maria_db.options(me, require_secure_transport=True)).ok()
-        assert "which sessions use TLS" in done.warnings
+        with maria_db.login(app, TLS):
+            refused = modules.require(**options)
+            assert refused.failed
+            assert "which sessions use TLS" in refused.msg
+            assert [s["user"] for s in refused["plaintext_sessions"]] == [app.user]
+            done = modules.require(**options, plaintext_sessions="warn").ok()
+            assert "which sessions use TLS" in done.warnings
     finally:
         reset(maria_db)
 

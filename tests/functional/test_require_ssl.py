@@ -279,7 +279,9 @@ def test_system_accounts_only_on_request(db: Database, modules: Modules) -> None
     refused = modules.require(**db.options(me, accounts=["rdsadmin"]))
     assert refused.failed
     assert "include_system" in refused.msg
-    promised = modules.require(**db.options(me, all_accounts=True, include_system=True), check=True).ok()
+    # The administrator of the tests is connected over the socket.
+    everybody = db.options(me, all_accounts=True, include_system=True, plaintext_sessions="warn")
+    promised = modules.require(**everybody, check=True).ok()
     named = {user for user, _host in by_account(promised)}
     assert "rdsadmin" in named
     if db.mariadb:
@@ -412,7 +414,7 @@ def test_grant_tables_on_a_view(modern_db: Database, modules: Modules) -> None:
 def test_grant_tables_where_the_table_is_closed(new_db: Database, modules: Modules) -> None:
     """As RDS for MySQL from 8.0.36 on: CREATE USER, but no UPDATE on mysql.user."""
     me = new_db.create(new_db.name_of("db_root"), "127.0.0.1")
-    for grants in ("CREATE USER ON *.*", "SELECT ON mysql.*"):
+    for grants in ("CREATE USER, PROCESS ON *.*", "SELECT ON mysql.*"):
         new_db.query(f"GRANT {grants} TO %s@%s", me.user, me.host)
     before = new_db.snapshot()
     result = modules.require(**new_db.options(me, user=me.user, method="grant_tables"))
@@ -454,6 +456,7 @@ def test_without_the_privilege_nothing_changes(db: Database, modules: Modules) -
     me = db.create(db.name_of("auditor"), "127.0.0.1")
     app = db.create(db.name_of("app"))
     db.query("GRANT SELECT ON mysql.* TO %s@%s", me.user, me.host)
+    db.query("GRANT PROCESS ON *.* TO %s@%s", me.user, me.host)
     before = db.snapshot()
     result = modules.require(**db.options(me, user=app.user))
     assert result.failed
@@ -467,7 +470,7 @@ def test_without_the_privilege_nothing_changes(db: Database, modules: Modules) -
 def test_one_of_many_is_refused(new_db: Database, modules: Modules) -> None:
     """As on RDS: accounts with SYSTEM_USER are closed to those without it. MySQL then changes none of a statement's."""
     me = new_db.create(new_db.name_of("db_root"), "127.0.0.1")
-    for grants in ("CREATE USER ON *.*", "SELECT ON mysql.*"):
+    for grants in ("CREATE USER, PROCESS ON *.*", "SELECT ON mysql.*"):
         new_db.query(f"GRANT {grants} TO %s@%s", me.user, me.host)
     stem = new_db.name_of("app")
     apps = [new_db.create(f"{stem}{letter}") for letter in "abc"]
@@ -489,6 +492,7 @@ def test_flush_is_refused(old_db: Database, modules: Modules) -> None:
     me = old_db.create(old_db.name_of("db_root"), "127.0.0.1")
     app = old_db.create(old_db.name_of("app"))
     old_db.query("GRANT SELECT, UPDATE ON mysql.user TO %s@%s", me.user, me.host)
+    old_db.query("GRANT PROCESS ON *.* TO %s@%s", me.user, me.host)
     before = old_db.snapshot()
     result = modules.require(**old_db.options(me, user=app.user))
     assert result.failed

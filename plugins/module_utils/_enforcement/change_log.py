@@ -34,6 +34,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
     has_in_memory,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import ServerIdentity, read_only_identity
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchChange, SwitchState
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
@@ -97,6 +98,7 @@ class ChangeLog:
         """The plan that puts back, or None where that is not what this run is for."""
         if not self._restore_from:
             return None
+        self._keep_records_of(read_only_identity(control, dialect))
         switch = self._switch(control, dialect)
         in_table = {state.account: state.requirement for state in known}
         unflushed = self._unflushed(control, dialect, known)
@@ -132,17 +134,31 @@ class ChangeLog:
                 found[state.account] = replace(state, requirement=change.after)
         return found
 
-    def _on_the_recorded_server(self, plan: Plan, wanted: Restoration) -> Plan:
-        """Of another server than the record is about nothing is concluded; what it has from the change is restored."""
+    def _keep_records_of(self, identity: ServerIdentity) -> None:
+        """What is here says nothing about the changes of another server, and restoring it here ends none of them.
+
+        :raises RecordError: when the change that is meant is another server's.
+        """
+        if not self._restore_from:
+            return
+        own = tuple(record for record in self._records if not record.identity or identity.has_data_of(record.identity))
         pending = [record for record in self._records if record.state in (BEGUN, MADE)]
-        newest = wanted.records[0] if wanted.records else pending[-1] if pending else None
-        if not newest or not newest.identity or newest.identity == plan.identity or not self._restore_from:
-            return plan
-        elsewhere = f"is about {newest.identity}, and {newest.endpoint} leads to {plan.identity} now"
-        if not plan.writes:
-            raise self._restore_from.error(f"{elsewhere}, where nothing is as the change made it. Nothing was changed.")
-        warning = f"The rollback record {elsewhere}. What the change had made there was restored."
-        return replace(plan, warnings=(*plan.warnings, warning))
+        meant = pending[-1:] if self._which == LAST or not own else []
+        for record in meant:
+            if record not in own:
+                raise self._restore_from.error(
+                    f"is about {record.identity}, and {record.endpoint} leads to {identity} now. Nothing was changed. "
+                    "Connect to that server, or run the rollback_statements of the record by hand."
+                )
+        self._records = own
+
+    def _on_the_recorded_server(self, plan: Plan, wanted: Restoration) -> Plan:
+        """A warning where the server seems to have moved since."""
+        for record in wanted.records:
+            if record.identity and record.identity != plan.identity:
+                warning = f"The rollback record is about {record.identity}, which seems to be {plan.identity} by now."
+                return replace(plan, warnings=(*plan.warnings, warning))
+        return plan
 
     def _switch(self, control: Session, dialect: Dialect) -> SwitchState | None:
         if not any(record.switch for record in self._records):

@@ -36,6 +36,10 @@ class ServerIdentity:
     datadir: str
     server_id: str
 
+    def has_data_of(self, other: ServerIdentity) -> bool:
+        """Whether it may be that server on another machine, as after a failover of RDS or from a copy of its disk."""
+        return (self.server_id, self.datadir, self.port) == (other.server_id, other.datadir, other.port)
+
     def __str__(self) -> str:
         return f"{self.hostname}:{self.port} with the data directory {self.datadir}"
 
