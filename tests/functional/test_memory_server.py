@@ -17,7 +17,11 @@ from typing import Any
 
 import pytest
 
-from tests.unit.memory_server import Clock, Entry, MemoryServer, Network, core, model
+from tests.unit.memory_server import core, model
+from tests.unit.memory_server.clock import Clock
+from tests.unit.memory_server.model import Entry
+from tests.unit.memory_server.network import Network
+from tests.unit.memory_server.server import MemoryServer
 
 from .helpers import Database
 

@@ -10,8 +10,9 @@ import json
 import typing as t
 from dataclasses import dataclass, field
 
-from tests.unit.memory_server import Entry, Key, MemoryServer, Requirement, model, network
-from tests.unit.memory_server.server import meets
+from tests.unit.memory_server import model, network
+from tests.unit.memory_server.model import Entry, Key, Requirement
+from tests.unit.memory_server.server import MemoryServer, meets
 from tests.unit.memory_server.sql import ServerError
 
 from .schedule import Schedule

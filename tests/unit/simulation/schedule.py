@@ -14,20 +14,11 @@ import random
 import typing as t
 from dataclasses import dataclass, field
 
-from tests.unit.memory_server import (
-    RELEASES,
-    Clock,
-    Entry,
-    Exchange,
-    Fault,
-    Key,
-    MemoryServer,
-    Network,
-    Requirement,
-    model,
-    network,
-)
-from tests.unit.memory_server.server import US, meets
+from tests.unit.memory_server import model, network
+from tests.unit.memory_server.clock import Clock
+from tests.unit.memory_server.model import RELEASES, Entry, Key, Requirement
+from tests.unit.memory_server.network import Exchange, Fault, Network
+from tests.unit.memory_server.server import US, MemoryServer, meets
 
 LOGIN = "admin"
 SUBJECT, ISSUER = "/O=Tests/CN=admin", "/O=Tests/CN=Tests CA"

@@ -745,9 +745,9 @@ def test_periods(ends: list[str], expected: list[str] | None) -> None:
     if expected is not None:
         assert [period.label for period in found] == expected
     drawn = expiry.timeline(found, NOW)
-    assert sum(bar.count for bar in drawn.bars) == len(ends)
+    assert sum(column.count for column in drawn.bars) == len(ends)
     assert 0 <= float(drawn.today) <= drawn.width
-    assert all(0 <= float(bar.x) <= drawn.width and 0 <= float(bar.y) <= drawn.base for bar in drawn.bars)
+    assert all(0 <= float(column.x) <= drawn.width and 0 <= float(column.y) <= drawn.base for column in drawn.bars)
 
 
 def test_numbers() -> None:

@@ -47,7 +47,7 @@ def test_what_is_not_set(nothing: t.Any) -> None:
 def test_values_are_evaluated() -> None:
     seen = values(mysql_tls_x="{{ y }}-1", y="{{ z | upper }}", z="a", other=1)
     assert seen.value("mysql_tls_x") == "A-1"
-    assert type(seen.value("mysql_tls_x")) is str
+    assert seen.value("mysql_tls_x").__class__ is str
     assert seen.value("mysql_tls_nothing") is None
     assert seen.names() == ["mysql_tls_x"]
     with pytest.raises(AnsibleError, match="'z' is undefined"):
