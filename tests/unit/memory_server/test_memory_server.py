@@ -10,7 +10,12 @@ import typing as t
 
 import pytest
 
-from . import Clock, Entry, Fault, MemoryServer, Network, Unknown, core, model, network
+from . import core, model, network
+from .clock import Clock
+from .model import Entry
+from .network import Fault, Network
+from .server import MemoryServer
+from .sql import Unknown
 
 APP = ("app", "%")
 
