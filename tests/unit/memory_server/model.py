@@ -9,6 +9,7 @@ The facts are those of real servers, which tests/functional/test_memory_server.p
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from dataclasses import dataclass, field
 
@@ -71,7 +72,7 @@ class Release:
     variables: t.Mapping[str, str]
     version_comment: str = ""
 
-    @property
+    @functools.cached_property
     def numbers(self) -> tuple[int, ...]:
         """``(10, 11)``."""
         return tuple(int(part) for part in self.version.split("-")[0].split(".")[:2])

@@ -264,13 +264,13 @@ class MemoryServer:
             raise Unknown(f"the memory server does not know @@{name}")
         if bare == "sql_mode" and scope != "global":
             return session.sql_mode
-        if bare in self.identity:
-            return self.identity[bare]
-        if bare not in self.variables:
+        value = self.variables.get(bare)
+        if value is None:
+            if bare in self.identity:
+                return self.identity[bare]
             if bare not in model.KNOWN_VARIABLES:
                 raise Unknown(f"the memory server does not know @@{name}")
             raise ServerError(1193, f"Unknown system variable '{bare}'")
-        value = self.variables[bare]
         return {"ON": 1, "OFF": 0}.get(value, value)
 
     def _get_lock(self, session: ServerSession, name: str, seconds: int) -> int:

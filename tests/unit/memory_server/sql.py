@@ -420,9 +420,10 @@ class Select(t.NamedTuple):
         """Its rows. ``table`` gives the rows of a table by name, or raises."""
         found: list[tuple[t.Any, ...]] = []
         sources = [(alias, table(name), on) for (name, alias), on in zip(self.tables, self.joined)]
+        columns = [column.value for column in self.columns]
         for _unused in self._joined(scope, sources):
             if all(condition.value(scope) for condition in self.conditions):
-                row = tuple(_plain(column.value(scope)) for column in self.columns)
+                row = tuple([_plain(value(scope)) for value in columns])
                 found.append((tuple(part.value(scope) for part in self.order), row))
         if self.order:
             found.sort(key=lambda pair: pair[0])
