@@ -55,7 +55,7 @@ def test_an_audit_with_the_credential(jobs: Jobs, fleet: dict[str, Database]) ->
     before = {name: database.snapshot() for name, database in fleet.items()}
     job = jobs.run("playbooks/audit.yml", extra={"mysql_tls_report_dir": str(jobs.directory / "report")})
     assert job.status == "successful", job.output
-    looks = job.results("Look at the server")
+    looks = job.results("Check TLS status")
     assert {name: look["mysql_ssl"]["session"]["verified"] for name, look in looks.items()} == dict.fromkeys(
         NAMES, True
     )
