@@ -19,7 +19,7 @@ import pytest
 
 from tests.unit.memory_server import Clock, Entry, MemoryServer, Network, core, model
 
-from .helpers import Database
+from .database import Database
 
 # How much of an answer is compared.
 SAME = "every value"
