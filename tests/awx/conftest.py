@@ -7,24 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.functional.conftest import all_servers, new_db, pki, servers
-from tests.functional.test_playbooks import Ansible
+from tests.functional.fixtures import all_servers, ansible, new_db, pki, servers
 
 from .api import Awx
 
-__all__ = ["all_servers", "new_db", "pki", "servers"]
-
-COLLECTION = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def ansible(tmp_path: Path) -> Ansible:
-    """Ansible, in a directory of its own."""
-    return Ansible(tmp_path)
+__all__ = ["all_servers", "ansible", "new_db", "pki", "servers"]
 
 
 @pytest.fixture

@@ -19,9 +19,8 @@ from typing import Any
 
 import yaml
 
-from .conftest import COLLECTION
+from .data import COLLECTION, CREDENTIAL_TYPE, TEMPLATES, surveys
 from .rules import answers, inject
-from .test_awx_data import CREDENTIAL_TYPE, TEMPLATES, surveys
 
 _SECONDS = 900
 

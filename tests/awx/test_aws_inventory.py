@@ -19,12 +19,12 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests.functional.helpers import Database
-from tests.functional.test_playbooks import Ansible
+from tests.functional.database import Database
+from tests.functional.plays import Ansible
 from tests.servers import Pki, ServerUnavailable
 from tests.servers.aws_iam import IamPlugin, asking_for_tokens
 
-from .conftest import COLLECTION
+from .data import COLLECTION
 
 REGION = "eu-central-1"
 SECRET = "a5ecretKeyOfNobody"

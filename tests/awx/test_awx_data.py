@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Callable
 from typing import Any
@@ -14,33 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests import ansible_yaml
-
-from .conftest import COLLECTION
+from .data import COLLECTION, CREDENTIAL_TYPE, TEMPLATES, surveys
 from .rules import PLAYBOOK, Rejected, check_injectors, check_inputs, check_survey
-
-
-def load(name: str) -> dict[str, Any]:
-    """A file of the directory awx/."""
-    found = ansible_yaml.load((COLLECTION / "awx" / name).read_text("utf-8"))
-    assert isinstance(found, dict)
-    return found
-
-
-CREDENTIAL_TYPE = load("credential_type.yml")["awx_setup_credential_type"]
-TEMPLATES = load("job_templates.yml")
-
-
-def surveys() -> dict[str, dict[str, Any]]:
-    """By playbook, with the questions in their places."""
-    result = {}
-    for template in TEMPLATES["awx_setup_job_templates"]:
-        survey = copy.deepcopy(template["survey_spec"])
-        survey["spec"] = [
-            TEMPLATES[question.strip("{} ")] if isinstance(question, str) else question for question in survey["spec"]
-        ]
-        result[template["playbook"]] = survey
-    return result
 
 
 def test_the_credential_type() -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rollback_records import records_of
 
-from tests.functional.conftest import Servers
-from tests.functional.helpers import Database
+from tests.functional.database import Database
+from tests.functional.servers import Servers
 from tests.servers import Pki
 
-from .conftest import COLLECTION
+from .data import COLLECTION
 from .jobs import Jobs
 
 # All that a shell, YAML, Jinja and an option file could trip over.

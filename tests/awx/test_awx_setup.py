@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.test_playbooks import Ansible, Run
+from tests.functional.plays import Ansible, Run
 
 from .api import TOKEN, Awx
 from .rules import answers

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from .conftest import COLLECTION
+from .data import COLLECTION
 
 
 def builder(*arguments: str, at: Path) -> str:

@@ -6,20 +6,15 @@
 
 from __future__ import annotations
 
-import copy
 import datetime as dt
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-import pymysql
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import outcome
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import STATUS
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import sweep
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, model
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
@@ -27,57 +22,7 @@ from tests.servers import Pki, Server, ServerUnavailable, provide
 from tests.servers.answering import answering
 
 from .chromium import axe, chromium
-
-Look = dict[str, Any]
-MakeReport = Callable[..., build.WrittenReport]
-
-# What would run, or fetch something, if it became markup.
-SCRIPT = "<script>document.pwned=1</script>"
-IMAGE = "<img src=x onerror=document.pwned=1>"
-BREAKOUT = "\"'></td></script></title><svg/onload=document.pwned=1>"
-TEMPLATE = "{{ 7 * 191 }}"
-
-
-def look_at(**options: Any) -> Look:
-    """What mysql_ssl_status returns."""
-    defaults = {name: option.get("default") for name, option in STATUS.argument_spec.items()}
-    return outcome(lambda: sweep.run({**defaults, "connect_timeout": 10, "config_file": os.devnull, **options}))
-
-
-def _connect(server: Server, **more: Any) -> pymysql.connections.Connection[Any]:
-    return pymysql.connect(
-        **{"unix_socket": server.socket, "user": server.admin_user, "password": server.admin_password, **more},
-        ssl_disabled=True,
-    )
-
-
-def _create(server: Server, user: str, host: str, *, require: str = "NONE", grants: str = "USAGE ON *.*") -> None:
-    with closing(_connect(server)) as connection, connection.cursor() as cursor:
-        plugin = " WITH mysql_native_password" if "mariadb" in server.name else ""
-        how = f"IDENTIFIED{' BY' if not plugin else ' VIA mysql_native_password USING PASSWORD(%s)'}"
-        cursor.execute(
-            f"CREATE USER %s@%s {how}{' %s' if not plugin else ''} REQUIRE {require}", (user, host, "pw-of-report")
-        )
-        cursor.execute(f"GRANT {grants} TO %s@%s", (user, host))
-
-
-def _look_inside(server: Server, pki: Pki) -> Look:
-    return look_at(
-        login_host="127.0.0.1",
-        login_port=server.port,
-        login_user="auditor",
-        login_password="pw-of-report",
-        ca_cert=str(pki.bundle),
-    )
-
-
-def _populate(server: Server) -> None:
-    _create(server, "auditor", "%", require="SSL", grants="ALL PRIVILEGES ON *.*")
-    for user in ("orders", "stock", "billing"):
-        _create(server, user, "%", require="SSL")
-    _create(server, "legacy_app", "%")
-    _create(server, "reporting", "10.%")
-    _create(server, "backup", "localhost")
+from .looks import BREAKOUT, IMAGE, SCRIPT, TEMPLATE, Look, MakeReport, connect, create, look_at, look_inside, populate
 
 
 @pytest.fixture(scope="session")
@@ -119,12 +64,12 @@ def _refusal(message: bytes) -> bytes:
 def looks(started: dict[str, Server], pki: Pki) -> dict[str, Look | None]:
     """What was found of three servers, and of two hosts that were not seen."""
     for name in ("good", "expiring"):
-        _populate(started[name])
-    plain = _connect(started["good"], unix_socket=None, host="127.0.0.1", port=started["good"].port)
+        populate(started[name])
+    plain = connect(started["good"], unix_socket=None, host="127.0.0.1", port=started["good"].port)
     with closing(plain):
         return {
-            "orders-1": _look_inside(started["good"], pki),
-            "stock-1": _look_inside(started["expiring"], pki),
+            "orders-1": look_inside(started["good"], pki),
+            "stock-1": look_inside(started["expiring"], pki),
             "billing-1": look_at(login_host="127.0.0.1", login_port=started["good"].port, ca_cert=str(pki.bundle)),
             "archive-1": look_at(login_host="127.0.0.1", login_port=1),
             "spare-1": None,
@@ -135,40 +80,14 @@ def looks(started: dict[str, Server], pki: Pki) -> dict[str, Look | None]:
 def hostile_looks(started: dict[str, Server], hostile_pki: Pki) -> dict[str, Look | None]:
     """A server whose version, accounts and certificate are markup, and one whose refusal is."""
     server = started["hostile"]
-    _create(server, "auditor", "%", require="SSL", grants="ALL PRIVILEGES ON *.*")
+    create(server, "auditor", "%", require="SSL", grants="ALL PRIVILEGES ON *.*")
     for user in (SCRIPT, IMAGE, BREAKOUT, TEMPLATE, "=cmd|' /C calc'!A0", "evil\u202e\u2066txt", "bell\a\x1b[31m"):
-        _create(server, user, "%")
+        create(server, user, "%")
     with answering(_refusal(f"Too many {SCRIPT} {IMAGE}".encode())) as port:
         return {
-            "hostile-1": _look_inside(server, hostile_pki),
+            "hostile-1": look_inside(server, hostile_pki),
             f"named {IMAGE}": look_at(login_host="127.0.0.1", login_port=port),
         }
-
-
-def multiplied(looks: dict[str, Look | None], count: int) -> dict[str, Look | None]:
-    """So many servers made of those few: each with a name, a place and a certificate of its own."""
-    originals = list(looks.values())
-    made: dict[str, Look | None] = {}
-    for number in range(count):
-        look = copy.deepcopy(originals[0 if number % 10 < 5 else number % len(originals)])
-        if look is not None and look.get("mysql_ssl"):
-            _vary(look["mysql_ssl"], number)
-        made[f"db{number:05}.example.com"] = look
-    return made
-
-
-def _vary(status: dict[str, Any], number: int) -> None:
-    status["endpoint"] = {"host": f"db{number:05}.example.com", "port": 3306, "socket": None}
-    certificate = status["certificate"]
-    days = certificate["days_left"] + number * 37 % 700
-    end = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
-    certificate.update(days_left=days, not_after=iso8601(end), rds_ca=f"rds-ca-rsa2048-g{number % 3}")
-    for account in status["accounts"] or ():
-        if account["user"] == "legacy_app":
-            account["user"] = f"app{number % 60}"
-    for finding in status["findings"]:
-        for name in ("subject", "message", "remediation"):
-            finding[name] = finding[name].replace("legacy_app", f"app{number % 60}")
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from jsonschema import Draft202012Validator
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
-from .conftest import SCRIPT, Look, MakeReport, multiplied
+from .looks import SCRIPT, Look, MakeReport, multiplied
 
 ROOT = Path(__file__).resolve().parents[2]
 Looks = dict[str, Look | None]

@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import from_results
 from playwright.sync_api import Browser, Page
 
-from .conftest import BREAKOUT, IMAGE, SCRIPT, TEMPLATE, Look, MakeReport, multiplied
+from .looks import BREAKOUT, IMAGE, SCRIPT, TEMPLATE, Look, MakeReport, multiplied
 
 LARGE = 2000
 

@@ -7,19 +7,22 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.servers import MATRIX, Mirror, Pki, ServerUnavailable, TlsFiles, provide
+from tests.servers import MATRIX, Mirror, Pki
 
-from .helpers import Database, Modules, Result, module_environment
+from .database import Database
+from .fixtures import all_servers, ansible, new_db, pki, servers
 from .launcher import Launcher
+from .result import Result
+from .runner import Modules, module_environment
+from .servers import Servers
 
-Provider = Callable[..., Database]
+__all__ = ["all_servers", "ansible", "new_db", "pki", "servers"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,66 +38,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
 
 
-class Servers:
-    """Servers by name and options, started when first asked for, stopped at the end."""
-
-    def __init__(self, pki: Pki, stack: ExitStack) -> None:
-        self.pki = pki
-        self._stack = stack
-        self._running: dict[tuple[Any, ...], Database] = {}
-
-    def get(
-        self,
-        name: str,
-        *,
-        tls: bool = True,
-        options: Sequence[str] = (),
-        files: TlsFiles | None = None,
-        **more: Any,
-    ) -> Database:
-        """The server called ``name``; skips the test where this machine cannot have it."""
-        key = (name, tls, tuple(options), files, tuple(sorted(more.items())))
-        if key not in self._running:
-            certificate = files or (self.pki.server_for(name) if tls else None)
-            try:
-                server = self._stack.enter_context(provide(name, tls=certificate, options=options, **more))
-            except ServerUnavailable as e:
-                pytest.skip(f"{name} cannot be had here: {e}")
-            database = Database(server, self.pki)
-            self._stack.callback(database.disconnect)
-            self._running[key] = database
-        return self._running[key]
-
-    def drop_all(self) -> None:
-        """Drop the accounts of a test."""
-        for database in self._running.values():
-            database.drop_all()
-
-
-@pytest.fixture(scope="session")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    """The authority that signs everything."""
-    return Pki(tmp_path_factory.mktemp("pki"))
-
-
 @pytest.fixture(scope="session")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     """An authority that no server knows."""
     return Pki(tmp_path_factory.mktemp("stranger"), root_name="Stranger Root CA", intermediate_name="Stranger CA")
-
-
-@pytest.fixture(scope="session")
-def all_servers(pki: Pki) -> Iterator[Servers]:
-    """The servers of this run."""
-    with ExitStack() as stack:
-        yield Servers(pki, stack)
-
-
-@pytest.fixture
-def servers(all_servers: Servers) -> Iterator[Servers]:
-    """The servers of this run; accounts are dropped after the test."""
-    yield all_servers
-    all_servers.drop_all()
 
 
 @pytest.fixture(params=MATRIX)
@@ -126,12 +73,6 @@ def seeing_db(request: pytest.FixtureRequest, servers: Servers) -> Database:
 def old_db(servers: Servers) -> Database:
     """MySQL 5.6."""
     return servers.get("mysql-5.6")
-
-
-@pytest.fixture
-def new_db(servers: Servers) -> Database:
-    """MySQL 9.7."""
-    return servers.get("mysql-9.7")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .test_playbooks import Ansible
+from .plays import Ansible
 
 
 def test_the_collection_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -16,8 +16,10 @@ import pytest
 from tests.servers import Pki
 from tests.servers.process import free_port
 
-from .conftest import Servers
-from .helpers import Database, Modules, Result
+from .database import Database
+from .result import Result
+from .runner import Modules
+from .servers import Servers
 
 DATABASE_MODULES = ("mysql_ssl_status", "mysql_require_ssl")
 Run = Callable[..., Result]

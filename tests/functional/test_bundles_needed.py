@@ -10,9 +10,7 @@ import json
 import re
 from typing import Any
 
-from .test_playbooks import Ansible, Run, ansible
-
-__all__ = ["ansible"]
+from .plays import Ansible, Run
 
 DEFAULTS: dict[str, Any] = {
     "mysql_tls_region": "global",

@@ -15,7 +15,7 @@ import pytest
 from tests.servers import fault_proxy as fp
 from tests.servers.fault_proxy import Fault, FaultProxy, Place
 
-from .helpers import Account, Database
+from .database import Account, Database
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
 

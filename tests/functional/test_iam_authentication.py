@@ -16,7 +16,8 @@ import pytest
 from tests.servers import Pki, ServerUnavailable
 from tests.servers.aws_iam import IamPlugin, a_token, asking_for_tokens
 
-from .helpers import Database, Modules
+from .database import Database
+from .runner import Modules
 
 USER = "iam_user"
 

@@ -10,34 +10,26 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.servers import Pki
-from tests.servers.answering import answering, wait_for_client
+from tests.servers.answering import answering, silent_server, wait_for_client
 
-from .conftest import Servers
-from .helpers import Account, Database
-from .test_playbooks import Ansible
+from .database import Account, Database
+from .plays import Ansible
+from .servers import Servers
 
 STATUS = "dbtls.rds_mysql.mysql_ssl_status"
 REQUIRE = "dbtls.rds_mysql.mysql_require_ssl"
 _VOLATILE = re.compile(r'"(?:start|end|delta|id)": "?[^",]+"?')
 PASSWORD = "{{ password }}"
-
-
-@pytest.fixture
-def ansible(tmp_path: Path) -> Ansible:
-    """Ansible in an empty home directory."""
-    return Ansible(tmp_path)
 
 
 @pytest.fixture
@@ -438,13 +430,6 @@ class CallbackModule(CallbackBase):
         with open(os.environ["DESCRIPTORS"], "a") as f:
             f.write(f"{len(os.listdir('/proc/self/fd'))}\\n")
 """
-
-
-@contextmanager
-def silent_server() -> Iterator[int]:
-    """Takes connections and says nothing."""
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        yield listener.getsockname()[1]
 
 
 def test_a_server_that_hangs_holds_up_only_its_own_host(ansible: Ansible, db: Database, admin: Account) -> None:

@@ -23,7 +23,7 @@ from tests.unit.memory_server.model import Entry
 from tests.unit.memory_server.network import Network
 from tests.unit.memory_server.server import MemoryServer
 
-from .helpers import Database
+from .database import Database
 
 # How much of an answer is compared.
 SAME = "every value"

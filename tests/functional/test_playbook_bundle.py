@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from tests.servers import Mirror, Pki, ServerUnavailable
 
+from .plays import Ansible, Run
 from .sshd import sshd
-from .test_playbooks import Ansible, Run
 
 PASSPHRASE = "pass!phrase-of-a-test"
 Bundle = Callable[..., Run]

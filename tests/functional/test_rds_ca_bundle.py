@@ -18,7 +18,7 @@ import pytest
 
 from tests.servers import Mirror, Pki
 
-from .helpers import Result
+from .result import Result
 
 REGION = "eu-central-1"
 BUNDLE = f"/{REGION}/{REGION}-bundle.pem"

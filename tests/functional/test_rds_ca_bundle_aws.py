@@ -20,7 +20,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.modules import rds_ca_bundle
 from tests.servers import MYSQL_RDS_CA, SSL_PROFILES, Mirror, Pki, ServerUnavailable, published_certificates, weak_pki
 from tests.servers.proxy import Proxy
 
-from .helpers import Modules, Result
+from .result import Result
+from .runner import Modules
 
 COMMERCIAL = "truststore.pki.rds.amazonaws.com"
 GOVERNMENT = "truststore.pki.us-gov-west-1.rds.amazonaws.com"

@@ -25,8 +25,9 @@ from tests.servers import (
     published_certificates,
 )
 
-from .conftest import Servers
-from .helpers import Account, Database, Result
+from .database import Account, Database
+from .result import Result
+from .servers import Servers
 
 REGION = "eu-central-1"
 PASSPHRASE = "s3cret-but-not-very"

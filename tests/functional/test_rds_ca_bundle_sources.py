@@ -19,8 +19,9 @@ import pytest
 from tests.servers import Mirror, Pki
 from tests.servers.proxy import Proxy
 
-from .helpers import Modules, Result, module_arguments, module_environment
 from .launcher import COLLECTION
+from .result import Result
+from .runner import Modules, module_arguments, module_environment
 
 REGION = "eu-central-1"
 BUNDLE = f"/{REGION}/{REGION}-bundle.pem"

@@ -22,8 +22,9 @@ from cryptography.hazmat.primitives import hashes
 
 from tests.servers import MYSQL_RDS_CA, Mirror, Pki, ServerUnavailable, published_certificates, weak_pki
 
-from .helpers import Modules, Result, module_arguments, module_environment
 from .launcher import COLLECTION
+from .result import Result
+from .runner import Modules, module_arguments, module_environment
 
 REGION = "eu-central-1"
 BUNDLE = f"/{REGION}/{REGION}-bundle.pem"

@@ -19,10 +19,8 @@ from typing import Any
 
 import pytest
 
-from .conftest import Servers
-from .test_playbooks import Ansible, Run, ansible
-
-__all__ = ["ansible"]
+from .plays import Ansible, Run
+from .servers import Servers
 
 NAMES = ("mysql-5.6", "mysql-9.7", "mariadb-11.8")
 UNREACHABLE = "gone"

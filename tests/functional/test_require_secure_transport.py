@@ -7,23 +7,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from tests.servers import Pki
 
-from .conftest import Servers
-from .helpers import Database, Modules, Tls, client_options
+from .database import Database, Tls
+from .runner import Modules, client_options
+from .servers import Servers
+from .switch import NAME, reset, state
 
 TLS = Tls()
-NAME = "require_secure_transport"
-
-
-def reset(db: Database) -> None:
-    if not db.mariadb:
-        db.query(f"RESET PERSIST IF EXISTS {NAME}")
-    db.query(f"SET GLOBAL {NAME} = OFF")
 
 
 @pytest.fixture
@@ -32,15 +26,6 @@ def switch_db(seeing_db: Database) -> Iterator[Database]:
     reset(seeing_db)
     yield seeing_db
     reset(seeing_db)
-
-
-def state(db: Database) -> tuple[Any, Any]:
-    """What the server goes by, and what it will go by after a restart where that was set by a client."""
-    value = db.query(f"SHOW GLOBAL VARIABLES LIKE '{NAME}'")[0][1]
-    if db.mariadb:
-        return value, None
-    rows = db.query(f"SELECT VARIABLE_VALUE FROM performance_schema.persisted_variables WHERE VARIABLE_NAME = '{NAME}'")
-    return value, rows[0][0] if rows else None
 
 
 def test_on_and_off(switch_db: Database, modules: Modules) -> None:

@@ -13,7 +13,9 @@ import pytest
 from tests.servers import Pki
 from tests.servers.pki import account_names
 
-from .helpers import Account, Database, Modules, Tls, client_options, writing
+from .assertions import writing
+from .database import Account, Database, Tls
+from .runner import Modules, client_options
 
 TLS = Tls()
 

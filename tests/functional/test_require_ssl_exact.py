@@ -15,8 +15,9 @@ import pytest
 from tests.bench.require_ssl import STEM, many_accounts, measure, parameters
 from tests.servers import MATRIX, Pki
 
-from .conftest import Servers
-from .helpers import Account, Database, Modules, Tls
+from .database import Account, Database, Tls
+from .runner import Modules
+from .servers import Servers
 
 TLS = Tls()
 # Up to what follows it; not every server escapes the quotes within. MariaDB leaves no blank before WITH.

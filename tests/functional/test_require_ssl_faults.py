@@ -42,9 +42,11 @@ from tests.servers import fault_proxy as fp
 from tests.servers.fault_proxy import Fault, FaultProxy, Packet, Place
 from tests.servers.pki import account_names
 
-from .conftest import Servers
-from .helpers import LEGACY, REFUSED, Database, Modules, client_options, judge, module_arguments, module_environment
+from .assertions import judge
+from .database import LEGACY, REFUSED, Database
 from .launcher import COLLECTION
+from .runner import Modules, client_options, module_arguments, module_environment
+from .servers import Servers
 
 _SECONDS = 2
 

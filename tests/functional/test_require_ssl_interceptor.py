@@ -15,8 +15,9 @@ import pytest
 from tests.servers.interceptor import Interceptor
 from tests.servers.mariadb_plugins import with_ed25519
 
-from .conftest import Servers
-from .helpers import Account, Database, Modules, Tls
+from .database import Account, Database, Tls
+from .runner import Modules
+from .servers import Servers
 
 TLS = Tls()
 # Each with accounts of a plugin that its clients answer a challenge for.

@@ -24,8 +24,10 @@ from tests.servers.balancers import haproxy, mysql_router
 from tests.servers.fault_proxy import Fault, FaultProxy, To
 from tests.servers.splitting_proxy import SplittingProxy
 
-from .conftest import Servers
-from .helpers import Account, Database, Modules, Result
+from .database import Account, Database
+from .result import Result
+from .runner import Modules
+from .servers import Servers
 
 _SECONDS = 2
 _NOTHING = "Nothing was changed."

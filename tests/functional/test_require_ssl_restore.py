@@ -19,10 +19,11 @@ import pytest
 
 from tests.servers import Pki
 
-from .helpers import Account, Database, Modules, Tls, client_options, writing
-from .test_require_secure_transport import NAME, reset, state
-from .test_require_ssl_safety import wrong
-from .test_require_ssl_surprises import held_at_the_first_statement
+from .assertions import writing
+from .database import Account, Database, Tls
+from .runner import Modules, client_options, unmet
+from .switch import NAME, reset, state
+from .under_way import held_at_the_first_statement
 
 TLS = Tls()
 SUBJECT = '/O=It\'s \\ an "Example"/CN=%s ü'
@@ -176,7 +177,7 @@ def test_change_that_was_put_back_at_once(db: Database, modules: Modules, file: 
     """It stays in the file, as what it is, and does not hide the one before."""
     me, app = db.administrator(), db.create(db.name_of("app"))
     modules.require(**db.options(me, user=app.user, rollback_file=str(file))).ok()
-    failed = modules.require(**db.options(me, user=me.user, rollback_file=str(file), **wrong(pki)))
+    failed = modules.require(**db.options(me, user=me.user, rollback_file=str(file), **unmet(pki)))
     assert failed.failed
     assert failed["rolled_back"]
     assert failed["rollback_record"]["state"] == "undone"

@@ -13,8 +13,11 @@ import pytest
 from tests.servers import Pki
 from tests.servers.pki import account_names
 
-from .conftest import Servers
-from .helpers import Database, Modules, Result, Tls, client_options, writing
+from .assertions import writing
+from .database import Database, Tls
+from .result import Result
+from .runner import Modules, client_options, unmet
+from .servers import Servers
 
 TLS = Tls()
 
@@ -226,11 +229,6 @@ def test_where_sessions_cannot_be_seen(servers: Servers, modules: Modules) -> No
 # After it
 
 
-def wrong(pki: Pki) -> dict[str, object]:
-    """A requirement that this client certificate does not meet."""
-    return {"ssl_type": "specified", "cipher": "NO-SUCH-CIPHER", **client_options(pki.client())}
-
-
 @pytest.mark.parametrize("part", ["subject", "issuer"])
 def test_certificate_of_the_login_does_not_meet_the_requirement(
     db: Database, modules: Modules, pki: Pki, part: str
@@ -267,7 +265,7 @@ def test_put_back_after_a_failed_proof(db: Database, modules: Modules, pki: Pki,
     untouched = [db.everything_but_the_requirement(a.user, a.host) for a in (me, app)]
 
     with db.watch() as seen:
-        result = modules.require(**db.options(me, accounts=[me.user, app.user], **wrong(pki)))
+        result = modules.require(**db.options(me, accounts=[me.user, app.user], **unmet(pki)))
     assert result.failed
     assert me.user in result.msg
     assert "put back" in result.msg
@@ -290,7 +288,7 @@ def test_put_back_after_a_failed_proof(db: Database, modules: Modules, pki: Pki,
 def test_put_back_by_grant_tables(new_db: Database, modules: Modules, pki: Pki) -> None:
     me = new_db.administrator()
     before = new_db.snapshot()
-    result = modules.require(**new_db.options(me, user=me.user, method="grant_tables", **wrong(pki)))
+    result = modules.require(**new_db.options(me, user=me.user, method="grant_tables", **unmet(pki)))
     assert result.failed
     assert result["rolled_back"]
     assert result["flushed"]
@@ -303,7 +301,7 @@ def test_put_back_by_grant_usage(old_db: Database, modules: Modules, pki: Pki) -
     old_db.query("GRANT CREATE USER, RELOAD, PROCESS ON *.* TO %s@%s WITH GRANT OPTION", me.user, me.host)
     old_db.query("GRANT SELECT ON mysql.user TO %s@%s", me.user, me.host)
     before = old_db.snapshot()
-    result = modules.require(**old_db.options(me, user=me.user, **wrong(pki)))
+    result = modules.require(**old_db.options(me, user=me.user, **unmet(pki)))
     assert result.failed
     assert result["method"] == "grant_usage"
     assert result["rolled_back"]

@@ -18,9 +18,10 @@ import pytest
 
 from tests.servers import Pki
 
-from .conftest import Servers
-from .helpers import Database, client_options
-from .test_playbooks import Ansible
+from .database import Database
+from .plays import Ansible
+from .runner import client_options
+from .servers import Servers
 
 _MODULE = "dbtls.rds_mysql.mysql_require_ssl"
 _TICK_SECONDS = 0.005

@@ -17,8 +17,10 @@ import pymysql
 import pytest
 from pymysql.connections import Connection
 
-from .conftest import Servers
-from .helpers import Account, Database, Modules, Tls, writing
+from .assertions import writing
+from .database import Account, Database, Tls
+from .runner import Modules
+from .servers import Servers
 
 TLS = Tls()
 # "COM_BINLOG_DUMP", MySQL Source Code Documentation.

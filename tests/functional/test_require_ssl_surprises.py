@@ -7,83 +7,16 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
-from .conftest import Servers
-from .helpers import Account, Database, Modules, Result, Tls, judge, module_arguments, module_environment
-from .launcher import COLLECTION
+from .database import Database, Tls
+from .runner import Modules
+from .servers import Servers
+from .under_way import LOCK, Run, held_at_the_first_statement, under_way, verb, wait_for
 
 TLS = Tls()
-_SECONDS = 180
-_LOCK = "dbtls.rds_mysql.mysql_require_ssl"
-
-
-class Run:
-    """mysql_require_ssl in a process of its own, while the test goes on."""
-
-    def __init__(self, modules: Modules, **options: Any) -> None:
-        self._options = options
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", f"{COLLECTION}.plugins.modules.mysql_require_ssl"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=modules.home,
-            env=module_environment(modules.home),
-        )
-        assert self.process.stdin
-        self.process.stdin.write(module_arguments(modules.home, options))
-        self.process.stdin.close()
-        self.process.stdin = None
-
-    def result(self) -> Result:
-        """Wait for its end."""
-        out, err = self.process.communicate(timeout=_SECONDS)
-        return judge(self.process.returncode, out, err, self._options)
-
-
-def wait_for(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 120
-    while not what():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.02)
-
-
-def under_way(db: Database, account: Account, statement: str) -> bool:
-    """Whether a session of this account is in the middle of such a statement."""
-    rows = db.query(
-        "SELECT 1 FROM information_schema.processlist WHERE USER = %s AND COMMAND = 'Query' AND INFO LIKE %s",
-        account.user,
-        f"%{statement}%",
-    )
-    return bool(rows)
-
-
-def verb(db: Database) -> str:
-    return "UPDATE mysql.user" if db.legacy else "ALTER USER"
-
-
-@contextmanager
-def held_at_the_first_statement(db: Database, account: Account, modules: Modules, **options: Any) -> Iterator[Run]:
-    """A run whose first writing statement has reached the server, and waits there until the end of the block."""
-    db.query(f"SELECT GET_LOCK('{_LOCK}', 1)")
-    try:
-        run = Run(modules, **options)
-        wait_for(lambda: under_way(db, account, "GET_LOCK"))
-        db.query("FLUSH TABLES WITH READ LOCK")
-        db.query(f"SELECT RELEASE_LOCK('{_LOCK}')")
-        wait_for(lambda: under_way(db, account, verb(db)))
-        yield run
-    finally:
-        db.query("UNLOCK TABLES")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
@@ -139,7 +72,7 @@ def test_no_session_to_be_had(db: Database, modules: Modules) -> None:
     me = db.administrator()
     app = db.create(db.name_of("app"))
     find = "SELECT ID FROM information_schema.processlist WHERE USER = %s AND INFO LIKE %s"
-    db.query(f"SELECT GET_LOCK('{_LOCK}', 1)")
+    db.query(f"SELECT GET_LOCK('{LOCK}', 1)")
     run = Run(modules, **db.options(me, user=app.user, connect_timeout=3))
     wait_for(lambda: under_way(db, me, "GET_LOCK"))
     if db.legacy:
@@ -148,7 +81,7 @@ def test_no_session_to_be_had(db: Database, modules: Modules) -> None:
         db.query("ALTER USER %s@%s IDENTIFIED BY 'another'", me.user, me.host)
     db.query("FLUSH TABLES WITH READ LOCK")
     try:
-        db.query(f"SELECT RELEASE_LOCK('{_LOCK}')")
+        db.query(f"SELECT RELEASE_LOCK('{LOCK}')")
         wait_for(lambda: under_way(db, me, verb(db)))
         db.query(f"KILL {db.value(find, me.user, verb(db) + '%')}")
         result = run.result()
@@ -178,7 +111,7 @@ def test_accounts_that_change_meanwhile(db: Database, modules: Modules) -> None:
     stem = db.name_of("app")
     plain, dropped, strong, old = (db.create(f"{stem}{letter}") for letter in "abcd")
     options = db.options(me, accounts=[f"{stem}*"], connect_timeout=20)
-    db.query(f"SELECT GET_LOCK('{_LOCK}', 1)")
+    db.query(f"SELECT GET_LOCK('{LOCK}', 1)")
     run = Run(modules, **options)
     wait_for(lambda: under_way(db, me, "GET_LOCK"))
     db.query("DROP USER %s@%s", dropped.user, dropped.host)
@@ -187,7 +120,7 @@ def test_accounts_that_change_meanwhile(db: Database, modules: Modules) -> None:
     db.query("RENAME USER %s@%s TO %s@%s", old.user, old.host, f"{stem}e", old.host)
     db.forget(old.user, old.host)
     db.adopt(f"{stem}e", old.host)
-    db.query(f"SELECT RELEASE_LOCK('{_LOCK}')")
+    db.query(f"SELECT RELEASE_LOCK('{LOCK}')")
     result = run.result().ok()
     assert {a["user"]: (a["before"], a["after"]) for a in result["accounts"]} == {
         plain.user: ("NONE", "ANY"),
@@ -234,11 +167,11 @@ def test_lock_that_nobody_releases(db: Database, modules: Modules) -> None:
     """A run that has died may hold it for hours."""
     me = db.administrator()
     app = db.create(db.name_of("app"))
-    db.query(f"SELECT GET_LOCK('{_LOCK}', 1)")
+    db.query(f"SELECT GET_LOCK('{LOCK}', 1)")
     try:
         done = modules.require(**db.options(me, user=app.user, connect_timeout=2)).ok()
     finally:
-        db.query(f"SELECT RELEASE_LOCK('{_LOCK}')")
+        db.query(f"SELECT RELEASE_LOCK('{LOCK}')")
     assert f"Connection {db.value('SELECT CONNECTION_ID()')} " in done.warnings
     assert db.ssl_type(app) == "ANY"
 

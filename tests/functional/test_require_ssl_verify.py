@@ -10,7 +10,8 @@ import pytest
 
 from tests.servers import Pki
 
-from .helpers import Account, Database, Modules, Tls, client_options
+from .database import Account, Database, Tls
+from .runner import Modules, client_options
 
 TLS = Tls()
 

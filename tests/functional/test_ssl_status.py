@@ -23,8 +23,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.servers import MATRIX, Mirror, Pki, TlsFiles
 from tests.servers.pki import account_names
 
-from .conftest import Servers
-from .helpers import LEGACY, Account, Database, Modules, Result, Tls, client_options, writing
+from .assertions import writing
+from .database import LEGACY, Account, Database, Tls
+from .result import Result
+from .runner import Modules, client_options
+from .servers import Servers
 
 TLS = Tls()
 

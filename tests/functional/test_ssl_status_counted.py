@@ -21,9 +21,11 @@ import pytest
 
 from tests.servers import MATRIX, Pki
 
-from .helpers import LEGACY, Account, Database, Modules, Result, module_environment
+from .database import LEGACY, Account, Database
 from .launcher import Launcher
 from .neighbour import Neighbour, NoNeighbour, neighbour
+from .result import Result
+from .runner import Modules, module_environment
 from .ways_to_leave import IN_BETWEEN, WAYS
 
 MAX_CONNECT_ERRORS = 3

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from .conftest import Servers
-from .test_playbooks import Ansible, connection
+from .plays import Ansible, connection
+from .servers import Servers
 
 PLAIN = (str, int, bool, float, type(None))
 

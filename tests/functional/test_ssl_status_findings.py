@@ -15,8 +15,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.account_pat
 
 from tests.servers import MATRIX
 
-from .conftest import Servers
-from .helpers import LEGACY, Database, Modules, Result, Tls
+from .database import LEGACY, Database, Tls
+from .result import Result
+from .runner import Modules
+from .servers import Servers
 
 TLS = Tls()
 

@@ -18,13 +18,12 @@ from typing import Any
 import pytest
 
 from tests.servers import MATRIX, Pki
-from tests.servers.answering import wait_for_client
+from tests.servers.answering import silent_server, wait_for_client
 
-from .conftest import Servers
-from .helpers import Modules, client_options, module_environment
 from .launcher import COLLECTION
-from .test_in_process import silent_server
-from .test_playbooks import Ansible
+from .plays import Ansible
+from .runner import Modules, client_options, module_environment
+from .servers import Servers
 
 
 def endpoint(servers: Servers, name: str, **more: Any) -> dict[str, Any]:
@@ -151,12 +150,6 @@ def test_progress_is_shown(ansible: Ansible, servers: Servers, pki: Pki) -> None
         }
         shown = ansible.play([task], {"dbtls_in_process": "always"}, "-v").ok()
     assert "of 4 endpoints, " in shown.output
-
-
-@pytest.fixture
-def ansible(tmp_path: Path) -> Ansible:
-    """Ansible in an empty home directory."""
-    return Ansible(tmp_path)
 
 
 def test_an_interrupt_does_not_wait(tmp_path: Path) -> None:

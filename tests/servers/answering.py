@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A server on loopback that has one packet for everybody, and a wait for a client of a server that says nothing."""
+"""Servers on loopback that have one packet for everybody, or none, and a wait for their client."""
 
 from __future__ import annotations
 
@@ -37,6 +37,13 @@ def answering(payload: bytes) -> Iterator[int]:
         threading.Thread(target=serve, daemon=True).start()
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def silent_server() -> Iterator[int]:
+    """Its port. It takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        yield listener.getsockname()[1]
 
 
 def wait_for_client(port: int) -> None:

@@ -2,19 +2,16 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the tests share: running modules as Ansible does, and asking servers behind the collection's back."""
+"""A server's accounts, asked and changed behind the collection's back."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import ssl
-import subprocess
-import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,16 +22,7 @@ from pymysql.connections import Connection
 
 from tests.servers import Pki, Server, TlsFiles
 
-from .launcher import COLLECTION, Launcher
-
 LEGACY = "mysql-5.6"
-MODERN_MYSQL = "mysql-9.7"
-_SECONDS = 900
-
-# The modules that an action plugin can do the work of, in Ansible's own process.
-IN_PROCESS = ("mysql_ssl_status", "mysql_require_ssl")
-# Numbers of connections, and days, of which one may end between two runs.
-_VOLATILE = re.compile(r'("(?:connection_)?id": |connection |KILL |"days_left": -?)\d+')
 
 # ER_ACCESS_DENIED_ERROR, ER_SECURE_TRANSPORT_REQUIRED
 REFUSED = (1045, 3159)
@@ -52,153 +40,6 @@ WRITING_COUNTERS = (
     "Com_revoke",
     "Com_update",
 )
-_WRITING = re.compile(
-    r"\s*(ALTER|UPDATE|GRANT|REVOKE|FLUSH|INSERT|REPLACE|DELETE|CREATE|DROP|SET GLOBAL)\b", re.IGNORECASE
-)
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a module run returned and printed."""
-
-    values: dict[str, Any]
-    output: str
-
-    @property
-    def failed(self) -> bool:
-        """Whether the task would be red."""
-        return bool(self.values.get("failed"))
-
-    @property
-    def msg(self) -> str:
-        """The sentence of a failure."""
-        return str(self.values.get("msg", ""))
-
-    @property
-    def warnings(self) -> str:
-        """All warnings in one text."""
-        return "\n".join(str(warning) for warning in self.values.get("warnings", ()))
-
-    def __getitem__(self, name: str) -> Any:
-        assert name in self.values, f"no {name!r} in {self.values}"
-        return self.values[name]
-
-    def ok(self) -> Result:
-        """Itself; fails the test where the module has failed."""
-        assert not self.failed, self.msg
-        return self
-
-
-@dataclass(frozen=True)
-class Modules:
-    """Runs modules through their JSON interface, each in a process of its own, as Ansible does."""
-
-    home: Path
-    launcher: Launcher
-    controller: Launcher | None = None
-
-    def run(self, name: str, *, check: bool = False, **options: Any) -> Result:
-        """Run a module to its end; never lets a password or a traceback through.
-
-        With a ``controller`` its action plugin does the work, where there is one. What does not write is then done both
-        ways, and both have to say the same.
-        """
-        module = f"{COLLECTION}.plugins.modules.{name}"
-        if self.controller is None or name not in IN_PROCESS:
-            return self._run(self.launcher, module, options, check=check)
-        done = self._run(self.controller, "tests.functional.in_process", options, check=check, ACTION=name)
-        if check or name == "mysql_ssl_status":
-            compare(done, self._run(self.launcher, module, options, check=check))
-        return done
-
-    def _run(
-        self, launcher: Launcher, program: str, options: Mapping[str, Any], *, check: bool, **variables: str
-    ) -> Result:
-        status, out, err = launcher.run(
-            program,
-            module_arguments(self.home, options, check=check),
-            directory=self.home,
-            environment={**module_environment(self.home), **variables},
-        )
-        return judge(status, out, err, options)
-
-    def run_alone(self, name: str, *, environment: Mapping[str, str] | None = None, **options: Any) -> Result:
-        """The same with nothing imported beforehand, and more environment variables."""
-        done = subprocess.run(
-            [sys.executable, "-m", f"{COLLECTION}.plugins.modules.{name}"],
-            input=module_arguments(self.home, options),
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-            cwd=self.home,
-            env={**module_environment(self.home), **(environment or {})},
-        )
-        return judge(done.returncode, done.stdout, done.stderr, options)
-
-    def status(self, **options: Any) -> Result:
-        """Run mysql_ssl_status."""
-        return self.run("mysql_ssl_status", **options)
-
-    def require(self, **options: Any) -> Result:
-        """Run mysql_require_ssl."""
-        return self.run("mysql_require_ssl", **options)
-
-    def bundle(self, **options: Any) -> Result:
-        """Run rds_ca_bundle."""
-        return self.run("rds_ca_bundle", **options)
-
-
-def comparable(result: Result) -> dict[str, Any]:
-    """What does not depend on the moment."""
-    values: dict[str, Any] = json.loads(_VOLATILE.sub(r"\g<1>0", json.dumps(result.values)))
-    values.pop("exception", None)
-    # Only Ansible itself tells a module its name.
-    values["msg"] = str(values.get("msg")).replace("(basic.py)", "(dbtls.rds_mysql.mysql_ssl_status)")
-    # A module gives a warning another form on its way to Ansible, which turns it back.
-    warnings = [w["event"]["msg"] if isinstance(w, dict) else w for w in values.get("warnings", ())]
-    # Only the first login of an account after a change asks for the password itself.
-    values["warnings"] = [warning for warning in warnings if not warning.startswith("The password went to ")]
-    return values
-
-
-def compare(one: Result, other: Result) -> None:
-    """Fail with the fields that differ."""
-    ours, theirs = comparable(one), comparable(other)
-    missing = object()
-    differences = [
-        f"{name}: {ours.get(name, missing)!r} != {theirs.get(name, missing)!r}"
-        for name in sorted({*ours, *theirs})
-        if ours.get(name, missing) != theirs.get(name, missing)
-    ]
-    assert not differences, "\n".join(differences)
-
-
-def module_arguments(home: Path, options: Mapping[str, Any], *, check: bool = False) -> str:
-    """What Ansible gives to a module on its standard input."""
-    arguments = dict(options, _ansible_check_mode=check, _ansible_diff=True, _ansible_remote_tmp=str(home))
-    return json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
-
-
-def module_environment(home: Path) -> dict[str, str]:
-    """Environment variables of a module run, with this home directory."""
-    return {
-        "HOME": str(home),
-        "LC_ALL": "C.UTF-8",
-        "PATH": os.environ.get("PATH", os.defpath),
-        "PYTHONPATH": os.environ["PYTHONPATH"],
-    }
-
-
-def judge(status: int, out: str, err: str, options: Mapping[str, Any]) -> Result:
-    """What holds for every module run, and its result."""
-    output = out + err
-    assert "Traceback" not in output, output
-    secrets = [options.get("login_password"), *(entry.get("password") for entry in options.get("verify") or ())]
-    assert not [secret for secret in secrets if secret and secret in output]
-    values = json.loads(out)
-    assert bool(values.get("failed")) == (status != 0), output
-    return Result(values, output)
 
 
 @dataclass(frozen=True)
@@ -217,8 +58,8 @@ class Tls:
     client: TlsFiles | None = None
 
 
-class Database:
-    """A server, asked and changed by its administrator over the Unix socket, and tried out over TCP."""
+class Administrator:
+    """A server, and its administrator over the Unix socket."""
 
     def __init__(self, server: Server, pki: Pki) -> None:
         self.server = server
@@ -227,11 +68,6 @@ class Database:
         self.legacy = server.name == LEGACY
         self.mariadb = server.name.startswith("mariadb")
         self._admin: Connection[Any] | None = None
-        self._number = 0
-        self._made: list[tuple[str, str]] = []
-        self._roles: list[str] = []
-
-    # The administrator
 
     @property
     def admin(self) -> Connection[Any]:
@@ -263,7 +99,15 @@ class Database:
         """The first value of the first row."""
         return self.query(statement, *arguments)[0][0]
 
-    # Accounts
+
+class Accounts(Administrator):
+    """Making accounts and roles, changing them, and dropping them after the test."""
+
+    def __init__(self, server: Server, pki: Pki) -> None:
+        super().__init__(server, pki)
+        self._number = 0
+        self._made: list[tuple[str, str]] = []
+        self._roles: list[str] = []
 
     def name_of(self, stem: str) -> str:
         """A user name that nobody has had on this server; MySQL 5.6 takes 16 characters at most."""
@@ -332,7 +176,9 @@ class Database:
             assert time.monotonic() < deadline
             time.sleep(0.02)
 
-    # What the server says
+
+class Records(Administrator):
+    """What the server says: its accounts as it has them, and the statements that it was given."""
 
     def requirement(self, user: str, host: str) -> tuple[str, str, str, str]:
         """ssl_type, cipher, issuer and subject as the server has them."""
@@ -406,7 +252,9 @@ class Database:
             )
             seen += [str(row[0]) for row in rows]
 
-    # Logging in, as any client would
+
+class Logins(Administrator):
+    """Logging in over TCP, as any client would, and the modules' options for it."""
 
     def client_context(self, client: TlsFiles | None = None, *, trusts: Path | None = None) -> ssl.SSLContext:
         """TLS with the server verified, by the standard library alone."""
@@ -457,8 +305,6 @@ class Database:
                 raise
             return False
 
-    # Options of the modules
-
     def options(self, account: Account, **more: Any) -> dict[str, Any]:
         """How to log in as this account with the server verified."""
         options: dict[str, Any] = {
@@ -475,14 +321,8 @@ class Database:
         return {name: value for name, value in options.items() if value is not None}
 
 
-def client_options(files: TlsFiles) -> dict[str, str]:
-    """The modules' options for a client certificate."""
-    return {"client_cert": str(files.cert), "client_key": str(files.key)}
-
-
-def writing(statements: Sequence[str]) -> list[str]:
-    """Those of the statements that write."""
-    return [statement for statement in statements if _WRITING.match(statement)]
+class Database(Accounts, Records, Logins):
+    """A server, asked and changed by its administrator over the Unix socket, and tried out over TCP."""
 
 
 def _text(value: Any) -> Any:
