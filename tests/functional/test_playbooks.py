@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rollback_records import records_of
 
 from tests.servers import MATRIX, Mirror, Pki
+from tests.unit.plugins.module_utils.scripted_server import Conversation, greeting, scripted
 
 from .database import Account, Database, Tls
 from .plays import Ansible, Run, connection
@@ -568,6 +570,44 @@ def role_play(module_defaults: dict[str, Any], **role: Any) -> str:
         "tasks": [{"ansible.builtin.import_role": {"name": "dbtls.rds_mysql.mysql_tls", **role}}],
     }
     return json.dumps([play])
+
+
+def test_a_server_that_never_ends_its_answer_fails_alone(fleet: Fleet, ansible: Ansible) -> None:
+    """It lets the login in, and sends a byte now and then. Everybody else's result and the report are there."""
+
+    def drip(conversation: Conversation) -> None:
+        conversation.send(greeting(tls=False))
+        conversation.receive()
+        conversation.send(b"\0\0\0\x02\0\0\0")  # OK
+        conversation.receive()
+        conversation.send_raw(b"\xff\0\0\x01")
+        for _byte in range(255):
+            conversation.send_raw(b"x")
+            time.sleep(0.25)
+
+    with scripted(drip) as server:
+        content = json.loads(fleet.inventory.read_text())
+        login = content["all"]["hosts"]["mariadb-11.8"]
+        content["all"]["hosts"]["dripping"] = {
+            **login,
+            "mysql_tls_login_port": server.port,
+            "mysql_tls_ssl_mode": "preferred",
+        }
+        fleet.inventory.write_text(json.dumps(content))
+        defaults = {"group/dbtls.rds_mysql.mysql": {"connect_timeout": 3}}
+        (ansible.directory / "play.yml").write_text(role_play(defaults, tasks_from="audit"))
+        started = time.monotonic()
+        run = ansible.run("ansible-playbook", "-i", str(fleet.inventory), "play.yml")
+        # What its bytes would take is a minute.
+        assert time.monotonic() - started < 55
+    assert {name for name, counts in run.recap().items() if counts["failed"]} == {"dripping"}
+    report = json.loads((ansible.directory / "mysql-tls-report" / "report.json").read_text())
+    assert {server["name"]: server["state"] for server in report["servers"]} == {
+        **dict.fromkeys(MATRIX, "checked"),
+        "dripping": "checked",  # what could be seen without a login
+    }
+    (message,) = (server["message"] for server in report["servers"] if server["name"] == "dripping")
+    assert "3 seconds" in message
 
 
 def test_what_module_defaults_overrule(fleet: Fleet, ansible: Ansible) -> None:
