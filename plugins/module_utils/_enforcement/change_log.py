@@ -180,7 +180,9 @@ class ChangeLog:
         if self._record_in and self._record:
             return self._mark(self._record_in, [self._record], MADE)
         if self._restore_from and self._restoration and self._restoration.records:
-            return self._mark(self._restore_from, self._restoration.records, RESTORED)
+            done = self._mark(self._restore_from, self._restoration.records, RESTORED)
+            never_made = self._restoration.never_made
+            return done + (self._mark(self._restore_from, never_made, UNDONE) if never_made else ())
         return ()
 
     def undone(self) -> tuple[str, ...]:

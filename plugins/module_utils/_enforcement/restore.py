@@ -49,12 +49,17 @@ class LeftAlone:
 
 @dataclass(frozen=True)
 class Restoration:
-    """What is to be put back. ``records`` are the changes concerned, the newest first."""
+    """What is to be put back. ``records`` are the changes concerned, the newest first.
+
+    ``never_made``: newer ones that a run has recorded and not made. Once what was before them is put back, they might
+    look as if they had been made.
+    """
 
     records: tuple[ChangeRecord, ...]
     changes: tuple[Change, ...]
     switch: SwitchState | None
     left_alone: tuple[LeftAlone, ...]
+    never_made: tuple[ChangeRecord, ...] = ()
 
     @property
     def selection(self) -> Selection:
@@ -81,7 +86,7 @@ def restoration(
     :arg which: ``last`` for the newest change of which anything may be there, ``all`` for every one not undone yet.
     """
     now = {state.account: state.requirement for state in known if not state.is_role}
-    chosen = _choose(records, now, switch, which)
+    chosen, never_made = _choose(records, now, switch, which)
     changes, left = [], []
     for account in sorted({change.account for record in chosen for change in record.changes}):
         links = [change for record in chosen for change in record.changes if change.account == account]
@@ -94,7 +99,7 @@ def restoration(
     wanted, broken_switch = _walk(switch, [record.switch for record in chosen if record.switch])
     if broken_switch is not None:
         left.append(LeftAlone(None, _told(broken_switch), _told(switch) if switch else None))
-    return Restoration(chosen, tuple(changes), wanted if wanted != switch else None, tuple(left))
+    return Restoration(chosen, tuple(changes), wanted if wanted != switch else None, tuple(left), never_made)
 
 
 def _told(state: SwitchState) -> str:
@@ -107,19 +112,19 @@ def _choose(
     now: t.Mapping[Account, Requirement],
     switch: SwitchState | None,
     which: str,
-) -> tuple[ChangeRecord, ...]:
+) -> tuple[tuple[ChangeRecord, ...], tuple[ChangeRecord, ...]]:
+    """The changes to put back, and newer ones that were never made."""
     if which == ALL:
-        return tuple(record for record in reversed(records) if record.state not in (UNDONE, RESTORED))
+        return tuple(record for record in reversed(records) if record.state not in (UNDONE, RESTORED)), ()
     never_made: list[ChangeRecord] = []
     for record in reversed(records):
         if record.state == RESTORED:
-            return ()  # The same change is not put back twice, nor an older one unasked.
+            return (), ()  # The same change is not put back twice, nor an older one unasked.
         if record.state == BEGUN and _never_made(record, now, switch):
-            # Once what was before it is put back, it might look as if it had been made; so it is done with as well.
             never_made.append(record)
         elif record.state != UNDONE:
-            return (*never_made, record)
-    return ()
+            return (record,), tuple(never_made)
+    return (), ()
 
 
 def _never_made(record: ChangeRecord, now: t.Mapping[Account, Requirement], switch: SwitchState | None) -> bool:
