@@ -109,7 +109,8 @@ options:
   plaintext_sessions:
     description:
       - What to do when clients of an account that will be changed are connected without TLS now. They stay connected,
-        but would be unable to reconnect. Clients over a Unix socket count, as a requirement counts there too.
+        but would be unable to reconnect. Clients over a Unix socket count, as a requirement counts there too, and so do
+        users who act as one of these accounts by C(GRANT PROXY).
       - V(fail) fails before anything is written, V(warn) names them and goes on, V(allow) goes on.
       - V(kill) ends these connections (C(KILL), or C(CALL mysql.rds_kill) where the server has that procedure), and
         looks again a second later. Where a client is still there, or there again, it fails before any account is
