@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -137,7 +138,7 @@ def _running(name: str, command: Sequence[str], directory: Path, port: int) -> I
         process.send_signal(signal.SIGTERM)
         try:
             process.wait(_STOP_SECONDS)
-        except Exception:
+        except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
             raise

@@ -286,7 +286,8 @@ def _certificate(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + datetime.timedelta(days=starts))
-        .not_valid_after(now + datetime.timedelta(days=ends))
+        # Half a day earlier, so that the number of whole days left does not change within a test.
+        .not_valid_after(now + datetime.timedelta(days=ends - 0.5))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
 

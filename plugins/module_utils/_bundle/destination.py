@@ -258,7 +258,7 @@ def back_up(module: AnsibleModule, dest: str) -> str:
     made = None
     try:
         made = module.backup_local(dest)
-    except Exception as e:
+    except Exception as e:  # Ansible's own file functions raise more kinds than they document
         cause = e.__cause__ or e
         raise RdsMysqlError(f"backup: {dest} cannot be copied: {getattr(cause, 'strerror', None) or cause}.") from e
     finally:
