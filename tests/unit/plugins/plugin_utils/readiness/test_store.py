@@ -89,9 +89,8 @@ def test_a_damaged_file_is_named_and_its_day_not_observed(tmp_path: Path) -> Non
     path.write_bytes(path.read_bytes()[:100])
     warnings: list[str] = []
     assert [date for date, _day in read(tmp_path, "", warnings.append)["db"]] == ["2026-11-29"]
-    assert warnings == [
-        f"mysql_tls_state_dir: {path} is not a file of observations, or damaged (EOFError). That day counts as not observed."
-    ]
+    damaged = f"mysql_tls_state_dir: {path} is not a file of observations, or damaged (EOFError)."
+    assert warnings == [f"{damaged} That day counts as not observed."]
     with pytest.raises(RdsMysqlError, match="damaged"):
         record(tmp_path, one(server), NOW, 90)
 
