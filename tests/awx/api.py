@@ -253,7 +253,10 @@ class _Handler(BaseHTTPRequestHandler):
         if name == "update":
             return 202, store.synchronize(item)
         if name == "launch":
-            return 201, {"extra_vars": store.launch(item, values.get("extra_vars") or {})}
+            try:
+                return 201, {"extra_vars": store.launch(item, values.get("extra_vars") or {})}
+            except Rejected as e:
+                return 400, {"variables_needed_to_start": [str(e)]}
         if name == "create_approval_template":
             own = {key: value for key, value in values.items() if key in {"name", "description", "timeout"}}
             approval = store.add("workflow_approval_templates", own)
