@@ -14,12 +14,12 @@ import os
 import secrets
 import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from ansible.module_utils.urls import open_url
 
 from tests.functional.plays import Ansible
 
@@ -41,11 +41,10 @@ class Site:
         """The status and the JSON of one request."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        request = urllib.request.Request(f"{self.url}/api/v2/{path}", data, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                text = answer.read()
-                return answer.status, json.loads(text) if text else None
+            answer = open_url(f"{self.url}/api/v2/{path}", data, headers, method, timeout=60)
+            text = answer.read()
+            return answer.status, json.loads(text) if text else None
         except urllib.error.HTTPError as e:
             return e.code, json.loads(e.read() or b"{}")
 
