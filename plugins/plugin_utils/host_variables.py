@@ -24,7 +24,9 @@ _NAME = r"([A-Za-z_][A-Za-z0-9_]*)"
 _REFERENCE = re.compile(rf"\{{\{{ *{_NAME} *\}}\}}")
 _REFERENCE_WITH_DEFAULT = re.compile(rf"\{{\{{ *{_NAME} *\| *default\({_NAME}\) *\}}\}}")
 # Of an environment variable alone, so that it has one value on all hosts.
-_OF_ENVIRONMENT = re.compile(r"\{\{ *lookup\('(?:ansible\.builtin\.)?env', *'\w+'\)[^{}]*\}\}[^{}]*")
+_OF_ENVIRONMENT = re.compile(
+    r"\{\{ *lookup\('(?:ansible\.builtin\.)?env', *'\w+'\) *(?:\| *default\((?:none|'[^'{}]*'), *true\) *)?\}\}[^{}]*"
+)
 _DEEPEST = 8
 
 
@@ -70,7 +72,8 @@ class HostVariables:
         try:
             return _without_engine(self._seen.get(name), self._seen, _DEEPEST) not in (None, "", [])
         except _NotPlain:
-            return True
+            value = self._seen[name]
+            return not _OF_ENVIRONMENT.fullmatch(str(value)) or self.value(name) is not None
 
     def _evaluated(self, name: str) -> t.Any:
         value = self._seen[name]

@@ -107,5 +107,6 @@ def _entry(params: t.Mapping[str, t.Any], result: t.Mapping[str, t.Any]) -> dict
         "failed": bool(result.get("failed")),
         "msg": result.get("msg"),
         "mysql_ssl": result.get("mysql_ssl"),
+        **({"mysql_ssl_sessions": result.get("mysql_ssl_sessions")} if params.get("sessions_only") else {}),
         "warnings": list(result.get("warnings", ())),
     }

@@ -79,16 +79,24 @@ def test_what_cannot_be_evaluated_is_an_error(value: str) -> None:
 
 def test_what_is_the_same_everywhere_is_evaluated_once(monkeypatch: pytest.MonkeyPatch) -> None:
     shared: dict[t.Any, t.Any] = {}
-    value = trust_as_template("{{ lookup('env', 'SOMETHING') }}/x")
+    same = trust_as_template("{{ lookup('env', 'SOMETHING') | default('z', true) }}/x")
+    other = trust_as_template("{{ lookup('env', 'NOTHING') | default(name, true) }}")
     for here in ("/one", "/two"):
         monkeypatch.setenv("SOMETHING", here)
-        assert HostVariables({"mysql_tls_x": value}, DataLoader(), shared).value("mysql_tls_x") == "/one/x"
+        seen = {"name": here, "mysql_tls_x": same, "mysql_tls_y": other}
+        variables = HostVariables(seen, DataLoader(), shared)
+        assert variables.value("mysql_tls_x") == "/one/x"
+        assert variables.value("mysql_tls_y") == here
 
 
 @pytest.mark.parametrize(
-    ("value", "may"), [("a", True), ("", False), (None, False), ("{{ nothing }}", False), ("{{ 1 + 1 }}", True)]
+    ("value", "may"),
+    [
+        *(("a", True), ("", False), (None, False), ("{{ nothing }}", False), ("{{ 1 + 1 }}", True)),
+        ("{{ lookup('env', 'NOTHING') | default(none, true) }}", False),
+    ],
 )
 def test_whether_it_may_be_set_asks_nobody(value: t.Any, may: bool) -> None:
-    variables = HostVariables(trusted({**OTHERS, "mysql_tls_x": value}))
+    variables = HostVariables(trusted({**OTHERS, "mysql_tls_x": value}), DataLoader())
     assert variables.may_be_set("mysql_tls_x") is may
     assert not variables.may_be_set("mysql_tls_other")
