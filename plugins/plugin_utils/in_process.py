@@ -151,7 +151,7 @@ class InProcessAction(NormalAction):
         return result
 
     def _from_playbook(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
-        """With relative paths from the playbook's directory: a module starts there, and Ansible's own process elsewhere."""
+        """With relative paths from the playbook's directory, where a module would start."""
         return absolute_paths(options, self.specification.argument_spec, self._loader.get_basedir())
 
 
