@@ -25,6 +25,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.observed import (
     Logins,
     Reading,
+    Refused,
     Seen,
     ServerDay,
     Who,
@@ -165,6 +166,7 @@ def _encode_day(day: ServerDay) -> dict[str, t.Any]:
         "counted": f"{day.counted:x}",
         "sightings": [[*who, *dataclasses.astuple(seen)] for who, seen in day.sightings.items()],
         "logins": [[*name, *dataclasses.astuple(logins)] for name, logins in day.logins.items()],
+        "refused": day.refused,
         "last": None if day.last is None else vars(day.last),
         "last_pass": day.last_pass,
     }
@@ -177,6 +179,7 @@ def _decode_day(day: t.Mapping[str, t.Any]) -> ServerDay:
         counted=int(day["counted"], 16),
         sightings={Who(*row[:5]): Seen(*row[5:]) for row in day["sightings"]},
         logins={(row[0], row[1]): Logins(*row[2:]) for row in day["logins"]},
+        refused=[Refused(*row) for row in day["refused"]],
         last=None if day["last"] is None else Reading(**day["last"]),
         last_pass=day["last_pass"],
     )
