@@ -35,6 +35,9 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.observed
 FORMAT = "dbtls.rds_mysql/observations"
 FORMAT_VERSION = 1
 
+DIRECTORY = "observations"
+"""In the state directory."""
+
 _LOCK_SECONDS = 60.0
 _FILE = re.compile(r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})-(?P<id>[0-9a-f]{8})\.json\.gz\Z")
 _ID = "id"
