@@ -15,6 +15,7 @@ from ansible.utils.display import Display
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_certs import ca_cert
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, HostVariables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness import store
@@ -61,16 +62,17 @@ class ActionModule(ControllerAction):
         told = run.sentence() if run.servers or run.failed else "No server was checked: the play has no hosts."
         return {"changed": False, "failed": failed, "msg": visible(told), **_described(run)}
 
-    def _pass(
-        self, fleet: Fleet, hosts: list[str], options: dict[str, t.Any], directory: Path, run: Watched
-    ) -> None:
+    def _pass(self, fleet: Fleet, hosts: list[str], options: dict[str, t.Any], directory: Path, run: Watched) -> None:
         """Look at every server once, and keep what was seen.
 
         :raises RdsMysqlError: when that cannot be written.
         """
         at, began = utc_now(), time.monotonic()
-        ca_cert = fleet_check.fetched(options["bundles"], options["downloads"])
-        prepared = fleet_check.prepare(fleet, hosts, fleet_check.SESSIONS_JOB, ca_cert)
+
+        def bundle(variables: HostVariables) -> str:
+            return ca_cert(options["bundles"], str(variables.value("inventory_hostname")), options["downloads"])
+
+        prepared = fleet_check.prepare(fleet, hosts, fleet_check.SESSIONS_JOB, bundle)
         found: list[store.Pass] = []
         failed: dict[str, str] = {}
         with closing(fleet_check.run(prepared, fleet_check.SESSIONS_JOB, _display.display)) as results:

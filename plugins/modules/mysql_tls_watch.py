@@ -12,8 +12,8 @@ description:
   - Logs in to the server of every host of the play in one task, as M(dbtls.rds_mysql.mysql_ssl_status) does with
     O(dbtls.rds_mysql.mysql_ssl_status#module:sessions_only=true), and adds what it sees to the observations in
     O(state_dir).
-  - Meant to run every few minutes. After some weeks the observations show which accounts no client uses without TLS; see
-    R(When is an account ready?, ansible_collections.dbtls.rds_mysql.docsite.account_readiness).
+  - Meant to run every few minutes. After some weeks the observations show which accounts no client uses without TLS.
+    See R(When is an account ready?, ansible_collections.dbtls.rds_mysql.docsite.account_readiness).
   - How to log in is read from the variables of the role P(dbtls.rds_mysql.mysql_tls#role) for each host.
   - Fails if a server could not be checked. What was seen of the others is recorded all the same.
   - Never changes anything on a server.

@@ -16,7 +16,7 @@ _MOST_LINES = 20
 
 @dataclass
 class Watched:
-    """All passes of a run. ``plaintext`` has the clients that crossed a network without TLS, ``failed`` why by server."""
+    """All passes of a run: servers that were checked, clients without TLS, and why others could not be checked."""
 
     passes: int = 0
     seconds: float = 0.0
@@ -45,7 +45,9 @@ class Watched:
         return {
             "passes": self.passes,
             "checked": len(self.servers),
-            "plaintext": [{**dict(zip(names, key, strict=True)), "sessions": n} for key, n in sorted(self.plaintext.items())],
+            "plaintext": [
+                {**dict(zip(names, key, strict=True)), "sessions": n} for key, n in sorted(self.plaintext.items())
+            ],
             "blind": sorted(self.blind),
             "unchecked": dict(sorted(self.failed.items())),
         }
@@ -70,7 +72,9 @@ class Watched:
         return [
             self.sentence(),
             *_some(found, "more clients without TLS"),
-            *_some([f"{server}: {why}" for server, why in sorted(self.failed.items())], "more that could not be checked"),
+            *_some(
+                [f"{server}: {why}" for server, why in sorted(self.failed.items())], "more that could not be checked"
+            ),
             *_some(
                 [f"{server}: does not tell which sessions use TLS, nor counts logins" for server in sorted(self.blind)],
                 "more that do not tell",
