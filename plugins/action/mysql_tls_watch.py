@@ -45,14 +45,15 @@ class ActionModule(ControllerAction):
         """One pass, or passes for some time."""
         hosts = hosts_of(options, variables, "ansible_play_hosts_all")
         directory = Path(options["state_dir"]).expanduser() / store.DIRECTORY
-        end = time.monotonic() + options["watch_for"]
         run = Watched()
+        next_at = time.monotonic()
+        end = next_at + options["watch_for"]
         try:
             while True:
-                began = time.monotonic()
                 # Each time anew: a password may be a token that lasts for minutes.
                 self._pass(Fleet(self._task, variables, self._loader), hosts, options, directory, run)
-                next_at = began + max(1, options["interval"])
+                # A pass that takes longer is followed by the next one at once.
+                next_at = max(next_at + max(1, options["interval"]), time.monotonic())
                 if next_at > end:
                     break
                 time.sleep(max(0.0, next_at - time.monotonic()))

@@ -82,6 +82,16 @@ EXAMPLES = r"""
     state_dir: /var/lib/dbtls
     bundles: "{{ needed }}"
     watch_for: 900
+    interval: 60
+  run_once: true
+
+- name: Record who is connected to the servers of one group, with CA bundles that are downloaded now, and keep a year
+  dbtls.rds_mysql.mysql_tls_watch:
+    hosts: "{{ groups['orders'] }}"
+    state_dir: /var/lib/dbtls
+    bundles: "{{ needed }}"
+    downloads: "{{ downloads }}"
+    keep_days: 366
   run_once: true
 """
 
