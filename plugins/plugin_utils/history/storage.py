@@ -28,7 +28,7 @@ FORMAT = "dbtls.rds_mysql/history"
 VERSION = 1
 KINDS = ("audit", "enforce", "rollback", "bundle")
 
-_NAME = re.compile(r"(?P<at>[0-9]{8}T[0-9]{6}Z)-(?P<run>[0-9a-f]{32})-(?P<kind>[a-z]+)\.jsonl\.gz")
+_NAME = re.compile(r"(?P<at>[0-9]{8}T[0-9]{6}Z)-(?P<run>[0-9a-z]{1,32})-(?P<kind>[a-z]+)\.jsonl\.gz")
 _NAME_TIME = "%Y%m%dT%H%M%SZ"
 _ISO_TIME = "%Y-%m-%dT%H:%M:%SZ"
 # 100,000 servers have a first line of 15 MB.
