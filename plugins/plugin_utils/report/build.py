@@ -23,7 +23,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.render impo
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.summary import summarize
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.waivers import Waivers, read_waivers
 
-
 AUDIT = "audit"
 
 
@@ -31,8 +30,8 @@ AUDIT = "audit"
 class ReportRequest:
     """What is asked for. ``previous`` and ``merge`` name reports in JSON; ``fail_on`` is a severity or None.
 
-    ``openmetrics`` is the file for node_exporter, None for no such file. ``fleet`` are the inventory hosts whose servers
-    are reported from the history where this run does not check them.
+    ``openmetrics`` is the file for node_exporter, None for no such file. ``fleet`` are the inventory hosts whose
+    servers are reported from the history where this run does not check them.
     """
 
     dest: Path
