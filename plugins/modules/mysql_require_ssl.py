@@ -140,8 +140,8 @@ options:
       - Exactly the changes of a plan, instead of O(user), O(accounts) or O(all_accounts). It has the form of RV(plan),
         which this module returns in check mode.
       - An account that has the planned requirement already is left as it is. Where the server is another one, or an
-        account or the server-wide switch is neither what the plan saw nor what it was to become, nothing is changed, and
-        the task fails with V(changed_since_plan) as RV(reason).
+        account or the server-wide switch is neither what the plan saw nor what it was to become, nothing is changed,
+        and the task fails with V(changed_since_plan) as RV(reason).
     type: dict
     version_added: 0.2.0
     suboptions:
@@ -252,8 +252,8 @@ options:
                 type: bool
   change_replicas:
     description:
-      - What a source changes in its accounts comes to its replicas by replication. By default, accounts of a server that
-        replicates them from another one are not changed, and RV(skipped_reason) is V(read_only).
+      - What a source changes in its accounts comes to its replicas by replication. By default, accounts of a server
+        that replicates them from another one are not changed, and RV(skipped_reason) is V(read_only).
       - V(true) changes them on a replica that can be written to. It is for servers that replicate from each other.
       - Accounts of a server that is read-only are never changed.
     type: bool
@@ -468,8 +468,9 @@ server:
       sample: null
 skipped_reason:
   description:
-    - V(read_only) where accounts should change, and the server is read-only or replicates them from another one. Nothing
-      is changed there; RV(msg) and a warning say so. Once the source has been changed, it is not returned any more.
+    - V(read_only) where accounts should change, and the server is read-only or replicates them from another one.
+      Nothing is changed there; RV(msg) and a warning say so. Once the change has arrived from its source, this is not
+      returned any more.
   returned: only in that case
   type: str
   version_added: 0.2.0
@@ -492,8 +493,8 @@ plan:
     require_secure_transport: null
 reason:
   description:
-    - V(changed_since_plan) where the server, an account or the server-wide switch is neither what O(plan) says of before
-      nor what it says of after.
+    - V(changed_since_plan) where the server, an account or the server-wide switch is neither what O(plan) says of
+      before nor what it says of after.
   returned: only in that case
   type: str
   version_added: 0.2.0

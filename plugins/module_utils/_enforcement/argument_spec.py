@@ -37,9 +37,7 @@ _PLAN = {
     "identity": {
         "type": "dict",
         "required": True,
-        "options": {
-            name: {"type": "str", "required": True} for name in ("hostname", "port", "datadir", "server_id")
-        },
+        "options": {name: {"type": "str", "required": True} for name in ("hostname", "port", "datadir", "server_id")},
     },
     "read_only": {"type": "bool", "default": False},
     "accounts": {

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
@@ -48,7 +48,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.replication
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchChange
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
-
 _MOST_NAMED = 10
 
 
@@ -69,7 +68,7 @@ class Plan:
     warnings: tuple[str, ...]
     switch: SwitchChange | None = None
     endpoint: str = ""
-    role: ServerRole = ServerRole()
+    role: ServerRole = field(default_factory=ServerRole)
     held_back: tuple[Change, ...] = ()
 
     @property
@@ -195,7 +194,6 @@ class Plan:
             },
         }
 
-
     def exactly(self) -> dict[str, t.Any]:
         """The form that the option ``plan`` takes."""
         switch = self.switch if self.switch and self.changes_secure_transport else None
@@ -213,9 +211,10 @@ class Plan:
         """Why changes are held back, as a sentence."""
         accounts = ", ".join(str(change.account) for change in self.held_back[:_MOST_NAMED])
         rest = len(self.held_back) - _MOST_NAMED
+        kind = "read-only" if self.role.read_only else "a replica"
         source = f" ({self.role.replica_of})" if self.role.replica_of else ""
         return (
-            f"{self.endpoint} was skipped: {'read-only' if self.role.read_only else 'a replica'}, changes come from its "
+            f"{self.endpoint} was skipped: {kind}, changes come from its "
             f"source{source}. These accounts have not changed here yet: {accounts}"
             f"{f' and {rest} more' if rest > 0 else ''}."
         )
@@ -285,10 +284,10 @@ def complete_plan(control: Session, dialect: Dialect, request: Request, decision
         held_back=decision.changes if holds_back else (),
     )
     check = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls)
-    return replace(plan, session_check=check, warnings=decision.warnings + _warnings(control, dialect, plan))
+    return replace(plan, session_check=check, warnings=decision.warnings + _warnings(dialect, plan))
 
 
-def _warnings(control: Session, dialect: Dialect, plan: Plan) -> tuple[str, ...]:
+def _warnings(dialect: Dialect, plan: Plan) -> tuple[str, ...]:
     warnings = []
     if plan.changes_secure_transport and not dialect.has_persist:
         warnings.append(secure_transport.not_lasting(dialect, plan.switch is not None and plan.switch.wanted))

@@ -58,9 +58,8 @@ def request_from_params(params: t.Mapping[str, t.Any]) -> Request:
     switch = params.get("require_secure_transport")
     if len(ways) > 1 or (not ways and switch is None):
         raise OptionError(
-            "Exactly one of user, accounts, all_accounts, plan and restore_file says which accounts are meant; {}.".format(
-                "none is given" if not ways else "given are {}".format(" and ".join(ways))
-            )
+            "Exactly one of user, accounts, all_accounts, plan and restore_file says which accounts are meant; "
+            "{}.".format("none is given" if not ways else "given are {}".format(" and ".join(ways)))
         )
     if given_otherwise:
         _nothing_else(params, given_otherwise)

@@ -151,9 +151,9 @@ class ChangeRecord:
             id=get_text(value, "id", 64),
             state=state,
             begun_at=get_text(value, "begun_at", 40),
-            ended_at=None if get_value(value, "ended_at", (str, type(None))) is None else get_text(value, "ended_at", 40),
+            ended_at=get_text(value, "ended_at", 40) if get_value(value, "ended_at", (str, type(None))) else None,
             endpoint=_endpoint(server),
-            identity=None if server.get("identity") is None else get_identity(server),  # 0.1 did not record it.,
+            identity=None if server.get("identity") is None else get_identity(server),  # 0.1 did not record it.
             family=get_text(server, "family", 20),
             version=get_text(server, "version", 200),
             changes=changes,

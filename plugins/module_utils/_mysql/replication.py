@@ -51,7 +51,7 @@ def read_role(session: Session, dialect: Dialect) -> ServerRole:
     except QueryFailed as e:
         if e.connection_lost:
             raise
-        rows = ()  # That needs the privilege REPLICATION CLIENT, and nothing else here does.
+        rows = []  # That needs the privilege REPLICATION CLIENT, and nothing else here does.
     sources = [source for source in (_source(row, dialect.replica_status_offset) for row in rows) if source]
     # Of several sources one that is running.
     name, stopped = min(sources, key=lambda source: source[1]) if sources else (None, False)
