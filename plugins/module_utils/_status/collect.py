@@ -26,12 +26,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login_error
     tls_failure,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
-<<<<<<< HEAD
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.replication import read_role
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
-=======
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import NO_SUCH_ROWS, Session
->>>>>>> main
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import live_sessions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import (
     ServerCertificate,
