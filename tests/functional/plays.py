@@ -86,6 +86,7 @@ class Ansible:
                 "HOME": str(home),
                 "LC_ALL": "C.UTF-8",
                 "XDG_CACHE_HOME": str(self.cache),
+                "XDG_STATE_HOME": str(home / ".local" / "state"),
             },
         )
         assert self.secrets
