@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import time
 import typing as t
 from pathlib import Path
 
@@ -118,23 +119,23 @@ def test_where_nobody_watches_nothing_is_said(tmp_path: Path) -> None:
     assert fleet_report.readiness_in_short(made.report) == ""
 
 
-def test_a_thousand_servers_over_five_weeks_are_judged_in_seconds(tmp_path: Path) -> None:
+def test_hundreds_of_servers_over_five_weeks_are_judged_in_seconds(tmp_path: Path) -> None:
     """A few servers' days, under many names."""
     directory = tmp_path / "state" / store.DIRECTORY
     server = Server("accounts")
     server.login(APP_PLAIN)
-    names = [f"db{number}" for number in range(1000)]
+    names = [f"db{number}" for number in range(300)]
     now = utc_now()
     for days in range(36, -1, -1):
         seen = server.look()
         passes = [store.Pass(name, str(ENDPOINT), seen) for name in names]
         store.record(directory, passes, now - dt.timedelta(days=days), 400)
-    began = dt.datetime.now()
+    began = time.monotonic()
     made = written(tmp_path, *(checked(name, account("app"), account("pool")) for name in names))
     assert made.report.readiness is not None
-    assert len(made.report.readiness) == 2000
-    # Generous: 3 seconds on an idle machine, most of them for the report itself.
-    assert (dt.datetime.now() - began).total_seconds() < 60
+    assert len(made.report.readiness) == 600
+    # Generous: a second on an idle machine, most of them for the report itself.
+    assert time.monotonic() - began < 60
 
 
 def test_summary_counts_nothing_by_itself() -> None:
