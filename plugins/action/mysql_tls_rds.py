@@ -14,6 +14,7 @@ from pathlib import Path
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.text.converters import to_text
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import rds_api
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, HostVariables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
@@ -102,8 +103,9 @@ class ActionModule(ControllerAction):
         found = rds_api.lock_objections(one, (one["region"], one["profile"]), checked)
         if found:
             raise RdsMysqlError(" ".join(found))
-        here = [c for c in checked.values() if c.instance in one["sharing"]]
-        return {"needed": not all(rds_api.requires_tls(c.look) for c in here)}
+        look = checked[variables["inventory_hostname"]].look
+        # The time names the record of this run.
+        return {"needed": not rds_api.requires_tls(look), "time": f"{utc_now():%Y%m%dT%H%M%SZ}"}
 
     def _rotation(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """Whether this host needs another certificate, what that takes, and what speaks against it."""

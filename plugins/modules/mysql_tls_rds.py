@@ -74,6 +74,15 @@ EXAMPLES = r"""
   loop: "{{ __mysql_tls_places.places }}"
   run_once: true
   register: __mysql_tls_rds_instances
+
+- name: Check that the certificate can be replaced
+  dbtls.rds_mysql.mysql_tls_rds:
+    step: rotation
+    target: rds-ca-rsa2048-g1
+    apply_immediately: true
+    reboot: false
+    ca_cert: /var/cache/rds/eu-central-1.pem
+    client_bundles: [/srv/copies/orders-app.pem]
 """
 
 RETURN = r"""
@@ -92,6 +101,15 @@ needed:
   description: Whether there is something to change.
   type: bool
   returned: with O(step=lock) and O(step=rotation)
+time:
+  description: When that was decided, for the name of a record.
+  type: str
+  returned: with O(step=lock)
+  sample: 20261128T041500Z
+pending:
+  description: Whether the change already waits for the maintenance window.
+  type: bool
+  returned: with O(step=rotation)
 restarts:
   description: Whether the version of the engine restarts to replace its certificate.
   type: bool
