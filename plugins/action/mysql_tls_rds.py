@@ -82,7 +82,7 @@ class ActionModule(ControllerAction):
             str(values.value("mysql_tls_login_host")),
             values.value("mysql_tls_db_identifier"),
             answers[0]["instances"],
-            answers[1]["clusters"],
+            answers[1].get("clusters", ()),  # not asked for where no instance is in one
         )
         return {"database": {**places["places"][number], **found}}
 
