@@ -33,11 +33,14 @@ _SERVICE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([a-z-]+)/aws4_request")
 
 
 class Aws:
-    """``calls`` are the calls so far, as IAM names them. ``after`` are called when moto has done something."""
+    """``calls`` are the calls so far, as IAM names them. ``after`` are called when moto has done
+    something."""
 
     def __init__(self) -> None:
         self.calls: set[str] = set()
         self.after: dict[str, list[Hook]] = {}
+        # In place of what moto says always, such as a parameter group that is in sync.
+        self.rewritten: dict[str, tuple[bytes, bytes]] = {}
         # moto has neither engine versions, nor the parameters that a group begins with.
         self.answers: dict[str, Answer] = {
             "DescribeDBEngineVersions": lambda parameters: engine_versions(parameters),
@@ -74,7 +77,12 @@ class Aws:
             status = "404 Not Found" if answer.startswith("<ErrorResponse") else "200 OK"
             start_response(status, [("Content-Type", "text/xml")])
             return [answer.encode()]
-        found = list(self._moto(environ, start_response))
+        head: list[Any] = []
+        found = list(self._moto(environ, lambda *arguments: head.extend(arguments)))
+        if action in self.rewritten:
+            found = [b"".join(found).replace(*self.rewritten[action])]
+        status, headers = head[:2]
+        start_response(status, [(name, value) for name, value in headers if name.lower() != "content-length"])
         for hook in self.after.get(action, ()):
             hook(parameters)
         return found

@@ -140,14 +140,19 @@ def test_a_default_group(fleet: Fleet) -> None:
     assert "set mysql_tls_attach_parameter_group to true" in words(created)
     assert fleet.aws.calls & MODIFYING == {"rds:CreateDBParameterGroup"}
 
-    # As where AWS applies it after a reboot.
-    attach = (*only, "-e", "mysql_tls_attach_parameter_group=true", "-e", "mysql_tls_rds_wait=1")
-    waiting = fleet.run(*attach)
+    # As where AWS applies it after a reboot, which moto does not know.
+    fleet.aws.rewritten["DescribeDBInstances"] = (b">in-sync<", b">pending-reboot<")
+    waiting = fleet.run(*only, "-e", "mysql_tls_attach_parameter_group=true")
     assert waiting.status != 0
-    assert "is set in orders-tls, but is not in force on orders" in words(waiting)
-    assert "rds:RebootDBInstance" not in fleet.aws.calls
+    assert "is set in orders-tls, but is not in force on orders. The parameter group counts after a reboot" in words(waiting)
+    assert fleet.aws.calls & MODIFYING == {"rds:ModifyDBInstance", "rds:ModifyDBParameterGroup"}
     (described,) = client().describe_db_instances(DBInstanceIdentifier="orders")["DBInstances"]
     assert [group["DBParameterGroupName"] for group in described["DBParameterGroups"]] == ["orders-tls"]
+
+    fleet.aws.after["RebootDBInstance"] = [lambda _parameters: fleet.switch("ON", "orders")]
+    fleet.run(*only, "-e", "mysql_tls_reboot=true").ok()
+    assert fleet.aws.calls & MODIFYING == {"rds:RebootDBInstance"}
+    assert fleet.switches()["orders"] == 1
 
 
 def test_a_cluster(fleet: Fleet) -> None:
