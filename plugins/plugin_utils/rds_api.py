@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which database of the RDS API a host is, and what speaks against changing it. Everything here is data in, data out."""
+"""Which database of the RDS API a host is, and what speaks against changing it. Data in, data out."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ AUTHORITIES = ("rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1")
 
 _Data = t.Mapping[str, t.Any]
 _PARAMETER = "require_secure_transport"
+_BLIND = (
+    "it does not expose session TLS status, so plaintext clients cannot be detected; ask the clients, then set "
+    "mysql_tls_plaintext_sessions to warn"
+)
+_NO_BUNDLES = (
+    "Which CA certificates the clients have is not known: set mysql_tls_client_bundles to copies of their bundles, or "
+    "mysql_tls_client_hosts to the hosts that have them at mysql_tls_bundle_dest."
+)
 
 
 def missing_collection(version: str | None, *, boto3: bool) -> str | None:
@@ -180,10 +188,7 @@ def of_server(look: t.Any, tolerated: bool) -> list[str]:
         return []
     sessions = status.get("sessions")
     if sessions is None:
-        return [
-            "it does not expose session TLS status, so plaintext clients cannot be detected; ask the clients, then set "
-            "mysql_tls_plaintext_sessions to warn"
-        ]
+        return [_BLIND]
     plaintext = [
         f"{entry['user']}@{entry['host']}"
         for entry in sessions["by_account"]
@@ -269,19 +274,14 @@ def roots_of(path: str, target: str) -> dict[str, str]:
     }
 
 
-def bundle_objections(
-    target: str, reference: str, bundles: t.Sequence[str], looks: t.Mapping[str, t.Any]
-) -> list[str]:
+def bundle_objections(target: str, reference: str, bundles: t.Sequence[str], looks: t.Mapping[str, t.Any]) -> list[str]:
     """What the clients' bundles lack, in sentences.
 
     :arg reference: The bundle of AWS, whose CA it has to be, not just one with the name.
     :arg looks: What an unauthenticated check of the server said with each bundle.
     """
     if not bundles:
-        return [
-            "Which CA certificates the clients have is not known: set mysql_tls_client_bundles to copies of their "
-            "bundles, or mysql_tls_client_hosts to the hosts that have them at mysql_tls_bundle_dest."
-        ]
+        return [_NO_BUNDLES]
     wanted = roots_of(reference, target)
     if not wanted:
         return [f"{reference} has no root certificate of {target}."]

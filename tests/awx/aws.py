@@ -23,6 +23,8 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from .data import COLLECTION
+
 REGION = "eu-central-1"
 SECRET = "a5ecretKeyOfNobody"
 Parameters = dict[str, str]
@@ -30,6 +32,17 @@ Answer = Callable[[Parameters], str | None]
 Hook = Callable[[Parameters], None]
 
 _SERVICE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([a-z-]+)/aws4_request")
+
+
+# By playbook what it has called in this run of the tests.
+CALLED: dict[str, set[str]] = {}
+
+
+def permissions(playbook: str) -> set[str]:
+    """The permissions that the guide lists for it."""
+    guide = (COLLECTION / "docs" / "docsite" / "rst" / "rds_api.rst").read_text("utf-8")
+    policy = guide.partition(f"\n``{playbook}``:\n")[2].partition('"Resource"')[0]
+    return set(re.findall(r'"(\w+:\w+)"', policy))
 
 
 class Aws:
@@ -43,7 +56,7 @@ class Aws:
         self.rewritten: dict[str, tuple[bytes, bytes]] = {}
         # moto has neither engine versions, nor the parameters that a group begins with.
         self.answers: dict[str, Answer] = {
-            "DescribeDBEngineVersions": lambda parameters: engine_versions(parameters),
+            "DescribeDBEngineVersions": engine_versions,
             "DescribeDBParameterGroups": _missing_group,
             "DescribeDBParameters": lambda parameters: _parameters(parameters["DBParameterGroupName"]),
             "DescribeDBClusterParameters": lambda parameters: _parameters(
@@ -72,7 +85,8 @@ class Aws:
         service = _SERVICE.search(environ.get("HTTP_AUTHORIZATION", ""))
         if action and service:
             self.calls.add(f"{service[1]}:{action}")
-        answer = self.answers.get(action, lambda _parameters: None)(parameters)
+        known = self.answers.get(action)
+        answer = known(parameters) if known else None
         if answer is not None:
             status = "404 Not Found" if answer.startswith("<ErrorResponse") else "200 OK"
             start_response(status, [("Content-Type", "text/xml")])
@@ -87,10 +101,15 @@ class Aws:
             hook(parameters)
         return found
 
+    def check_permissions(self, playbook: str) -> None:
+        """Nothing was called that the guide does not list for this playbook."""
+        assert self.calls <= permissions(playbook), self.calls - permissions(playbook)
+        CALLED.setdefault(playbook, set()).update(self.calls)
+
     def start(self) -> None:
         """Serve, with nothing left of an earlier one: moto keeps its databases in the process."""
         self._thread.start()
-        reset = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")
+        reset = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")  # noqa: S310  moto's, on loopback
         urllib.request.urlopen(reset, timeout=60).close()  # noqa: S310  moto's, on loopback
 
     def stop(self) -> None:
@@ -179,8 +198,10 @@ def _parameters(group: str, kind: str = "") -> str:
     groups = backend.db_cluster_parameter_groups if kind else backend.db_parameter_groups
     given = groups[group].parameters.get("require_secure_transport") if group in groups else None
     value = f"<ParameterValue>{given['ParameterValue']}</ParameterValue>" if given else ""
-    allowed = "<DataType>string</DataType><AllowedValues>ON,OFF</AllowedValues>" if kind else (
-        "<DataType>boolean</DataType><AllowedValues>0,1</AllowedValues>"
+    allowed = (
+        "<DataType>string</DataType><AllowedValues>ON,OFF</AllowedValues>"
+        if kind
+        else ("<DataType>boolean</DataType><AllowedValues>0,1</AllowedValues>")
     )
     return document(
         f"DescribeDB{kind}Parameters",

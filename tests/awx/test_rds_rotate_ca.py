@@ -18,7 +18,18 @@ from tests.functional.database import Database
 from tests.functional.plays import Ansible, Run
 from tests.servers import Pki, ServerUnavailable, TlsFiles, provide
 
-from .aws import REGION, SECRET, Aws, Parameters, aws_on_loopback, client, engine_versions, instance
+from .aws import (
+    CALLED,
+    REGION,
+    SECRET,
+    Aws,
+    Parameters,
+    aws_on_loopback,
+    client,
+    engine_versions,
+    instance,
+    permissions,
+)
 
 TARGET = "rds-ca-rsa2048-g1"
 
@@ -82,7 +93,9 @@ class Rotation:
         }
         self.aws.calls.clear()
         command = ("ansible-playbook", "-i", str(self.inventory), "dbtls.rds_mysql.rds_rotate_ca")
-        return self.ansible.run(*command, "-e", json.dumps(variables), *arguments)
+        run = self.ansible.run(*command, "-e", json.dumps(variables), *arguments)
+        self.aws.check_permissions("rds_rotate_ca")
+        return run
 
 
 @pytest.fixture
@@ -148,3 +161,10 @@ def test_a_multi_az_cluster(rotation: Rotation) -> None:
         f"Run: aws rds modify-db-cluster --region {REGION} --db-cluster-identifier trio --ca-certificate-identifier "
         f"{TARGET} --apply-immediately and then this playbook again."
     ) in words(run)
+
+
+def test_the_guide_lists_no_call_that_is_not_made(request: pytest.FixtureRequest) -> None:
+    everything = {name for name in globals() if name.startswith("test_")}
+    if not everything <= {item.name for item in request.session.items}:
+        pytest.skip("only together with the other tests of this file")
+    assert permissions("rds_rotate_ca") == CALLED["rds_rotate_ca"]

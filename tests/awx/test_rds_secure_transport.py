@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from tests.functional.database import Account, Database
 from tests.functional.plays import Ansible, Run
 from tests.functional.servers import Servers
 
-from .aws import SECRET, Aws, aws_on_loopback, client, instance
+from .aws import CALLED, SECRET, Aws, aws_on_loopback, client, instance, permissions
 
 MODIFYING = {
     "rds:CreateDBParameterGroup",
@@ -64,10 +63,12 @@ class Fleet:
     def run(self, *arguments: str) -> Run:
         """The playbook; waiting is short."""
         self.aws.calls.clear()
-        return self.ansible.run(
+        run = self.ansible.run(
             *("ansible-playbook", "-i", str(self.inventory), "dbtls.rds_mysql.rds_secure_transport"),
             *("-e", "__mysql_tls_rds_poll=0.1", "-e", "mysql_tls_rds_wait=10", *arguments),
         )
+        self.aws.check_permissions("rds_secure_transport")
+        return run
 
     def switch(self, value: str, *names: str) -> None:
         """What RDS does when a parameter is applied."""
@@ -136,7 +137,9 @@ def test_a_default_group(fleet: Fleet) -> None:
 
     created = fleet.run(*only)
     assert created.status != 0
-    assert "orders uses default.mysql8.0, which cannot be edited. The parameter group orders-tls has been" in words(created)
+    assert "orders uses default.mysql8.0, which cannot be edited. The parameter group orders-tls has been" in words(
+        created
+    )
     assert "set mysql_tls_attach_parameter_group to true" in words(created)
     assert fleet.aws.calls & MODIFYING == {"rds:CreateDBParameterGroup"}
 
@@ -144,7 +147,9 @@ def test_a_default_group(fleet: Fleet) -> None:
     fleet.aws.rewritten["DescribeDBInstances"] = (b">in-sync<", b">pending-reboot<")
     waiting = fleet.run(*only, "-e", "mysql_tls_attach_parameter_group=true")
     assert waiting.status != 0
-    assert "is set in orders-tls, but is not in force on orders. The parameter group counts after a reboot" in words(waiting)
+    assert "is set in orders-tls, but is not in force on orders. The parameter group counts after a reboot" in words(
+        waiting
+    )
     assert fleet.aws.calls & MODIFYING == {"rds:ModifyDBInstance", "rds:ModifyDBParameterGroup"}
     (described,) = client().describe_db_instances(DBInstanceIdentifier="orders")["DBInstances"]
     assert [group["DBParameterGroupName"] for group in described["DBParameterGroups"]] == ["orders-tls"]
@@ -155,26 +160,28 @@ def test_a_default_group(fleet: Fleet) -> None:
     assert fleet.switches()["orders"] == 1
 
 
-def test_a_cluster(fleet: Fleet) -> None:
-    """The cluster's parameter group, when all its members were checked."""
+def test_a_cluster_with_a_default_group(fleet: Fleet) -> None:
+    """A custom cluster parameter group, when all members were checked."""
     rds = client()
-    rds.create_db_cluster_parameter_group(
-        DBClusterParameterGroupName="shop-group", DBParameterGroupFamily="aurora-mysql8.0", Description="-"
-    )
     rds.create_db_cluster(
-        DBClusterIdentifier="shop",
-        Engine="aurora-mysql",
-        MasterUsername="admin",
-        MasterUserPassword="password1",
-        DBClusterParameterGroupName="shop-group",
+        DBClusterIdentifier="shop", Engine="aurora-mysql", MasterUsername="admin", MasterUserPassword="password1"
     )
     for name in fleet.databases:
         instance(rds, name, Engine="aurora-mysql", EngineVersion="8.0.mysql_aurora.3.05.2", DBClusterIdentifier="shop")
     fleet.aws.after["ModifyDBClusterParameterGroup"] = [lambda _parameters: fleet.switch("ON", "orders", "stock")]
-    done = fleet.run().ok()
-    assert fleet.aws.calls & MODIFYING == {"rds:ModifyDBClusterParameterGroup"}
+    done = fleet.run("-e", "mysql_tls_attach_parameter_group=true").ok()
+    modifying = {"rds:CreateDBClusterParameterGroup", "rds:ModifyDBCluster", "rds:ModifyDBClusterParameterGroup"}
+    assert fleet.aws.calls & MODIFYING == modifying
     assert fleet.switches() == {"orders": 1, "stock": 1}
-    parameter = fleet.aws.backend.db_cluster_parameter_groups["shop-group"].parameters["require_secure_transport"]
+    parameter = fleet.aws.backend.db_cluster_parameter_groups["shop-tls"].parameters["require_secure_transport"]
     assert (parameter["ParameterValue"], parameter["ApplyMethod"]) == ("ON", "immediate")
+    (cluster,) = rds.describe_db_clusters()["DBClusters"]
+    assert cluster["DBClusterParameterGroup"] == "shop-tls"
     assert "aws rds modify-db-cluster-parameter-group --region eu-central-1" in words(done)
 
+
+def test_the_guide_lists_no_call_that_is_not_made(request: pytest.FixtureRequest) -> None:
+    everything = {name for name in globals() if name.startswith("test_")}
+    if not everything <= {item.name for item in request.session.items}:
+        pytest.skip("only together with the other tests of this file")
+    assert permissions("rds_secure_transport") == CALLED["rds_secure_transport"]
