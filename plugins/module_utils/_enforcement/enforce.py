@@ -49,6 +49,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors impo
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import AnotherServer, require_server
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.server_side import (
+    read_server_side,
+    tls_ends_elsewhere,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 # How often a plan is made again because somebody else has changed accounts meanwhile.
@@ -105,7 +109,7 @@ def enforce(
 def _enforce(control: Session, dialect: Dialect, request: Request, check_mode: bool, change_log: ChangeLog) -> Result:
     known = read_accounts(control, dialect)
     request = change_log.open(control, dialect, request)
-    notes: tuple[str, ...] = ()
+    notes = _what_is_not_proven(control)
     for attempt in range(_PLANS):
         plan = change_log.restoring_plan(control, dialect, known, request) or make_plan(
             control, dialect, known, request
@@ -131,6 +135,17 @@ def _enforce(control: Session, dialect: Dialect, request: Request, check_mode: b
         notes += changed
         known = now
     raise EnforcementError(f"The accounts of {control.options.endpoint} keep changing. Nothing was changed.")
+
+
+def _what_is_not_proven(control: Session) -> tuple[str, ...]:
+    """The warning for a proxy that ends TLS: what the server requires of it does not reach its clients."""
+    sign = tls_ends_elsewhere(control, read_server_side(control))
+    if sign is None:
+        return ()
+    return (
+        f"TLS ends at a proxy before it reaches the server of {control.options.endpoint}: {sign}. What is verified "
+        "here holds for the server; it does not prove that clients of the proxy use TLS. Let the proxy require that, too.",
+    )
 
 
 def planned_result(

@@ -197,7 +197,9 @@ RELEASES = {
 # Variables that some server has.
 KNOWN_VARIABLES = frozenset(
     name for release in RELEASES.values() for name in release.variables
-) | frozenset(("aurora_version", "server_uid", "server_uuid", "wsrep_on"))  # fmt: skip
+) | frozenset(
+    ("admin_port", "admin_tls_version", "aurora_version", "server_uid", "server_uuid", "version_comment", "wsrep_on")
+)  # fmt: skip
 
 
 @dataclass
