@@ -36,7 +36,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.server_side
     read_server_side,
     tls_ends_elsewhere,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import NO_SUCH_ROWS, Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import behind_proxies, live_sessions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import (
     ServerCertificate,
@@ -51,9 +51,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.versions impo
 # What a login gets at least, when the unauthenticated check has taken nearly all of connect_timeout.
 _LEAST_LOGIN_SECONDS = 1.0
 _NUMBER = re.compile(r"\d+")
-
-# What rows of another shape than a server's raise when they are taken apart.
-_NO_SUCH_ROWS = (LookupError, TypeError, ValueError)
 
 
 def collect(
@@ -185,7 +182,7 @@ def _collect_from_session(session: Session, unauthenticated: ServerStatus) -> Se
             ) from e
         told = {"error_code": e.code} if is_from_server(e.code) else {}
         raise RdsMysqlError(f"{options.endpoint} does not say what it was asked: {e.message}", **told) from e
-    except _NO_SUCH_ROWS as e:
+    except NO_SUCH_ROWS as e:
         raise RdsMysqlError(f"{options.endpoint} does not answer as a MySQL server does ({type(e).__name__}).") from e
 
 

@@ -133,11 +133,14 @@ def plays(
             conversation.send(MAY_NOT)
         elif "USER_PRIVILEGES" in statement:
             send_rows(conversation, [("'admin'@'%'",), *rows.in_memory])
-        elif statement.startswith("SHOW CREATE USER"):
+        elif statement == "SHOW GRANTS":
+            conversation.send(MAY_NOT)
+        elif statement.startswith(("SHOW CREATE USER", "SHOW GRANTS FOR")):
             if rows.required is None:
                 conversation.send(MAY_NOT)
                 return
-            user, host = (rows.me if "CURRENT_USER" in statement else statement[17:].replace("'", "")).split("@")
+            quoted = statement.removeprefix("SHOW CREATE USER ").removeprefix("SHOW GRANTS FOR ")
+            user, host = (rows.me if quoted == "CURRENT_USER()" else quoted.replace("'", "")).split("@")
             name = f"`{user}`@`{host}`"
             send_rows(conversation, [(f"CREATE USER {name} IDENTIFIED WITH 'mysql_native_password' {rows.required}",)])
         elif "CURRENT_USER()" in statement:
