@@ -142,10 +142,12 @@ def _what_is_not_proven(control: Session) -> tuple[str, ...]:
     sign = tls_ends_elsewhere(control, read_server_side(control))
     if sign is None:
         return ()
-    return (
+    told = (
         f"TLS ends at a proxy before it reaches the server of {control.options.endpoint}: {sign}. What is verified "
-        "here holds for the server; it does not prove that clients of the proxy use TLS. Let the proxy require that, too.",
+        "here holds for the server; it does not prove that clients of the proxy use TLS. Let the proxy require "
+        "that, too."
     )
+    return (told,)
 
 
 def planned_result(

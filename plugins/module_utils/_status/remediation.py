@@ -189,8 +189,8 @@ def require_at_proxy(status: ServerStatus) -> str:
         )
     return (
         "Let the proxy require TLS of its clients. MySQL Router: client_ssl_mode=REQUIRED, or PASSTHROUGH, so that "
-        "the server's requirements reach the clients. ProxySQL: mysql_users.use_ssl=1 for each user. MaxScale: ssl=true for "
-        "the listener. RDS Proxy: --require-tls. Then run the check against the server itself."
+        "the server's requirements reach the clients. ProxySQL: mysql_users.use_ssl=1 for each user. MaxScale: "
+        "ssl=true for the listener. RDS Proxy: --require-tls. Then run the check against the server itself."
     )
 
 

@@ -132,7 +132,7 @@ def plays(
         elif "mysql.role_edges" in statement:
             conversation.send(MAY_NOT)
         elif "USER_PRIVILEGES" in statement:
-            send_rows(conversation, [("'admin'@'%'",), *rows.in_memory])
+            send_rows(conversation, rows.in_memory)
         elif statement == "SHOW GRANTS":
             conversation.send(MAY_NOT)
         elif statement.startswith(("SHOW CREATE USER", "SHOW GRANTS FOR")):

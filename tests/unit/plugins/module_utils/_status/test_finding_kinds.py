@@ -169,13 +169,13 @@ def test_a_kind_is_reachable(name: str, pki: Pki, old_pki: Pki) -> None:
     if case.certificate is not None:
         files = issuer.server() if case.certificate == "2019" else issuer.server(case.certificate)
     seen = check(case.variables, files, case.rows, ca_cert=str(issuer.bundle), ciphers=case.ciphers, **case.options)
-    found = {finding["id"]: finding for finding in seen["findings"]}
+    found = {one["id"]: one for one in seen["findings"]}
     assert case.kinds <= set(found)
-    for finding in found.values():
-        kind = BY_ID[finding["id"]]
+    for one in found.values():
+        kind = BY_ID[one["id"]]
         assert SAW[kind.requires](seen)
-        assert finding_kinds.at_least(kind.severity, finding["severity"])
-        assert finding["remediation"]
+        assert finding_kinds.at_least(kind.severity, one["severity"])
+        assert one["remediation"]
 
 
 def test_every_kind_has_such_a_case() -> None:
