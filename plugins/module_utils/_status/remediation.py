@@ -123,7 +123,7 @@ def drop(dialect: Dialect, account: Account) -> str:
     """How to remove an account."""
     if dialect.read_only_variable:
         return _on_its_source(dialect)
-    return f"After making sure that nobody uses it, by hand: DROP USER {quote_account(account, dialect)};"
+    return f"First make sure that nobody uses it. By hand: DROP USER {quote_account(account, dialect)};"
 
 
 def require_ssl(status: ServerStatus, dialect: Dialect, account: Account) -> str:

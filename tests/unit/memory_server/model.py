@@ -122,9 +122,12 @@ _EVERYWHERE = {
     "innodb_read_only": "OFF",
     "read_only": "OFF",
     "performance_schema": "ON",
+    "version_comment": "",
 }
 _MYSQL_8 = {
     **_EVERYWHERE,
+    "admin_port": "33062",
+    "admin_tls_version": "TLSv1.2,TLSv1.3",
     "basedir": "/usr/",
     "max_allowed_packet": "67108864",
     "require_secure_transport": "OFF",
@@ -197,9 +200,7 @@ RELEASES = {
 # Variables that some server has.
 KNOWN_VARIABLES = frozenset(
     name for release in RELEASES.values() for name in release.variables
-) | frozenset(
-    ("admin_port", "admin_tls_version", "aurora_version", "server_uid", "server_uuid", "version_comment", "wsrep_on")
-)  # fmt: skip
+) | frozenset(("aurora_version", "server_uid", "server_uuid", "wsrep_on"))  # fmt: skip
 
 
 @dataclass

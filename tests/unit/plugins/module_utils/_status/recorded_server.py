@@ -67,7 +67,8 @@ class Played(t.NamedTuple):
     """What a server has in its tables; None where the login may not read them.
 
     ``required`` is how SHOW CREATE USER ends for every account, None where it may not be seen. ``number`` is what
-    CONNECTION_ID() says; in the greeting it is 7. ``status`` is added to the session's status.
+    CONNECTION_ID() says; in the greeting it is 7. ``status`` is added to the session's status. ``greets`` is the version
+    in the greeting, where it is another.
     """
 
     accounts: Rows | None = ACCOUNTS
@@ -77,6 +78,7 @@ class Played(t.NamedTuple):
     in_memory: Rows = []  # noqa: RUF012  never changed
     number: int = 7
     me: str = "admin@%"
+    greets: str | None = None
     status: Rows = []  # noqa: RUF012
 
 
@@ -158,7 +160,12 @@ def plays(
             conversation.send(OK)
 
     def script(conversation: Conversation) -> None:
-        conversation.send(greeting(tls=context is not None, version=prefix + variables["version"].encode()))
+        conversation.send(
+            greeting(
+                tls=context is not None,
+                version=rows.greets.encode() if rows.greets else prefix + variables["version"].encode(),
+            )
+        )
         if context is not None:
             conversation.receive()
             conversation.start_tls(context)
