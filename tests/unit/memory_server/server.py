@@ -669,6 +669,8 @@ class MemoryServer:
         self._needs(session, model.RELOAD, 1227, _DENIED.format("RELOAD"))
         if session.author == US:
             self.our_flush = True
+        if self.accounts.memory != self.accounts.table:
+            self._written(session, text)
         for accounts in self._both(session):
             accounts.flush()
 

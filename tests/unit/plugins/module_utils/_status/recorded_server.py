@@ -67,8 +67,8 @@ class Played(t.NamedTuple):
     """What a server has in its tables; None where the login may not read them.
 
     ``required`` is how SHOW CREATE USER ends for every account, None where it may not be seen. ``number`` is what
-    CONNECTION_ID() says; in the greeting it is 7. ``status`` is added to the session's status. ``greets`` is the version
-    in the greeting, where it is another.
+    CONNECTION_ID() says; in the greeting it is 7. ``status`` is added to the session's status. ``greets`` is the
+    version in the greeting, where it is another.
     """
 
     accounts: Rows | None = ACCOUNTS
