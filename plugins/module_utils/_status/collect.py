@@ -32,6 +32,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login_error
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.memory import compare_with_memory
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.replication import read_role
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.server_side import (
     read_server_side,
     tls_ends_elsewhere,
@@ -218,6 +219,7 @@ def _ask(session: Session, unauthenticated: ServerStatus) -> ServerStatus:
         current_tls_version=server.tls_versions if server else None,
         tls_ends=tls_ends_elsewhere(session, server, comparable.not_after if comparable else None),
         memory=memory,
+        role=read_role(session, dialect),
         warnings=tuple(warnings),
     )
 

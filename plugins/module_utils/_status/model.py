@@ -19,6 +19,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates 
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.memory import MemoryCheck
+    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.replication import ServerRole
     from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import LiveSession
     from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.tls_versions import Probe
 
@@ -71,6 +72,7 @@ class ServerStatus:
     certificate: ServerCertificate | None = None
     accounts: tuple[AccountState, ...] | None = None
     sessions: tuple[LiveSession, ...] | None = None
+    role: ServerRole | None = None
     current_tls_version: str | None = None
     tls_ends: str | None = None
     memory: MemoryCheck | None = None
