@@ -253,6 +253,21 @@ def test_an_expired_password(db: Database, modules: Modules) -> None:
     assert refused["error_code"] in (1820, 1862)
 
 
+def test_a_second_factor(new_db: Database, modules: Modules) -> None:
+    """PyMySQL has none, and the server refuses as it does a wrong password."""
+    db = new_db
+    db.query("INSTALL PLUGIN auth_socket SONAME 'auth_socket.so'")
+    try:
+        app = db.create(db.name_of("app"), require="SSL")
+        db.query("ALTER USER %s@%s ADD 2 FACTOR IDENTIFIED WITH auth_socket", app.user, app.host)
+        refused = modules.status(**db.options(app))
+        db.drop_all()
+    finally:
+        db.query("UNINSTALL PLUGIN auth_socket")
+    assert refused.failed
+    assert "a second factor" in refused.msg
+
+
 def test_nothing_newer_than(servers: Servers, modules: Modules) -> None:
     for name in ("mysql-9.7", "mariadb-11.8"):
         db = servers.get(name, options=("--tls-version=TLSv1.2",))

@@ -35,7 +35,6 @@ CR_SERVER_LOST = 2013
 CR_NET_PACKET_TOO_LARGE = 2020
 CR_SSL_CONNECTION_ERROR = 2026
 CR_MALFORMED_PACKET = 2027
-CR_AUTH_PLUGIN_ERR = 2061
 
 _FIRST_SERVER_ERROR = 1000
 # What a client says of its own accord; a server's numbers begin again at 3000.

@@ -69,7 +69,7 @@ def connection_failed(options: ConnectionOptions, opened: OpenConnection, error:
         elif options.ssl_mode == "disabled":
             lacking = "TLS, which this connection did not use (set ca_cert)"
         else:
-            lacking = "something that this connection lacks, such as a client certificate"
+            lacking = "something that this connection lacks, such as a client certificate or a second factor"
         message += f". The password or the user name is wrong, or the account requires {lacking}."
     elif code == ER_SECURE_TRANSPORT_REQUIRED:
         message += ". Set ca_cert, or ssl_mode to required."

@@ -15,7 +15,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors impor
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import Deadline
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import authentication, handshake
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
-    CR_AUTH_PLUGIN_ERR,
     CR_MALFORMED_PACKET,
     CR_NET_PACKET_TOO_LARGE,
     CR_SERVER_GONE_ERROR,
@@ -37,9 +36,6 @@ MOST_BYTES_OF_A_RESULT = 16 * 1024 * 1024
 MOST_ROWS_OF_A_RESULT = 50_000
 # Columns come before the rows, and something to end each.
 _MOST_PACKETS_OF_A_RESULT = MOST_ROWS_OF_A_RESULT + 200
-# Protocol::AuthNextFactor, MySQL Source Code Documentation.
-_AUTH_NEXT_FACTOR = b"\x02"
-SECOND_FACTOR = "the account requires a second authentication factor, which PyMySQL does not have"
 _CHUNK = 16 * 1024
 _LARGEST_CHUNK = 1024 * 1024
 
@@ -110,8 +106,6 @@ class LoginConnection(Connection):
 
     def _request_authentication(self) -> None:
         super()._request_authentication()  # type: ignore[misc]  # not in the stubs
-        if self._last_packet.get_all_data()[:1] == _AUTH_NEXT_FACTOR:
-            raise _operational_error(CR_AUTH_PLUGIN_ERR, SECOND_FACTOR)
         if not self._last_packet.is_ok_packet():
             raise _operational_error(CR_MALFORMED_PACKET, "unexpected packet during authentication")
         self._authenticating = False
