@@ -297,8 +297,8 @@ options:
     version_added: 0.2.0
   rollback_note:
     description:
-      - What the change belongs to, such as a job or a ticket, up to 1,000 characters. O(rollback_file) keeps it, with who
-        made the change and where.
+      - What the change belongs to, such as a job or a ticket, up to 1,000 characters. O(rollback_file) keeps it, with
+        who made the change and where.
     type: str
     version_added: 0.2.0
   verify:

@@ -10,8 +10,8 @@ short_description: Record a roll-out, a rollback or installed CA bundles in the 
 version_added: 0.2.0
 description:
   - Records in the history of O(state_dir) what was changed on each host, by whom, from where and in which job, with the
-    check after it; or which CA bundle each application host has. M(dbtls.rds_mysql.mysql_tls_report) records audits itself,
-    and compares with all of them.
+    check after it; or which CA bundle each application host has. M(dbtls.rds_mysql.mysql_tls_report) records audits
+    itself, and compares with all of them.
   - Reads the variables C(mysql_tls_change) and C(mysql_tls_look) of each host, or for V(bundle) what the entry point
     C(install) of the role P(dbtls.rds_mysql.mysql_tls#role) has registered.
   - Works on the controller only, whatever the connection of the host. Run it once for all hosts.

@@ -43,8 +43,8 @@ options:
     version_added: 0.2.0
   login_host:
     description:
-      - Host name or address of the server. If O(dest) does not exist and no records are given, records of this server are
-        looked for in the other C(.json) files of its directory, such as after a host was renamed in the inventory.
+      - Host name or address of the server. If O(dest) does not exist and no records are given, records of this server
+        are looked for in the other C(.json) files of its directory, such as after a host was renamed in the inventory.
     type: str
     required: true
     version_added: 0.2.0
@@ -55,8 +55,8 @@ options:
     version_added: 0.2.0
   restore:
     description:
-      - Which change is going to be restored, V(last), V(all) or the id of one. RV(path) is V(null) if no change has this
-        id.
+      - Which change is going to be restored, V(last), V(all) or the id of one. RV(path) is V(null) if no change has
+        this id.
     type: str
     default: last
     version_added: 0.2.0

@@ -378,11 +378,11 @@ class RollbackFile:
         if os.path.isdir(directory):
             return
         self._make(os.path.dirname(directory))
-        os.mkdir(directory, mode=0o700)
+        os.makedirs(directory, mode=0o700, exist_ok=True)  # as another host's task may have made it by now
         if self._group is not None:
             self._give(directory)
             # What others of the group create in it is of the group, too.
-            os.chmod(directory, 0o2770)
+            os.chmod(directory, 0o2770)  # noqa: S103
 
     def _give(self, path: str) -> None:
         if self._group is not None:
