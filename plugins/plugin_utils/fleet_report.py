@@ -186,11 +186,8 @@ def _outcome(written: build.WrittenReport, clients: list[str]) -> dict[str, t.An
         "report": written.paths,
         "summary": summary,
         "changes": changes,
-<<<<<<< HEAD
         "clients": clients,
-=======
         "refused_logins": all_visible(_some([f"{each.server}: {each}" for each in report.refused_logins])),
->>>>>>> main
         "msg": visible(f"{words} {written.paths['html']}"),
         "warnings": [*(visible(warning) for warning in written.warnings), *clients],
         "ansible_stats": {
