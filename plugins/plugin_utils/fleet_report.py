@@ -170,7 +170,7 @@ def _clients(history: History, servers: t.Iterable[model.Server], hostvars: t.An
         if isinstance(following, str) and "{" not in following:
             uses.append(Use(clean(following), server.region, server.name, will=True))
     try:
-        return all_visible(_some(list(clients_without(history, uses))))
+        return [visible(line) for line in _some(list(clients_without(history, uses)))]
     except RdsMysqlError:
         return []  # which was a warning before
 
