@@ -12,7 +12,8 @@ description:
   - Reads what M(dbtls.rds_mysql.mysql_tls_watch) has recorded, and the accounts that the last check of each server has
     seen, and returns the accounts that no client uses without TLS.
   - An account that was created after the last check is not among them.
-  - Works on the controller only, whatever the connection of the host, and contacts no server. Run it once for all hosts.
+  - Works on the controller only, whatever the connection of the host, and contacts no server. Run it once for all
+    hosts.
 author:
   - dbtls contributors (@dbtls)
 extends_documentation_fragment:

@@ -67,9 +67,9 @@ options:
     default: 400
   changes:
     description:
-      - Name of a variable that has the registered result of M(dbtls.rds_mysql.mysql_require_ssl) for each host. The accounts
-        for which it required TLS are recorded as changed, and logins of theirs that are refused from then on are
-        returned in RV(refused) for a week.
+      - Name of a variable that has the registered result of M(dbtls.rds_mysql.mysql_require_ssl) for each host. The
+        accounts for which it required TLS are recorded as changed, and logins of theirs that are refused from then on
+        are returned in RV(refused) for a week.
     type: str
   stop_on_refusals:
     description:
