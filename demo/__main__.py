@@ -151,9 +151,7 @@ def walk_through(servers: list[Server], password: str) -> None:
     (WORK / "audit.txt").write_text(ansible_playbook("dbtls.rds_mysql.audit"), encoding="utf-8")
     bundle = next((WORK / "bundles").glob("*.pem"))
 
-    say(
-        f"2. Plan, while an application is connected to {mysql.name} without TLS: it could not reconnect after the change"
-    )
+    say(f"2. Plan, with an application connected to {mysql.name} without TLS: it could not reconnect afterwards")
     with client(mysql, password):
         ansible_playbook("dbtls.rds_mysql.plan", *accounts)
         say("3. Enforce that plan: the guard refuses that server, so the application is not locked out")
@@ -162,9 +160,7 @@ def walk_through(servers: list[Server], password: str) -> None:
     client(mysql, password).close()
     print(f"    {mysql.name}: app can still log in as before")
 
-    say(
-        "4. The application now connects with TLS: plan again, and enforce the plan, each change proven by a second session"
-    )
+    say("4. The application now uses TLS: plan and enforce again, each change proven by a second session")
     with client(mysql, password, bundle):
         ansible_playbook("dbtls.rds_mysql.plan", *accounts)
         ansible_playbook("dbtls.rds_mysql.enforce", *plan, "--diff")

@@ -25,6 +25,7 @@ _PLUGINS = "ansible_collections.dbtls.rds_mysql.plugins"
         "mysql_tls_records",
         "mysql_tls_report",
         "mysql_tls_variables",
+        "mysql_tls_readiness",
         "mysql_tls_watch",
     ],
 )
