@@ -10,14 +10,16 @@ import html
 import os
 import re
 import sys
+from typing import Literal
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 from demo.__main__ import CHECKOUT, WORK
 from tests.browser.chromium import chromium
 
 IMAGES = CHECKOUT / "docs" / "images"
-_SIZE = {"width": 1100, "height": 760}
+_SIZE: ViewportSize = {"width": 1100, "height": 760}
+_SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 _TERMINAL = """<!doctype html><meta charset="utf-8"><style>
 body {{ margin: 0; padding: 20px; font: 14px/1.35 "DejaVu Sans Mono", monospace; color: {text}; background: {page}; }}
 pre {{ margin: 0; white-space: pre-wrap; }} b {{ color: {strong}; }} .ok {{ color: {ok}; }} .bad {{ color: {bad}; }}
@@ -44,7 +46,7 @@ def terminal(text: str, scheme: str) -> str:
     return _TERMINAL.format(content="\n".join(content), **_COLORS[scheme])
 
 
-def take(browser: Browser, scheme: str) -> None:
+def take(browser: Browser, scheme: Literal["light", "dark"]) -> None:
     """Both pictures in one color scheme."""
     page = browser.new_context(offline=True, viewport=_SIZE, color_scheme=scheme).new_page()
     page.goto((WORK / "mysql-tls-report" / "report.html").as_uri())
@@ -65,7 +67,7 @@ def main() -> int:
         browser = playwright.chromium.launch(
             executable_path=found.executable, env={**os.environ, **found.environment}, args=["--no-sandbox"]
         )
-        for scheme in _COLORS:
+        for scheme in _SCHEMES:
             take(browser, scheme)
         browser.close()
     print(f"The pictures are in {IMAGES.relative_to(CHECKOUT)}.")
