@@ -10,6 +10,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.reque
     FLUSH,
     METHODS,
     PLAINTEXT_SESSIONS,
+    UNCHANGEABLE,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.restore import LAST, RESTORE
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import (
@@ -26,6 +27,7 @@ REQUIRE = ModuleSpec(
         all_accounts={"type": "bool", "default": False},
         exclude={"type": "list", "elements": "str"},
         include_system={"type": "bool", "default": False},
+        include_local={"type": "bool", "default": False},
         ssl_type={"type": "str", "default": "any", "choices": ["any", "x509", "specified", "none"]},
         subject={"type": "str"},
         issuer={"type": "str"},
@@ -34,6 +36,7 @@ REQUIRE = ModuleSpec(
         method={"type": "str", "default": "auto", "choices": list(METHODS)},
         flush={"type": "str", "default": "auto", "choices": list(FLUSH)},
         plaintext_sessions={"type": "str", "default": "fail", "choices": list(PLAINTEXT_SESSIONS)},
+        unchangeable={"type": "str", "default": "fail", "choices": list(UNCHANGEABLE)},
         require_secure_transport={"type": "bool"},
         rollback_file={"type": "path"},
         restore_file={"type": "path"},

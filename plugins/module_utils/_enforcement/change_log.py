@@ -117,6 +117,7 @@ class ChangeLog:
                 else None
             ),
             method=bool(selection.listed),
+            known=tuple(known),
             warnings=wanted.warnings,
         )
         plan = complete_plan(control, dialect, request, decision)

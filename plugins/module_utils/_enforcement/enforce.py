@@ -38,7 +38,12 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.verif
     Verification,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import secure_transport
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import AccountState, read_accounts
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
+    AccountState,
+    current_account,
+    is_without_access_control,
+    read_accounts,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect, discover
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
@@ -96,6 +101,11 @@ def enforce(
     """
     with open_session(options) as control:
         dialect = discover(control)
+        if is_without_access_control(current_account(control)):
+            raise EnforcementError(
+                f"{options.endpoint} runs without access control (skip-grant-tables): everybody logs in with any "
+                "password, and what accounts require does not count. Nothing was changed. Restart it without that option."
+            )
         try:
             return _enforce(control, dialect, request, check_mode, change_log or ChangeLog())
         except AnotherServer as e:
@@ -237,7 +247,7 @@ def apply(control: Session, dialect: Dialect, result: Result, request: Request) 
             raise failure(f"The task was interrupted ({type(e).__name__}).") from e
     return replace(
         result,
-        verified=verifier.verified,
+        verified=verifier.verified and not plan.unproven,
         verification=tuple(verifier.done),
         warnings=result.warnings + verifier.doubts + change_log.made(),
     )
@@ -326,7 +336,7 @@ def _verify_unchanged(control: Session, dialect: Dialect, result: Result, reques
         raise EnforcementError(f"verify: {e.message} Nothing was changed.", **details) from e
     return replace(
         result,
-        verified=verifier.verified,
+        verified=verifier.verified and not result.plan.unproven,
         verification=tuple(verifier.done),
         warnings=result.warnings + (verifier.doubts if request.verify else ()) + result.change_log.made(),
     )

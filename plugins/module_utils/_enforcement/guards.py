@@ -171,6 +171,11 @@ def session_warnings(plan: Plan, request: Request) -> tuple[str, ...]:
     elif request.plaintext_sessions == "warn" and check.sessions:
         listed = list_sessions(check.sessions)
         warnings.append(f"Clients that are connected without TLS will not get in again: {listed}.")
+    if check.encrypted and request.plaintext_sessions != "allow":
+        warnings.append(
+            "Servers do not tell which clients have a certificate. Clients that are connected with TLS will not get in "
+            f"again without the one that is required: {list_sessions(check.encrypted)}."
+        )
     replicas = [session for session in check.sessions if session.replicates]
     if request.plaintext_sessions == "allow" and replicas:
         how = ", perhaps without TLS," if check.obstacle else " without TLS"

@@ -24,6 +24,13 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.reque
     EnforcementError,
     Request,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.account_changes import (
+    LeftOut,
+    changeable,
+    decide_changes,
+    left_out_by_wildcards,
+    pending_strangers,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import (
     FLUSH_PRIVILEGES,
     NEVER_CREATE,
@@ -49,7 +56,11 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session imp
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything decided before anything is written, about one server."""
+    """Everything decided before anything is written, about one server.
+
+    ``left_out`` are accounts that a wildcard does not stand for, or that cannot be changed. ``unproven`` says what of the
+    targets could not be read, or done, as sentences.
+    """
 
     identity: ServerIdentity
     targets: tuple[AccountState, ...]
@@ -60,6 +71,8 @@ class Plan:
     session_check: SessionCheck
     warnings: tuple[str, ...]
     switch: SwitchChange | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    unproven: tuple[str, ...] = ()
 
     @property
     def plaintext_sessions(self) -> tuple[PlaintextSession, ...]:
@@ -90,7 +103,8 @@ class Plan:
     def who_has_to_use_tls(self) -> WhoHasToUseTls:
         """Whose clients cannot log in without TLS any more."""
         accounts = tuple(change.account for change in self.changes if change.after.ssl_type != "NONE")
-        return WhoHasToUseTls(accounts, everybody=self.enables_secure_transport)
+        certificates = tuple(change.account for change in self.changes if change.needs_certificate)
+        return WhoHasToUseTls(accounts, self.enables_secure_transport, certificates)
 
     @property
     def login_changes(self) -> Change | None:
@@ -170,6 +184,7 @@ class Plan:
         return {
             **described,
             "accounts": listed,
+            "left_out": [left.describe() for left in self.left_out],
             "method": self.method,
             "flushed": bool(self.changes) and self.flushes,
             "plaintext_sessions": [session.describe() for session in self.plaintext_sessions],
@@ -191,32 +206,34 @@ def make_plan(control: Session, dialect: Dialect, known: t.Sequence[AccountState
     endpoint = control.options.endpoint
     selection = request.selection
     targets = tuple(state for state in known if selection.includes(state)) if selection else ()
+    left_out = left_out_by_wildcards(known, selection) if selection else ()
     if selection and not targets:
         raise EnforcementError(
-            f"No account of {endpoint} matches {selection.describe()}; roles never match, and system accounts "
-            "only with include_system: true."
+            f"No account of {endpoint} matches {selection.describe()}; roles never match, system accounts only with "
+            f"include_system: true, accounts for the server's own machine only with include_local: true or by name.",
+            left_out=[left.describe() for left in left_out],
         )
-    changes = tuple(
-        Change(state.account, state.requirement, request.requirement)
-        for state in targets
-        if _needs_change(state.requirement, request)
-    )
+    changes, unread = decide_changes(control, dialect, targets, request)
     switch = None
     if request.require_secure_transport is not None:
         before = secure_transport.read_switch(control, dialect)
         switch = SwitchChange(before, request.require_secure_transport, lasting=dialect.has_persist)
-    return complete_plan(control, dialect, request, Decision(targets, changes, switch, method=selection is not None))
+    decision = Decision(targets, changes, switch, selection is not None, known, (), left_out, unread)
+    return complete_plan(control, dialect, request, decision)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What is to change. ``method``: whether one is needed, as this is about accounts."""
+    """What is to change. ``method``: whether one is needed, as this is about accounts. ``known``: all accounts."""
 
     targets: tuple[AccountState, ...]
     changes: tuple[Change, ...]
     switch: SwitchChange | None
     method: bool
+    known: tuple[AccountState, ...]
     warnings: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    unproven: tuple[str, ...] = ()
 
 
 def complete_plan(control: Session, dialect: Dialect, request: Request, decision: Decision) -> Plan:
@@ -224,20 +241,25 @@ def complete_plan(control: Session, dialect: Dialect, request: Request, decision
 
     :raises EnforcementError: when the method does not work on this server.
     """
-    method = _choose_method(control, dialect, request) if decision.method else None
+    method = _choose_method(control, dialect, request, decision) if decision.method else None
+    changes, unchangeable, told = decision.changes, (), ()  # type: ignore[var-annotated]
+    if method in (ALTER_USER, GRANT_USAGE):
+        changes, unchangeable, told = changeable(control, dialect, decision, request)
     plan = Plan(
         identity=read_only_identity(control, dialect),
         targets=decision.targets,
-        changes=decision.changes,
+        changes=changes,
         method=method,
         flushes=method is not None and _flushes(method, request.flush, control.options.endpoint),
         login_account=current_account(control),
         session_check=SessionCheck(),
         warnings=(),
         switch=decision.switch,
+        left_out=decision.left_out + unchangeable,
+        unproven=decision.unproven + told,
     )
     check = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls)
-    return replace(plan, session_check=check, warnings=decision.warnings + _warnings(control, dialect, plan))
+    return replace(plan, session_check=check, warnings=decision.warnings + plan.unproven + _warnings(control, dialect, plan))
 
 
 def _warnings(control: Session, dialect: Dialect, plan: Plan) -> tuple[str, ...]:
@@ -261,16 +283,9 @@ def _is_replica(control: Session, dialect: Dialect) -> bool:
         return False  # That needs the privilege REPLICATION CLIENT, and nothing else here does.
 
 
-def _needs_change(now: Requirement, request: Request) -> bool:
-    if now == request.requirement:
-        return False
-    if request.requirement.ssl_type == "NONE" or request.exact:
-        return True
-    return now.level <= request.requirement.level
-
-
-def _choose_method(control: Session, dialect: Dialect, request: Request) -> str:
+def _choose_method(control: Session, dialect: Dialect, request: Request, decision: Decision) -> str:
     endpoint = control.options.endpoint
+    spoilt = () if dialect.escapes_alter_user else [change for change in decision.changes if change.needs_escaping]
     if request.method == ALTER_USER and not dialect.has_alter_user_require:
         raise EnforcementError(
             f"method: {endpoint} runs {dialect.version}, which has no ALTER USER ... REQUIRE; use auto or grant_tables."
@@ -287,10 +302,46 @@ def _choose_method(control: Session, dialect: Dialect, request: Request) -> str:
                     endpoint, control.options.user, " or alter_user" if dialect.has_alter_user_require else ""
                 )
             )
+        _refuse_strangers(control, dialect, request, decision)
+        return GRANT_TABLES
+    if spoilt:
+        if request.method == ALTER_USER or not _may_update_user_table(control, dialect):
+            raise EnforcementError(
+                f"The requirement of {spoilt[0].account} has a quote or a backslash in it, before or after the change. "
+                f"MySQL writes ALTER USER to the binary log of {endpoint} without escaping them, so that replicas "
+                f"would stop or take another name, and {_why_not_tables(request, control)}. Nothing was changed."
+            )
+        _refuse_strangers(control, dialect, request, decision)
         return GRANT_TABLES
     if dialect.has_alter_user_require:
         return ALTER_USER
-    return GRANT_TABLES if _may_update_user_table(control, dialect) else GRANT_USAGE
+    if not _may_update_user_table(control, dialect):
+        return GRANT_USAGE
+    # FLUSH PRIVILEGES is for all accounts, GRANT for those that are meant.
+    strangers = request.flush != "always" and pending_strangers(control, dialect, decision.known, decision.changes)
+    return GRANT_USAGE if strangers else GRANT_TABLES
+
+
+def _why_not_tables(request: Request, control: Session) -> str:
+    if request.method == ALTER_USER:
+        return "method: alter_user leaves no other way; use auto or grant_tables"
+    return f"{control.options.user} may not write to mysql.user, which would be the other way"
+
+
+def _refuse_strangers(control: Session, dialect: Dialect, request: Request, decision: Decision) -> None:
+    if request.flush == "always":
+        return
+    strangers = pending_strangers(control, dialect, decision.known, decision.changes)
+    if strangers:
+        raise EnforcementError(
+            f"Somebody has written to mysql.user of {control.options.endpoint} and not flushed privileges: "
+            f"{', '.join(map(str, strangers[:_MOST_NAMED]))}{' and more' if len(strangers) > _MOST_NAMED else ''}. "
+            "FLUSH PRIVILEGES, which the method grant_tables needs, would put that in force as well. Nothing was "
+            "changed. Ask them, and set flush to always where it may come into force."
+        )
+
+
+_MOST_NAMED = 10
 
 
 def _may_update_user_table(control: Session, dialect: Dialect) -> bool:

@@ -44,11 +44,18 @@ _SYSTEM_USERS = frozenset(
     )
 )
 _SYSTEM_PREFIX = "AWS_"
-_LOCAL_HOSTS = frozenset(("localhost", "127.0.0.1", "::1"))
+_LOCAL_HOSTS = frozenset(("localhost", "::1"))
+_LOCAL_NETWORK = "127."
+# They take the name of the operating system's user, and only over a Unix socket.
+_SOCKET_PLUGINS = ("auth_socket", "unix_socket")
 
 
 class AccountsNotReadable(RdsMysqlError):
     """The login may not read the tables that hold the accounts."""
+
+
+class NotInMemory(AccountsNotReadable):
+    """The account has a row in the table and nobody can log in with it, as the server has not loaded it."""
 
 
 class TooManyAccounts(RdsMysqlError):
@@ -110,7 +117,12 @@ class AccountState:
     @property
     def local(self) -> bool:
         """Whether the account can be used only on the server's own machine."""
-        return self.account.host.lower() in _LOCAL_HOSTS
+        return self.account.host.lower() in _LOCAL_HOSTS or self.account.host.startswith(_LOCAL_NETWORK)
+
+    @property
+    def by_socket(self) -> bool:
+        """Whether people log in as it by being who they are on the server's machine, over its Unix socket."""
+        return any(plugin in _SOCKET_PLUGINS for plugin in self.plugin.split(" or "))
 
     @property
     def anonymous(self) -> bool:
@@ -197,6 +209,14 @@ def current_account(session: Session) -> Account:
     return Account(user, host)
 
 
+def is_without_access_control(account: Account) -> bool:
+    """Whether this is whom every login becomes while the server runs with skip-grant-tables.
+
+    Measured: an empty name and host, which no account has, up to MySQL 5.7 and on MariaDB.
+    """
+    return account in (Account("", ""), Account("skip-grants user", "skip-grants host"))
+
+
 def own_requirement(
     session: Session, dialect: Dialect, account: Account, known: t.Sequence[AccountState] | None
 ) -> Requirement | None:
@@ -244,12 +264,11 @@ def parse_requirement(statement: str) -> Requirement:
     return Requirement("SPECIFIED", **parts) if parts else Requirement()
 
 
-def has_in_memory(session: Session, dialect: Dialect, account: Account, requirement: Requirement) -> bool:
-    """Whether the server goes by this requirement, which is not what its table says until privileges are flushed.
+def show_account(session: Session, dialect: Dialect, account: Account) -> str:
+    """What the server has in memory of an account, as a statement; it holds the hash of the password.
 
-    The answer holds the hash of the account's password, and goes no further than here.
-
-    :raises AccountsNotReadable: naming the privilege that is missing, or saying that no such account is in memory.
+    :raises AccountsNotReadable: naming the privilege that is missing.
+    :raises NotInMemory: when no such account is there.
     """
     verb = "SHOW CREATE USER" if dialect.has_show_create_user else "SHOW GRANTS FOR"
     try:
@@ -257,14 +276,25 @@ def has_in_memory(session: Session, dialect: Dialect, account: Account, requirem
     except QueryFailed as e:
         if e.code in NO_SUCH_ACCOUNT:
             # MySQL 5.6 with skip_name_resolve loads no account of a host name: nobody can log in with that.
-            raise AccountsNotReadable(f"{session.options.endpoint} has no {account} in memory.") from e
+            raise NotInMemory(f"{session.options.endpoint} has no {account} in memory.") from e
         if e.code not in READING_ACCOUNTS_DENIED:
             raise
         raise AccountsNotReadable(
             f"{session.options.user} may not see what {session.options.endpoint} has in memory of its accounts. Grant "
             "it SELECT on mysql.*."
         ) from e
-    shown = shows_requirement(_text(rows[0][0]) if rows and rows[0] else "", account, requirement)
+    return _text(rows[0][0]) if rows and rows[0] else ""
+
+
+def has_in_memory(session: Session, dialect: Dialect, account: Account, requirement: Requirement) -> bool:
+    """Whether the server goes by this requirement, which is not what its table says until privileges are flushed.
+
+    The answer holds the hash of the account's password, and goes no further than here.
+
+    :raises AccountsNotReadable: naming the privilege that is missing.
+    :raises NotInMemory: when no such account is there.
+    """
+    shown = shows_requirement(show_account(session, dialect, account), account, requirement)
     if shown is None:
         raise AccountsNotReadable(f"What {session.options.endpoint} shows of {account} could not be read.")
     return shown

@@ -113,6 +113,16 @@ class Release:
         return not self.mariadb and self.numbers >= (8, 0)
 
     @property
+    def plugins(self) -> tuple[str, ...]:
+        """Plugins of authentication that it has loaded."""
+        if self.mariadb:
+            return ("mysql_native_password", "mysql_old_password", "unix_socket")
+        if self.numbers < (5, 7):
+            return ("mysql_native_password", "mysql_old_password", "sha256_password")
+        native = () if self.numbers >= (9, 0) else ("mysql_native_password",)
+        return (*native, "sha256_password", *(("caching_sha2_password",) if self.numbers >= (8, 0) else ()))
+
+    @property
     def has_connection_type(self) -> bool:
         """Whether performance_schema.threads has the column CONNECTION_TYPE."""
         return self.mariadb or self.numbers >= (5, 7)
@@ -120,6 +130,7 @@ class Release:
 
 _EVERYWHERE = {
     "innodb_read_only": "OFF",
+    "log_bin": "OFF",
     "read_only": "OFF",
     "performance_schema": "ON",
 }
