@@ -149,6 +149,20 @@ options:
     type: str
     choices: [fail, warn, allow, kill]
     default: fail
+  members:
+    description:
+      - Other servers that have the same accounts (replicas, Aurora readers, nodes of a Galera cluster), as V(host) or
+        V(host:port). Accounts replicate and sessions do not, so that clients of these could be locked out as well.
+      - This login connects to each, with the options for this server, and looks for clients as O(plaintext_sessions)
+        says. V(kill) ends none of them, and fails. This server itself may be among them, so that one list serves a whole
+        cluster.
+      - With V(fail) and V(kill) in O(plaintext_sessions), the task fails before anything is written where a member cannot
+        be checked, or the server knows one that is not listed here. V(warn) warns.
+      - A source knows the replicas that are connected to it (C(SHOW REPLICAS), which needs C(REPLICATION SLAVE), or
+        C(REPLICATION MASTER ADMIN) on MariaDB). Without the privilege the task fails only when somebody reads the binary log.
+    type: list
+    elements: str
+    version_added: 0.2.0
   unchangeable:
     description:
       - What to do with accounts that this login or this server cannot change. The plugin of the account is not loaded
@@ -253,6 +267,17 @@ EXAMPLES = r"""
     all_accounts: true
     include_local: true
     unchangeable: skip
+
+- name: Require TLS of the application on a source, with a look at the clients of its replicas
+  dbtls.rds_mysql.mysql_require_ssl:
+    login_host: db.example.com
+    login_user: db_root
+    login_password: "{{ db_root_password }}"
+    ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
+    user: app
+    members:
+      - db-replica-1.example.com
+      - db-replica-2.example.com:3307
 
 - name: Require a client certificate of two groups of accounts
   dbtls.rds_mysql.mysql_require_ssl:

@@ -280,6 +280,25 @@ def test_a_change_on_the_source_reaches_its_replica(servers: Servers, modules: M
         assert refused.failed
         assert "read-only" in refused.msg
         assert {replica.ssl_type(app) for app in apps} == {""}
+        # Clients of the replica would be locked out as well.
+        for check in (True, False):
+            alone = modules.require(**source.options(here, **wish), check=check)
+            assert alone.failed
+            assert "the replica" in alone.msg
+            assert f":{replica.server.port}" in alone.msg or "server_id 2" in alone.msg
+            assert "members" in alone.msg
+        wait_for(lambda: replica.query("SELECT 1 FROM mysql.user WHERE User = %s", here.user))
+        wish["members"] = [f"{replica.server.host}:{replica.server.port}", f"127.0.0.1:{source.server.port}"]
+        with replica.login(apps[0], None):
+            for choice in ("fail", "kill"):
+                locked_out = modules.require(**source.options(here, plaintext_sessions=choice, **wish))
+                assert locked_out.failed
+                assert f"on 127.0.0.1:{replica.server.port}" in locked_out.msg
+            assert [s["server"] for s in locked_out["plaintext_sessions"]] == [f"127.0.0.1:{replica.server.port}"]
+        replica.wait_for_sessions_to_end(apps[0].user)
+        gone = modules.require(**source.options(here, accounts=wish["accounts"], members=["127.0.0.1:1"]))
+        assert gone.failed
+        assert "127.0.0.1:1 could not be checked" in gone.msg
         done = modules.require(**source.options(here, **wish)).ok()
         assert len(done["statements"]) == 1
         wait_for(lambda: {replica.ssl_type(app) for app in apps} == {"ANY"})

@@ -36,6 +36,7 @@ REQUIRE = ModuleSpec(
         method={"type": "str", "default": "auto", "choices": list(METHODS)},
         flush={"type": "str", "default": "auto", "choices": list(FLUSH)},
         plaintext_sessions={"type": "str", "default": "fail", "choices": list(PLAINTEXT_SESSIONS)},
+        members={"type": "list", "elements": "str"},
         unchangeable={"type": "str", "default": "fail", "choices": list(UNCHANGEABLE)},
         require_secure_transport={"type": "bool"},
         rollback_file={"type": "path"},

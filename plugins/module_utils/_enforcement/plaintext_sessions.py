@@ -32,10 +32,11 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions im
 
 @dataclass(frozen=True)
 class PlaintextSession:
-    """A client that would not get in again."""
+    """A client that would not get in again. ``server``: where it is connected, if that is another member of the cluster."""
 
     session: LiveSession
     killed: bool = False
+    server: str | None = None
 
     @property
     def replicates(self) -> bool:
@@ -44,11 +45,12 @@ class PlaintextSession:
 
     def describe(self) -> dict[str, t.Any]:
         """The return value's form."""
-        return dict(self.session.describe(), replication=self.replicates, killed=self.killed)
+        return dict(self.session.describe(), replication=self.replicates, killed=self.killed, server=self.server)
 
     def __str__(self) -> str:
         kind = ", a replica that reads the binary log" if self.replicates else ""
         kind += ", over the Unix socket" if self.session.transport == "Socket" else ""
+        kind += f", on {self.server}" if self.server else ""
         return f"{self.session.user} from {self.session.host} (connection {self.session.connection_id}{kind})"
 
 
@@ -70,7 +72,7 @@ class SessionCheck:
 
     ``obstacle`` says why it is not known which sessions use TLS, and ``remedy`` what would show it; ``sessions`` are
     then all that may be concerned. ``blind``: not even these can be seen. ``encrypted``: clients that use TLS, perhaps
-    without the certificate that they will need.
+    without the certificate that they will need. ``unseen``: what could not be seen of other members of the cluster.
     """
 
     sessions: tuple[PlaintextSession, ...] = ()
@@ -78,6 +80,7 @@ class SessionCheck:
     remedy: str = ""
     blind: bool = False
     encrypted: tuple[PlaintextSession, ...] = ()
+    unseen: tuple[str, ...] = ()
 
 
 def find_plaintext_sessions(control: Session, dialect: Dialect, who: WhoHasToUseTls) -> SessionCheck:
@@ -97,8 +100,11 @@ def find_plaintext_sessions(control: Session, dialect: Dialect, who: WhoHasToUse
         # Anybody may be one of the proxied, who are connected by their own name.
         obstacle, remedy = _proxies_not_seen(control, dialect)
         may_be = tuple(PlaintextSession(session) for session in sessions if not session.encrypted)
-        return SessionCheck(may_be, obstacle, remedy, encrypted=encrypted)
+        return SessionCheck(may_be, obstacle, f"{remedy},", encrypted=encrypted)
     obstacle, remedy = _obstacle(control, dialect)
+    if proxies is None:
+        also, grant = _proxies_not_seen(control, dialect)
+        obstacle, remedy = f"{obstacle}, and {also}", f"{grant}, or {remedy[0].lower()}{remedy[1:]}"
     listed = listed_sessions(control)
     if listed is None:
         login = current_account(control)
@@ -139,7 +145,7 @@ def _proxies_not_seen(control: Session, dialect: Dialect) -> tuple[str, str]:
     login = current_account(control)
     return (
         f"{login} may not see who goes on as another account by GRANT PROXY on {control.options.endpoint}",
-        f"GRANT SELECT ON mysql.proxies_priv TO {quote_account(login, dialect)},",
+        f"GRANT SELECT ON mysql.proxies_priv TO {quote_account(login, dialect)}",
     )
 
 

@@ -17,6 +17,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plain
     WhoHasToUseTls,
     find_plaintext_sessions,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.members import with_members
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import (
     ALTER_USER,
     GRANT_TABLES,
@@ -158,8 +159,9 @@ class Plan:
         """
         after = {change.account: change.after for change in self.changes} if now is None else now
         listed, before_lines, after_lines = [], [], []
+        went_by = {change.account: change.before for change in self.changes}
         for state in self.targets:
-            before = state.requirement
+            before = went_by.get(state.account, state.requirement)
             later = after.get(state.account, before)
             listed.append(
                 {
@@ -259,6 +261,8 @@ def complete_plan(control: Session, dialect: Dialect, request: Request, decision
         unproven=decision.unproven + told,
     )
     check = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls)
+    if request.plaintext_sessions != "allow":
+        check = with_members(control, dialect, plan.who_has_to_use_tls, request, check)
     return replace(plan, session_check=check, warnings=decision.warnings + plan.unproven + _warnings(control, dialect, plan))
 
 

@@ -47,6 +47,7 @@ class Request:
     unchangeable: str = "fail"
     require_secure_transport: bool | None = None
     verify: tuple[Login, ...] = ()
+    members: tuple[str, ...] = ()
 
 
 def request_from_params(params: t.Mapping[str, t.Any]) -> Request:
@@ -93,6 +94,7 @@ def request_from_params(params: t.Mapping[str, t.Any]) -> Request:
         verify=tuple(
             Login(str(entry["user"]), str(entry.get("password") or "")) for entry in params.get("verify") or ()
         ),
+        members=tuple(str(member) for member in params.get("members") or ()),
     )
 
 

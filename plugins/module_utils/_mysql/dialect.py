@@ -34,6 +34,7 @@ _VARIABLES = (
     "transaction_read_only",
     "tx_read_only",
     "version",
+    "wsrep_on",
 )
 _LEADING_NUMBERS = re.compile(r"\d+(?:\.\d+)*")
 
@@ -157,6 +158,13 @@ class Dialect:
         if self.is_mariadb:
             return "SHOW ALL SLAVES STATUS"
         return "SHOW REPLICA STATUS" if self.version_tuple >= _MYSQL_REPLICA else "SHOW SLAVE STATUS"
+
+    @property
+    def replicas_statement(self) -> str:
+        """Has a row for each replica that is connected: first its server_id, then its host and port, as it says."""
+        if self.is_mariadb or self.version_tuple < _MYSQL_REPLICA:
+            return "SHOW SLAVE HOSTS"
+        return "SHOW REPLICAS"
 
     @property
     def sees_session_transport(self) -> bool:

@@ -65,6 +65,7 @@ class MemoryServer:
         self.cached: set[Key] = set()  # accounts whose caching_sha2_password is in the cache
         self.routines: set[tuple[str, str]] = set()
         self.replicates = False
+        self.replicas: list[tuple[int, str, int]] = []  # server_id, host and port of each
         self.down_until = 0.0
         self._started = clock.now - 1000.0
         self._next_number = 10 + 100 * number
@@ -418,6 +419,8 @@ class MemoryServer:
     # SHOW
 
     def _do_show(self, session: ServerSession, text: str, arguments: t.Sequence[t.Any]) -> Rows:
+        if text in ("SHOW REPLICAS", "SHOW SLAVE HOSTS"):
+            return self._replicas(session, text)
         if text in _REPLICA_STATUS:
             return self._replica_status(session, text)
         for pattern, values in ((_VARIABLES, self._shown_variables), (_STATUS, self._shown_status)):
@@ -479,6 +482,15 @@ class MemoryServer:
                 1227, _DENIED.format("SLAVE MONITOR" if self.release.mariadb else "SUPER, REPLICATION CLIENT")
             )
         return [("Waiting for source to send event",)] if self.replicates else []
+
+    def _replicas(self, session: ServerSession, text: str) -> Rows:
+        modern = not self.release.mariadb and self.release.numbers >= (8, 0)
+        if modern != (text == "SHOW REPLICAS"):
+            raise _syntax(text)
+        if model.REPLICATION_SLAVE not in session.grants:
+            told = "REPLICATION MASTER ADMIN" if self.release.mariadb else "REPLICATION SLAVE"
+            raise ServerError(1227, _DENIED.format(told))
+        return [(number, host, port, 1, "uuid") for number, host, port in self.replicas]
 
     def _shown_account(self, session: ServerSession, parser: Parser) -> Key:
         if parser.word("CURRENT_USER"):

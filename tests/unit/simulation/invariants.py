@@ -483,6 +483,11 @@ def _clients(schedule: Schedule, outcome: Outcome) -> list[str]:
         found.append(f"C2 '{policy}', and clients stopped it: {outcome.error.message[:300]}")
     if refused and not _anybody(schedule, outcome):
         found.append(f"C3 nobody is connected, and clients stopped it: {outcome.error.message[:300]}")
+    tightens = outcome.word == CHANGED and schedule.params.get("ssl_type") != "none" and _changes(schedule, outcome)
+    if tightens and schedule.server.replicas and model.REPLICATION_SLAVE in outcome.grants:
+        told = any("replica with server_id 2" in warning for warning in outcome.values["warnings"])
+        if policy in ("fail", "kill") or (policy == "warn" and not told):
+            found.append(f"C5 '{policy}', and clients of a replica were not looked for")
     if outcome.word == CHANGED and policy in ("fail", "kill", "warn"):
         for client, sentence in _locked_out(schedule, outcome):
             warnings = [warning for warning in outcome.values["warnings"] if "clients" in warning.lower()]

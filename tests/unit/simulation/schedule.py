@@ -38,6 +38,7 @@ _LACKING: tuple[tuple[str, ...], ...] = (
     (model.REPLICATION_CLIENT, model.SUPER),
     (model.SUPER, model.KILL, model.SET_VARIABLES, model.SYSTEM_USER),
     (model.CREATE_USER,),
+    (model.REPLICATION_SLAVE,),
 )
 # How likely each is, of those that fit the exchange.
 _STATEMENT_FAULTS = {
@@ -133,6 +134,8 @@ class Schedule:
             server.variables[rng.choice(["read_only", "innodb_read_only"])] = "ON"
         if rng.random() < 0.3:
             server.variables["log_bin"] = "ON"
+        if rng.random() < 0.05:
+            server.replicas = [(2, "", 3306)]
         server.access_control = rng.random() > 0.01
         server.replicates = rng.random() < 0.05
         if rng.random() < 0.05:
