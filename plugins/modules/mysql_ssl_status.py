@@ -101,6 +101,16 @@ options:
       - Each version that the server refuses is a failed connection for it, see the notes.
     type: bool
     default: false
+  sessions_only:
+    description:
+      - Return only who is connected and how, and the logins that the server has counted, in RV(mysql_ssl_sessions).
+      - Needs a user. Asks the server for at most six small results, which takes a few milliseconds, so that it can run
+        every few minutes.
+      - RV(mysql_ssl), the facts and findings are not returned. O(expiry_warn_days), O(fail_on) and O(probe_protocols)
+        have no effect on a server that could be checked.
+    type: bool
+    default: false
+    version_added: 0.2.0
   fail_on:
     description:
       - Fail, after everything has been gathered, when there is a finding of at least this severity.
@@ -172,6 +182,17 @@ EXAMPLES = r"""
     msg: "{{ ansible_facts.mysql_ssl.accounts | selectattr('ssl_type', 'eq', 'NONE') | map(attribute='user') | list }}"
   when: not ansible_facts.mysql_ssl.compliant
 
+- name: See who is connected right now, with which driver and program
+  dbtls.rds_mysql.mysql_ssl_status:
+    login_host: db.example.com
+    config_file: ~/.my.cnf
+    sessions_only: true
+  register: connected
+
+- name: Show the clients that would be unable to reconnect if TLS were required
+  ansible.builtin.debug:
+    msg: "{{ connected.mysql_ssl_sessions.clients | selectattr('transport', 'ne', 'SSL/TLS') | list }}"
+
 - name: Check an old server through its socket, its TLSv1 included
   dbtls.rds_mysql.mysql_ssl_status:
     login_unix_socket: /run/mysqld/mysqld.sock
@@ -218,6 +239,10 @@ endpoints:
     mysql_ssl:
       description: As RV(mysql_ssl); V(null) if the server could not be reached.
       type: dict
+    mysql_ssl_sessions:
+      description: As RV(mysql_ssl_sessions), with O(sessions_only=true).
+      type: dict
+      version_added: 0.2.0
     warnings:
       description: Warnings about it.
       type: list
@@ -348,6 +373,76 @@ mysql_ssl:
         - Until 0.1 this was V(true) also for a server whose accounts were not known.
       type: bool
       sample: false
+mysql_ssl_sessions:
+  description:
+    - Who is connected to the server and how, with O(sessions_only=true). This very session is left out.
+    - With O(endpoints) each of RV(endpoints) has it.
+  returned: success, with O(sessions_only=true)
+  type: dict
+  version_added: 0.2.0
+  contains:
+    endpoint:
+      description: Where the server was checked.
+      type: dict
+      sample: {host: db.example.com, port: 3306, socket: null}
+    server:
+      description: As in RV(mysql_ssl).
+      type: dict
+      sample: {version: 11.8.6-MariaDB, family: mariadb, managed_by: null}
+    checked_at:
+      description: When.
+      type: str
+      sample: "2026-11-24T15:40:00Z"
+    connection_id:
+      description: The number of this session. Later sessions have higher ones, until the server restarts.
+      type: int
+      sample: 4711
+    login:
+      description: The user of this session, and in C(client) the client host, as the server counts them.
+      type: str
+      sample: audit
+    client:
+      description: The client host of this session.
+      type: str
+      sample: 192.0.2.99
+    transport:
+      description: How this session is connected, as in C(clients).
+      type: str
+      sample: SSL/TLS
+    source:
+      description:
+        - V(performance_schema.threads), or V(information_schema.processlist) where the server does not tell how
+          sessions are connected, or null where the login may not see the sessions of others.
+      type: str
+      sample: performance_schema.threads
+    clients:
+      description:
+        - The sessions, grouped by user, client host, transport, driver and program.
+        - C(transport) is V(SSL/TLS), V(TCP/IP), V(Socket), or null where it is not known. C(driver) and C(program) are
+          what the client says about itself, and empty where it says nothing.
+      type: list
+      elements: dict
+      sample:
+        - user: app
+          host: 192.0.2.7
+          transport: TCP/IP
+          driver: Connector/Python 9.1.0
+          program: billing
+          connection_ids: [4702, 4708]
+    counters:
+      description:
+        - What the server has counted since its start. C(users) and C(hosts) come from C(USER_STATISTICS) and
+          C(CLIENT_STATISTICS) of MariaDB and Percona Server with C(userstat=ON), C(accounts) from
+          C(performance_schema.accounts). Each is null where the server or the login has none.
+        - C(logins) without C(tls) used no TLS; those over a Unix socket are among them. On MySQL C(logins) includes the
+          C(refused) ones, on MariaDB it does not. What is not told apart is null.
+      type: dict
+      sample:
+        users:
+          - {user: app, host: null, logins: 1200, tls: 1180, refused: 3}
+        hosts:
+          - {user: null, host: 192.0.2.7, logins: 1200, tls: 1180, refused: 3}
+        accounts: null
 error_code:
   description: The error number of the server that refused, such as 1045, or 1129 for a host that it blocks.
   returned: on failure, if the server answered with an error

@@ -139,35 +139,49 @@ class InProcessAction(NormalAction):
     # What AnsibleModule does around the work
 
     def _in_process(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        given = plain(self._task.args)
-        spec = self.specification
-        validated = ArgumentSpecValidator(spec.argument_spec, **spec.rules).validate(given)
-        secrets = set(validated._no_log_values)
-        params = {**given, **validated.validated_parameters}
-        warnings = [
-            f"Both option {both['option']} and its alias {both['alias']} are set." for both in validated._warnings
-        ]
-        if validated.error_messages:
-            message = validated.errors.msg
-            if isinstance(validated.errors[0], UnsupportedError):
-                message = f"Unsupported parameters for ({self._task.action}) module: {message}"
-            sentence, texts = misplaced_elements(spec.argument_spec, given)
-            secrets |= misplaced_secrets(given) | texts
-            result: dict[str, t.Any] = {"failed": True, "msg": sentence or message}
-        else:
-            secrets |= {printable(secret) for secret in secrets}
-            result = outcome(lambda: self.work(params, check_mode=bool(self._task.check_mode)))
-        if result.get("failed"):
-            secrets |= misplaced_secrets(params)
-        warnings += result.pop("warnings", [])
-        if warnings:
-            result["warnings"] = warnings
-        if validated._deprecations:
-            result["deprecations"] = list(validated._deprecations)
-        result = _without(secrets, result)
+        check_mode = bool(self._task.check_mode)
+        result, params, secrets = as_module(
+            self._task.action,
+            self.specification,
+            plain(self._task.args),
+            lambda options: self.work(options, check_mode=check_mode),
+        )
         if _invocation_is_wanted(variables):
             result["invocation"] = remove_values({"module_args": params}, secrets)
         return result
+
+
+def as_module(
+    name: str, spec: ModuleSpec, given: dict[str, t.Any], work: t.Callable[[dict[str, t.Any]], dict[str, t.Any]]
+) -> tuple[dict[str, t.Any], dict[str, t.Any], set[str]]:
+    """What AnsibleModule does around a module's work.
+
+    :arg name: The module's, for messages.
+    :arg given: Its options in plain types.
+    :return: The result of the task, the validated options, and the secrets among them, which the result has not.
+    """
+    validated = ArgumentSpecValidator(spec.argument_spec, **spec.rules).validate(given)
+    secrets = set(validated._no_log_values)
+    params = {**given, **validated.validated_parameters}
+    warnings = [f"Both option {both['option']} and its alias {both['alias']} are set." for both in validated._warnings]
+    if validated.error_messages:
+        message = validated.errors.msg
+        if isinstance(validated.errors[0], UnsupportedError):
+            message = f"Unsupported parameters for ({name}) module: {message}"
+        sentence, texts = misplaced_elements(spec.argument_spec, given)
+        secrets |= misplaced_secrets(given) | texts
+        result: dict[str, t.Any] = {"failed": True, "msg": sentence or message}
+    else:
+        secrets |= {printable(secret) for secret in secrets}
+        result = outcome(lambda: work(params))
+    if result.get("failed"):
+        secrets |= misplaced_secrets(params)
+    warnings += result.pop("warnings", [])
+    if warnings:
+        result["warnings"] = warnings
+    if validated._deprecations:
+        result["deprecations"] = list(validated._deprecations)
+    return _without(secrets, result), params, secrets
 
 
 def _without(secrets: set[str], result: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -5,11 +5,12 @@
 """A server on loopback that speaks as much of AWX's REST API as the modules of awx.awx use for a setup.
 
 It is no AWX: it keeps objects, answers queries, and refuses what AWX refuses of credential types, surveys, job
-templates and schedules by the rules in rules.py. What the modules send is what a real AWX would get.
+templates, schedules and launches by the rules in rules.py. What the modules send is what a real AWX would get.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import threading
@@ -18,9 +19,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from .rules import Rejected, check_injectors, check_inputs, check_survey
+from .rules import Forbidden, Rejected, answers, check_injectors, check_inputs, check_survey
 
 TOKEN = "t0ken-of-a-test"
+USER, PASSWORD = "admin", "l0gin-of-a-test"
 _TEMPLATES = ("projects", "job_templates", "workflow_job_templates", "workflow_approval_templates")
 _REQUIRED = {
     "credential_types": {"name", "kind", "inputs", "injectors"},
@@ -33,7 +35,15 @@ _REQUIRED = {
     "workflow_approval_templates": {"name"},
     "schedules": {"name", "rrule", "unified_job_template"},
 }
-_ASSOCIATIONS = {"credentials", "success_nodes", "failure_nodes", "always_nodes"}
+_ASSOCIATIONS = {
+    "credentials",
+    "instance_groups",
+    "success_nodes",
+    "failure_nodes",
+    "always_nodes",
+    "notification_templates_error",
+    "notification_templates_approvals",
+}
 _RULE = re.compile(r"DTSTART(;TZID=[^:\s]+)?:\d{8}T\d{6}Z?\s+RRULE:FREQ=\w+;INTERVAL=\d+(;[A-Z]+=[^;\s]+)*$")
 
 Item = dict[str, Any]
@@ -49,6 +59,9 @@ class Store:
     associations: dict[tuple[int, str], list[int]] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
     passwords: list[str] = field(default_factory=list)
+    administrator: bool = True
+    synchronizes: bool = True
+    """Whether a project can be synchronized: its repository can be reached."""
     _last: int = 0
 
     def add(self, kind: str, values: Item) -> Item:
@@ -60,12 +73,32 @@ class Store:
             "id": self._last,
             "type": kind[:-1],
             "url": url,
-            "related": {"survey_spec": f"{url}survey_spec/"},
+            "related": {
+                **{name: f"{url}{name}/" for name in ("survey_spec", "update")},
+                **{name: f"{url}{name}/" for name in _ASSOCIATIONS},
+            },
             "summary_fields": {},
             "scm_revision": "",
         }
         self.items.setdefault(kind, []).append(item)
+        if kind == "projects":
+            self.synchronize(item)
         return item
+
+    def synchronize(self, project: Item) -> Item:
+        """Do it at once, where a real AWX would need a moment."""
+        project["status"] = "successful" if self.synchronizes else "failed"
+        return self.add(
+            "project_updates",
+            {
+                "project": project["id"],
+                "name": project["name"],
+                "status": project["status"],
+                "failed": not self.synchronizes,
+                "finished": "2026-01-01T00:00:00Z",
+                "job_explanation": "",
+            },
+        )
 
     def find(self, number: int) -> Item:
         """The object with this number."""
@@ -83,15 +116,41 @@ class Store:
     def query(self, kind: str, wanted: dict[str, str]) -> list[Item]:
         """The objects that have these values."""
         kinds = _TEMPLATES if kind == "unified_job_templates" else (kind,)
+        either = {name.removeprefix("or__"): value for name, value in wanted.items() if name.startswith("or__")}
+        every = {name: value for name, value in wanted.items() if not name.startswith("or__") and name != "page_size"}
         return [
             item
             for kind in kinds
             for item in self.items.get(kind, [])
-            if all(str(item.get(name)) == value for name, value in wanted.items() if name != "page_size")
+            if all(str(item.get(name)) == value for name, value in every.items())
+            and (not either or any(str(item.get(name)) == value for name, value in either.items()))
         ]
 
-    def check(self, kind: str, values: Item) -> None:
-        """:raises Rejected: where AWX answers 400."""
+    def launch(self, template: Item, given: Item) -> Item:
+        """The extra variables of a job that is launched through the API."""
+        extra = json.loads(template.get("extra_vars") or "{}")
+        return {**extra, **answers(self.surveys.get(template["id"], {"spec": []}), given)}
+
+    def check(self, kind: str, values: Item, changed: Item | None = None) -> None:
+        """What AWX thinks of an object as it would be, of which ``changed`` is new.
+
+        :raises Forbidden: where AWX answers 403.
+        :raises Rejected: where AWX answers 400.
+        """
+        if kind == "credential_types":
+            if not self.administrator:
+                raise Forbidden("You do not have permission to perform this action.")
+            in_use = any(each.get("credential_type") == values.get("id") for each in self.items.get("credentials", ()))
+            if in_use and "inputs" in (changed or {}) and self._differs(values["id"], changed):
+                raise Forbidden("Modifications to inputs are not allowed for credential types that are in use")
+        same = [
+            item
+            for item in self.items.get(kind, ())
+            if item.get("id") != values.get("id")
+            and (item.get("name"), item.get("organization")) == (values.get("name"), values.get("organization"))
+        ]
+        if same and kind not in ("workflow_job_template_nodes", "workflow_approval_templates", "schedules"):
+            raise Rejected(f"{kind} with this name and organization already exists.")
         missing = {name for name in _REQUIRED[kind] if values.get(name) in (None, "")}
         if missing:
             raise Rejected(f"required: {missing}")
@@ -104,8 +163,10 @@ class Store:
                 raise Rejected("an input is missing")
             if set(values["inputs"]) - {entry["id"] for entry in inputs["fields"]}:
                 raise Rejected("an input is not of this type")
-        if kind == "job_templates" and values["playbook"] not in self.playbooks:
-            raise Rejected(f"Playbook not found for project: {values['playbook']}")
+        if kind == "job_templates":
+            seen = self.playbooks if self.find(values["project"])["status"] == "successful" else frozenset()
+            if values["playbook"] not in seen:
+                raise Rejected(f"Playbook not found for project: {values['playbook']}")
         if kind == "schedules" and not _RULE.match(values["rrule"]):
             raise Rejected(f"no valid rule: {values['rrule']}")
         extra = values.get("extra_data") or {}
@@ -114,6 +175,9 @@ class Store:
             unknown = set(extra) - {question["variable"] for question in survey["spec"]}
             if unknown:
                 raise Rejected(f"Variables {unknown} are not allowed on launch")
+
+    def _differs(self, number: int, changed: Item | None) -> bool:
+        return bool(changed) and self.find(number)["inputs"] != (changed or {})["inputs"]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -140,20 +204,28 @@ class _Handler(BaseHTTPRequestHandler):
         values = json.loads(body) if body else {}
         path = tuple(url.path.removeprefix("/api/v2/").strip("/").split("/"))
         with self.lock:
+            basic = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+            if path == ("tokens",) and self.headers.get("Authorization") == basic:
+                self._answer(201, {"id": 1, "token": TOKEN})
+                return
             if self.headers.get("Authorization") != f"Bearer {TOKEN}":
-                self._answer(401)
+                self._answer(401, {"detail": "Authentication credentials were not provided."})
                 return
             if self.command in ("POST", "PATCH"):
                 self.store.writes.append(f"{self.command} {url.path}")
             try:
                 self._answer(*self._handle(path, dict(parse_qsl(url.query)), values))
+            except Forbidden as e:
+                self._answer(403, {"detail": str(e)})
             except Rejected as e:
                 self._answer(400, {"error": str(e), "__all__": [str(e)]})
 
-    do_GET = do_POST = do_PATCH = _serve  # noqa: N815  named by http.server
+    do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815  named by http.server
 
     def _handle(self, path: tuple[str, ...], query: dict[str, str], values: Item) -> tuple[int, Any]:
         store = self.store
+        if path[0] == "tokens":
+            return 204, None
         if len(path) == 1:
             if self.command == "POST":
                 store.check(path[0], values)
@@ -166,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
                 if path[0] == "workflow_approval_templates":
                     # Those of the node are not its own.
                     values = {name: value for name, value in values.items() if name in {*known, "timeout"}}
-                store.check(path[0], {**item, **values})
+                store.check(path[0], {**item, **values}, values)
                 item.update(self._hidden(path[0], values))
             return 200, item
         return self._related(item, path[2], values)
@@ -178,6 +250,13 @@ class _Handler(BaseHTTPRequestHandler):
                 check_survey(values)
                 store.surveys[item["id"]] = values
             return 200, store.surveys.get(item["id"], {})
+        if name == "update":
+            return 202, store.synchronize(item)
+        if name == "launch":
+            try:
+                return 201, {"extra_vars": store.launch(item, values.get("extra_vars") or {})}
+            except Rejected as e:
+                return 400, {"variables_needed_to_start": [str(e)]}
         if name == "create_approval_template":
             own = {key: value for key, value in values.items() if key in {"name", "description", "timeout"}}
             approval = store.add("workflow_approval_templates", own)
@@ -185,14 +264,14 @@ class _Handler(BaseHTTPRequestHandler):
             item["related"]["unified_job_template"] = approval["url"]
             return 201, approval
         assert name in _ASSOCIATIONS, name
-        there = store.associations.setdefault((item["id"], name), [])
         if self.command == "POST":
+            there = store.associations.setdefault((item["id"], name), [])
             if values.get("disassociate"):
                 there.remove(values["id"])
             else:
                 there.append(store.find(values["id"])["id"])
             return 204, None
-        return 200, _page([store.find(number) for number in there])
+        return 200, _page(store.associated(item, name))
 
     def _hidden(self, kind: str, values: Item) -> Item:
         """What AWX tells of a credential afterwards."""
@@ -200,6 +279,8 @@ class _Handler(BaseHTTPRequestHandler):
             return values
         fields = self.store.find(values["credential_type"])["inputs"]["fields"]
         secret = {entry["id"] for entry in fields if entry.get("secret")}
+        if "inputs" not in values:
+            return values
         self.store.passwords.append(values["inputs"]["login_password"])
         inputs = {name: "$encrypted$" if name in secret else value for name, value in values["inputs"].items()}
         return {**values, "inputs": inputs}

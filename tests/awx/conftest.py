@@ -23,6 +23,6 @@ def awx() -> Iterator[Awx]:
     # rollback.yml is found below, in the tests of the data, once it is there.
     playbooks = {f"playbooks/{name}.yml" for name in ("audit", "enforce", "rollback", "bundle")}
     with Awx(frozenset(playbooks)) as running:
-        running.store.add("organizations", {"name": "Default"})
-        running.store.add("inventories", {"name": "Databases"})
+        organization = running.store.add("organizations", {"name": "Default"})
+        running.store.add("inventories", {"name": "Databases", "organization": organization["id"]})
         yield running

@@ -27,12 +27,11 @@ TEMPLATES = load("job_templates.yml")
 
 
 def surveys() -> dict[str, dict[str, Any]]:
-    """By playbook, with the questions in their places."""
+    """By playbook, with the questions in their places, and required only where they have no default, as in AWX."""
     result = {}
     for template in TEMPLATES["awx_setup_job_templates"]:
         survey = copy.deepcopy(template["survey_spec"])
-        survey["spec"] = [
-            TEMPLATES[question.strip("{} ")] if isinstance(question, str) else question for question in survey["spec"]
-        ]
+        spec = [TEMPLATES[each.strip("{} ")] if isinstance(each, str) else each for each in survey["spec"]]
+        survey["spec"] = [{**each, "required": each["required"] and not each["default"]} for each in spec]
         result[template["playbook"]] = survey
     return result

@@ -12,6 +12,7 @@ these take less.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,10 @@ class Rejected(Exception):
     """AWX would answer 400; the message says why."""
 
 
+class Forbidden(Exception):
+    """AWX would answer 403; the message says why."""
+
+
 def check_inputs(inputs: dict[str, Any]) -> None:
     """:raises Rejected: when AWX would not take these inputs."""
     _check(inputs, INPUTS)
@@ -173,26 +178,47 @@ def _filenames(paths: dict[str, str]) -> Any:
 
 
 def answers(survey: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """The extra variables of a job whose user answers some questions, and leaves the others at their defaults."""
+    """The extra variables of a launch with these answers.
+
+    A question that is required needs an answer even where it has a default, which only the page fills in for people.
+
+    :raises Rejected: where AWX answers 400.
+    """
     result = {}
     for question in survey["spec"]:
-        value = given.get(question["variable"], question.get("default"))
-        if value in ("", None) and question["required"]:
-            raise Rejected(f"{question['variable']} is required")
-        if question["type"] == "multiplechoice" and value not in question["choices"]:
-            raise Rejected(f"{question['variable']}: {value!r} is no choice")
-        shortest, longest = question.get("min", 0), question.get("max", len(str(value)))
-        if question["type"] in ("text", "textarea") and value and not shortest <= len(value) <= longest:
-            raise Rejected(f"{question['variable']}: too short or too long")
-        if value is not None:
-            result[question["variable"]] = value
+        name = question["variable"]
+        if name not in given:
+            if question["required"]:
+                raise Rejected(f"'{name}' value missing")
+            if question.get("default") is not None and _fits(question, question["default"]):
+                result[name] = question["default"]
+            continue
+        if not _fits(question, given[name]):
+            raise Rejected(f"{name}: {given[name]!r} is too short, too long, or no choice")
+        result[name] = given[name]
     if set(given) - set(result):
-        raise Rejected(f"no such questions: {set(given) - set(result)}")
+        raise Rejected(f"Variables {set(given) - set(result)} are not allowed on launch")
     return result
 
 
-def inject(credential_type: dict[str, Any], values: dict[str, str], directory: Path) -> dict[str, str]:
-    """Write a credential's files into ``directory``, mode 0600, and return its extra variables.
+def _fits(question: dict[str, Any], value: Any) -> bool:
+    if question["type"] == "multiplechoice":
+        return value in question["choices"]
+    if question["type"] in ("text", "textarea"):
+        return isinstance(value, str) and question.get("min", 0) <= len(value) <= question.get("max", len(value))
+    return True
+
+
+@dataclass(frozen=True)
+class Injected:
+    """What a job gets of a credential."""
+
+    extra_vars: dict[str, str]
+    env: dict[str, str]
+
+
+def inject(credential_type: dict[str, Any], values: dict[str, str], directory: Path) -> Injected:
+    """Write a credential's files into ``directory``, mode 0600, and return the variables of both kinds.
 
     Inputs without a value are undefined in the templates, which makes nothing of them.
     """
@@ -206,10 +232,11 @@ def inject(credential_type: dict[str, Any], values: dict[str, str], directory: P
         path.write_text(environment.from_string(template).render(namespace), encoding="utf-8")
         paths[label] = str(path)
     namespace["tower"] = {"filename": _filenames(paths)}
-    return {
-        name: environment.from_string(template).render(namespace)
-        for name, template in injectors.get("extra_vars", {}).items()
+    rendered = {
+        kind: {name: environment.from_string(text).render(namespace) for name, text in injectors.get(kind, {}).items()}
+        for kind in ("extra_vars", "env")
     }
+    return Injected(rendered["extra_vars"], rendered["env"])
 
 
 PLAYBOOK = re.compile(r"^\s*-?\s*(?:hosts|(?:ansible\.builtin\.)?import_playbook):\s*\S", re.MULTILINE)

@@ -103,6 +103,18 @@ def test_a_rehearsal_the_change_and_the_way_back(jobs: Jobs, fleet: dict[str, Da
         assert database.ssl_type(apps[name]) == ""
 
 
+@pytest.mark.parametrize("password", ["0123456", "yes", "12:30:45", "~"])
+def test_a_password_that_yaml_gives_a_type(jobs: Jobs, servers: Servers, password: str) -> None:
+    """ansible-core makes a number of such an extra variable from AWX; an environment variable stays a text."""
+    database = servers.get("mariadb-11.8")
+    database.query("ALTER USER awx_login@'127.0.0.1' IDENTIFIED BY %s", password)
+    jobs.login["login_password"] = password
+    jobs.checks_secrets = False  # Such a text is found everywhere.
+    extra = {"mysql_tls_report_dir": str(jobs.directory / "report")}
+    job = jobs.run("playbooks/audit.yml", extra=extra, hosts=slice(1, 2))
+    assert job.status == "successful", job.output
+
+
 def test_a_login_with_a_client_certificate(jobs: Jobs, fleet: dict[str, Database], pki: Pki) -> None:
     """Its key comes from the credential, as a file that only the job can read."""
     files = pki.client()

@@ -13,8 +13,8 @@ import pytest
 
 from tests.functional.plays import Ansible, Run
 
-from .api import TOKEN, Awx
-from .rules import answers
+from .api import PASSWORD, TOKEN, USER, Awx
+from .rules import Rejected, answers
 
 SETTINGS: dict[str, Any] = {
     "awx_setup_inventory": "Databases",
@@ -34,7 +34,7 @@ def login(awx: Awx, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def set_up(ansible: Ansible, *arguments: str, **settings: Any) -> Run:
     """Run the playbook by its full name."""
-    ansible.secrets = ["pw!{{", TOKEN]
+    ansible.secrets = ["pw!{{", TOKEN, PASSWORD]
     # As !unsafe in YAML, which is what a password with braces in it has to be.
     tagged = {
         name: {"__ansible_unsafe": value} if isinstance(value, str) and "{{" in value else value
@@ -51,7 +51,7 @@ def test_everything_is_made_and_stays(ansible: Ansible, awx: Awx) -> None:
     set_up(ansible, "-vvv").ok()
     store = awx.store
     kind = store.named("credential_types", "MySQL TLS login")
-    assert kind["injectors"]["extra_vars"]["mysql_tls_login_user"] == "{{ login_user }}"
+    assert kind["injectors"]["env"]["MYSQL_TLS_LOGIN_USER"] == "{{ login_user }}"
     assert [entry["id"] for entry in kind["inputs"]["fields"] if entry.get("secret")] == [
         "login_password",
         "client_cert",
@@ -91,7 +91,7 @@ def test_everything_is_made_and_stays(ansible: Ansible, awx: Awx) -> None:
 
     before = json.dumps([store.items, store.surveys, list(store.associations.items())], default=str)
     store.writes.clear()
-    again = set_up(ansible).ok()
+    again = set_up(ansible, "--diff", "-v").ok()
     assert json.dumps([store.items, store.surveys, list(store.associations.items())], default=str) == before
     # awx.awx compares an approval with the fields of its node, which it does not have, and writes it anew every time.
     assert store.writes == [f"PATCH {approval['url']}"]
@@ -123,7 +123,7 @@ def test_another_prefix_and_credentials_that_are_there(ansible: Ansible, awx: Aw
     }
     set_up(ansible, **settings).ok()
     made = [item["name"] for kind in awx.store.items for item in awx.store.items[kind] if "name" in item]
-    assert len(made) == 11
+    assert len(made) == 12
     assert [name for name in made if not name.startswith("Team 7 databases")] == [
         "Default",
         "Databases",
@@ -137,14 +137,144 @@ def test_another_prefix_and_credentials_that_are_there(ansible: Ansible, awx: Aw
 
 
 def test_check_mode_makes_nothing(ansible: Ansible, awx: Awx) -> None:
-    """It ends where what would have been made is looked for."""
-    run = set_up(ansible, "--check")
+    """It ends where what would have been made is needed, without a failure."""
+    run = set_up(ansible, "--check").ok()
     assert awx.store.writes == []
-    assert run.recap()["localhost"]["changed"] >= 1
+    assert run.recap()["localhost"]["changed"] == 3
+    set_up(ansible).ok()
+    awx.store.writes.clear()
+    assert set_up(ansible, "--check", awx_setup_forks=9).recap()["localhost"]["changed"] >= 3
+    assert awx.store.writes == []
 
 
-def test_what_has_no_default(ansible: Ansible, awx: Awx) -> None:
-    run = set_up(ansible, awx_setup_report_dir="")
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"awx_setup_report_dir": ""}, "awx_setup_report_dir to a directory that lasts"),
+        ({"awx_setup_login_password": ""}, "awx_setup_login_password is empty"),
+        ({"awx_setup_inventory": "Datbases"}, "AWX has 0 inventories named Datbases"),
+        ({"awx_setup_organization": "Defualt"}, "AWX has no organization Defualt"),
+    ],
+    ids=["report_dir", "password", "inventory", "organization"],
+)
+def test_wrong_settings_change_nothing(ansible: Ansible, awx: Awx, settings: dict[str, str], message: str) -> None:
+    run = set_up(ansible, **settings)
     assert run.status != 0
-    assert "awx_setup_report_dir to a directory that lasts" in run.output
+    assert message in " ".join(run.output.split())
     assert awx.store.writes == []
+
+
+def test_settings_reach_the_templates_and_additions_stay(ansible: Ansible, awx: Awx) -> None:
+    """What the settings say is there, and what people have added by hand as well; every job can be launched."""
+    store = awx.store
+    organization = store.named("organizations", "Default")["id"]
+    group = store.add("instance_groups", {"name": "databases"})
+    mail = store.add("notification_templates", {"name": "DBA mail", "organization": organization})
+    settings: dict[str, Any] = {
+        "awx_setup_accounts": "app@*",
+        "awx_setup_extra_vars": {"mysql_tls_region": "eu-central-1"},
+        "awx_setup_limit": "prod",
+        "awx_setup_forks": 20,
+        "awx_setup_instance_groups": ["databases"],
+        "awx_setup_notification_templates": ["DBA mail"],
+        "awx_setup_fail_on": "medium",
+        "awx_setup_survey_defaults": {"mysql_tls_plaintext_sessions": "kill"},
+    }
+    set_up(ansible, **settings).ok()
+    audit, enforce = (store.named("job_templates", f"MySQL TLS {name}") for name in ("Audit", "Enforce"))
+    assert (enforce["limit"], enforce["forks"]) == ("prod", 20)
+    assert store.associated(enforce, "instance_groups") == [group]
+    assert store.associated(enforce, "notification_templates_error") == [mail]
+    workflow_template = store.named("workflow_job_templates", "MySQL TLS Audit, approve, enforce, audit")
+    assert store.associated(workflow_template, "notification_templates_approvals") == [mail]
+    schedule = store.named("schedules", "MySQL TLS Audit, every night")
+    assert schedule["extra_data"] == {"mysql_tls_fail_on": "medium"}
+
+    by_hand = store.add(
+        "credentials", {"name": "AWS", "inputs": {}, "credential_type": 0, "organization": organization}
+    )
+    store.associations[enforce["id"], "credentials"].append(by_hand["id"])
+    extra = {**json.loads(enforce["extra_vars"]), "mysql_tls_own_variables": ["mysql_tls_x"], "mysql_tls_x": "{{ y }}"}
+    enforce["extra_vars"] = json.dumps(extra)
+    question = {"type": "text", "question_name": "Ticket", "variable": "ticket", "required": False, "default": ""}
+    store.surveys[enforce["id"]]["spec"].append(question)
+    set_up(ansible, **{**settings, "awx_setup_limit": "stage"}).ok()
+    assert enforce["limit"] == "stage"
+    assert by_hand in store.associated(enforce, "credentials")
+    assert json.loads(enforce["extra_vars"]) == extra
+    assert store.surveys[enforce["id"]]["spec"][-1] == question
+
+    launched = store.launch(enforce, {})
+    assert launched["mysql_tls_accounts"] == "app@*"
+    assert launched["mysql_tls_plaintext_sessions"] == "kill"
+    assert launched["mysql_tls_region"] == "eu-central-1"
+    assert store.launch(audit, {})["mysql_tls_fail_on"] == "none"
+    # So that it also holds where AWX does not fill in what its survey says.
+    assert json.loads(enforce["extra_vars"])["mysql_tls_canary"] == "1"
+
+
+def test_accounts_have_to_be_named_at_the_launch(ansible: Ansible, awx: Awx) -> None:
+    """Where the settings have none."""
+    set_up(ansible).ok()
+    enforce = awx.store.named("job_templates", "MySQL TLS Enforce")
+    with pytest.raises(Rejected, match="'mysql_tls_accounts' value missing"):
+        awx.store.launch(enforce, {})
+    assert awx.store.launch(enforce, {"mysql_tls_accounts": "app@*"})["mysql_tls_ssl_type"] == "any"
+
+
+def test_a_project_that_could_not_be_synchronized(ansible: Ansible, awx: Awx) -> None:
+    """The next run does it again, and goes on."""
+    awx.store.synchronizes = False
+    assert set_up(ansible).status != 0
+    assert "job_templates" not in awx.store.items
+    awx.store.synchronizes = True
+    set_up(ansible).ok()
+    project = awx.store.named("projects", "MySQL TLS")
+    assert project["scm_update_on_launch"] is True
+    assert len(awx.store.items["job_templates"]) == 3
+
+
+def test_a_credential_type_in_use(ansible: Ansible, awx: Awx) -> None:
+    """Its inputs stay; the fields that differ are named, and all else is brought up to date."""
+    set_up(ansible).ok()
+    kind = awx.store.named("credential_types", "MySQL TLS login")
+    kind["inputs"]["fields"][2]["help_text"] = "As it was."
+    kind["injectors"] = {"extra_vars": {"mysql_tls_login_user": "{{ login_user }}"}}
+    run = set_up(ansible).ok()
+    assert "stay as they are: client_cert." in " ".join(run.output.split())
+    assert kind["inputs"]["fields"][2]["help_text"] == "As it was."
+    assert set(kind["injectors"]) == {"file", "env"}
+
+
+def test_without_a_system_administrator(ansible: Ansible, awx: Awx, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once an administrator has made the credential type, who has a user name and a password needs nothing more."""
+    monkeypatch.delenv("CONTROLLER_OAUTH_TOKEN")
+    monkeypatch.setenv("CONTROLLER_USERNAME", USER)
+    monkeypatch.setenv("CONTROLLER_PASSWORD", PASSWORD)
+    awx.store.administrator = False
+    refused = set_up(ansible)
+    assert refused.status != 0
+    assert "You don't have permission to POST to /api/v2/credential_types" in refused.output
+    awx.store.administrator = True
+    set_up(ansible, "--tags", "credential_type").ok()
+    assert "projects" not in awx.store.items
+    awx.store.administrator = False
+    set_up(ansible).ok()
+    assert len(awx.store.items["job_templates"]) == 3
+
+
+def test_two_organizations_with_one_prefix(ansible: Ansible, awx: Awx) -> None:
+    """Each has its own project, login, templates and schedule."""
+    second = awx.store.add("organizations", {"name": "Second"})
+    inventory = awx.store.add("inventories", {"name": "Databases", "organization": second["id"]})
+    set_up(ansible).ok()
+    first = json.dumps([awx.store.surveys, awx.store.items["job_templates"]])
+    set_up(ansible, awx_setup_organization="Second").ok()
+    assert json.dumps([awx.store.surveys, awx.store.items["job_templates"]]).startswith(first[:100])
+    templates = [item for item in awx.store.items["job_templates"] if item["organization"] == second["id"]]
+    assert [item["inventory"] for item in templates] == [inventory["id"]] * 3
+    for item in templates:
+        assert awx.store.find(item["project"])["organization"] == second["id"]
+        assert [each["organization"] for each in awx.store.associated(item, "credentials")] == [second["id"]]
+    audit = next(item for item in templates if item["name"] == "MySQL TLS Audit")
+    assert audit["id"] in [item["unified_job_template"] for item in awx.store.items["schedules"]]

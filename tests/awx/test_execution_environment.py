@@ -38,7 +38,7 @@ def test_a_context_to_build_from(tmp_path: Path) -> None:
     # A Containerfile where it finds podman.
     (path,) = tmp_path.glob("*file")
     containerfile = path.read_text("utf-8")
-    assert 'ARG EE_BASE_IMAGE="centos/centos:stream9"' in containerfile
+    assert 'ARG EE_BASE_IMAGE="almalinux:9.5"' in containerfile
     assert "python3.12" in containerfile
     build = tmp_path / "_build"
     collections = yaml.safe_load((build / "requirements.yml").read_text("utf-8"))["collections"]

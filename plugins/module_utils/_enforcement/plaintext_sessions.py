@@ -6,12 +6,10 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.account_patterns import host_admits
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.account_patterns import host_may_admit
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
     Account,
     current_account,
@@ -176,23 +174,4 @@ class _Names:
         A login that no user name matches may be one of the anonymous account.
         """
         hosts = self._hosts.get(session.user, []) + self._hosts.get("", [])
-        return any(_admits(host, session.host) for host in hosts)
-
-
-# A host part that names addresses, which the server compares with a client's address, and not with its name.
-_ADDRESSES = re.compile(r"[0-9.%_/]+\Z|.*:")
-
-
-def _admits(account_host: str, client_host: str) -> bool:
-    if host_admits(account_host, client_host):
-        return True
-    # A server that resolves names shows a client by its name, and admits it by its address as well.
-    return bool(_ADDRESSES.match(account_host)) and not _is_address(client_host)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+        return any(host_may_admit(host, session.host) for host in hosts)

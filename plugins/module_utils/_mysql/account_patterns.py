@@ -152,3 +152,23 @@ def _in_network(network: _Address, mask: str, client: _Address) -> bool:
     else:
         bits = int(ipaddress.ip_address(mask))
     return int(client) & bits == int(network)
+
+
+# A host part that names addresses, which the server compares with a client's address, and not with its name.
+_ADDRESSES = re.compile(r"[0-9.%_/]+\Z|.*:")
+
+
+def host_may_admit(account_host: str, client_host: str) -> bool:
+    """The same for a client as servers name it in lists of sessions and logins, by its name or by its address."""
+    if host_admits(account_host, client_host):
+        return True
+    # A server that resolves names shows a client by its name, and admits it by its address as well.
+    return bool(_ADDRESSES.match(account_host)) and not _is_address(client_host)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

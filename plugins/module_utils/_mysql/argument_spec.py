@@ -67,6 +67,7 @@ STATUS = ModuleSpec(
         concurrency={"type": "int", "default": 32},
         expiry_warn_days={"type": "int", "default": 30},
         probe_protocols={"type": "bool", "default": False},
+        sessions_only={"type": "bool", "default": False},
         fail_on={"type": "str", "default": "none", "choices": ["none", "low", "medium", "high"]},
     ),
     rules={

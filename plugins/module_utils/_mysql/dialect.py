@@ -33,6 +33,7 @@ _VARIABLES = (
     "tls_version",
     "transaction_read_only",
     "tx_read_only",
+    "userstat",
     "version",
     "wsrep_on",
 )
@@ -55,6 +56,7 @@ _MYSQL_RELOAD_TLS = (8, 0, 16)
 _MARIADB_FLUSH_SSL = (10, 4)
 _MYSQL_SYSTEM_USER = (8, 0, 16)
 _MYSQL_SHOW_CREATE_USER = (5, 7, 6)
+_MYSQL_ERROR_SUMMARIES = (8, 0)
 _MARIADB_SHOW_CREATE_USER = (10, 2)
 
 
@@ -176,6 +178,16 @@ class Dialect:
         """Whether performance_schema, where it is on, records how each session is connected."""
         since = _MARIADB_CONNECTION_TYPE if self.is_mariadb else _MYSQL_CONNECTION_TYPE
         return self.version_tuple >= since
+
+    @property
+    def has_user_statistics(self) -> bool:
+        """Whether it can count each user's logins, with and without TLS (MariaDB and Percona Server)."""
+        return "userstat" in self.variables
+
+    @property
+    def has_error_summaries(self) -> bool:
+        """Whether performance_schema, where it is on, counts the errors that each client got."""
+        return not self.is_mariadb and self.version_tuple >= _MYSQL_ERROR_SUMMARIES
 
     @property
     def has_reload_tls(self) -> bool:

@@ -29,6 +29,8 @@ PARSER_ERRORS = (
     ValueError,
     struct.error,
 )
+# What rows of another shape than a server's raise when they are taken apart.
+NO_SUCH_ROWS = (LookupError, TypeError, ValueError)
 
 _GOODBYE_SECONDS = 0.8
 _ANSWERED_BY_ROWS = ("SELECT ", "SHOW ", "EXPLAIN ")

@@ -26,7 +26,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login_error
     tls_failure,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import NO_SUCH_ROWS, Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import live_sessions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import (
     ServerCertificate,
@@ -41,9 +41,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.versions impo
 # What a login gets at least, when the unauthenticated check has taken nearly all of connect_timeout.
 _LEAST_LOGIN_SECONDS = 1.0
 _NUMBER = re.compile(r"\d+")
-
-# What rows of another shape than a server's raise when they are taken apart.
-_NO_SUCH_ROWS = (LookupError, TypeError, ValueError)
 
 
 def collect(
@@ -170,7 +167,7 @@ def _collect_from_session(session: Session, unauthenticated: ServerStatus) -> Se
         return _ask(session, unauthenticated)
     except QueryFailed as e:
         raise RdsMysqlError(f"{options.endpoint} does not say what it was asked: {e.message}") from e
-    except _NO_SUCH_ROWS as e:
+    except NO_SUCH_ROWS as e:
         raise RdsMysqlError(f"{options.endpoint} does not answer as a MySQL server does ({type(e).__name__}).") from e
 
 

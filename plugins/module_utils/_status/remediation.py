@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, Requirement, quote_account
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect, is_on
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.requirements import require_statement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import ServerStatus
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import Certificate
@@ -108,7 +108,18 @@ def show_sessions(dialect: Dialect, account: Account) -> str:
 
 
 def performance_schema_on(dialect: Dialect) -> str:
-    """How to switch it on; it is not dynamic."""
+    """How to switch it on; it is not dynamic. What can be had without a restart follows."""
+    todo = "Set performance_schema=ON under [mysqld] in the server's option file, and restart the server."
     if dialect.managed_by:
-        return _rds.parameter_group_advice(dialect.managed_by, "performance_schema", "1")
-    return "Set performance_schema=ON under [mysqld] in the server's option file, and restart the server."
+        todo = _rds.parameter_group_advice(dialect.managed_by, "performance_schema", "1")
+    return f"{todo}{_count_logins(dialect)}"
+
+
+def _count_logins(dialect: Dialect) -> str:
+    """How to have each user's logins with and without TLS counted; nothing where that is not possible, or is on."""
+    if not dialect.has_user_statistics or is_on(dialect.variables["userstat"]):
+        return ""
+    how = "SET GLOBAL userstat = ON; and, to keep it, userstat=ON under [mysqld]"
+    if dialect.managed_by:
+        how = "set userstat to 1 in the same parameter group (ApplyMethod=immediate)"
+    return f" Without a restart, it can count logins with and without TLS for the playbook watch: {how}."

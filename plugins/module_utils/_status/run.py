@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import sessions_only
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.collect import collect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.findings import findings
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import ServerStatus
@@ -21,6 +22,8 @@ def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
     :raises RdsMysqlError: or one of its kinds; with ``mysql_ssl`` among its details where something was seen.
     """
+    if params.get("sessions_only"):
+        return sessions_only.run(params)
     options = ConnectionOptions.from_params(params)
     expiry_warn_days = int(params["expiry_warn_days"])
     before_login: list[ServerStatus] = []

@@ -6,21 +6,17 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
 import typing as t
-import warnings
 from contextlib import closing
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import outcome
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.pool import Pool
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import without_user_information
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.run import run as check_one
 
 _PROGRESS_SECONDS = 2.0
-# How long the main thread sleeps at most before it can notice a signal.
-_POLL_SECONDS = 0.2
 
 Progress = t.Callable[[str], None]
 # The number of an endpoint and its entry; None in between says that there is none yet.
@@ -76,50 +72,11 @@ def sweep(
     (medians of 3 rounds).
     """
     entries: list[dict[str, t.Any]] = [{}] * len(endpoints)
-    with closing(_in_threads(endpoints, min(concurrency, len(endpoints)))) as found:
+    pool: Pool[int, dict[str, t.Any]] = Pool(lambda number: _check(endpoints[number]), min(concurrency, len(endpoints)))
+    with closing(pool.run(range(len(endpoints)))) as found:
         for number, entry in _telling(found, len(endpoints), progress):
             entries[number] = entry
     return entries
-
-
-def _in_threads(endpoints: t.Sequence[dict[str, t.Any]], count: int) -> _Results:
-    """Check endpoints in threads; their numbers and entries, and None now and then in between.
-
-    The threads are daemons: an interrupt does not wait for servers that don't answer.
-    """
-    left = iter(range(len(endpoints)))
-    lock = threading.Lock()
-    stopped = threading.Event()
-    finished: queue.SimpleQueue[_Result | None] = queue.SimpleQueue()
-
-    def work() -> None:
-        while not stopped.is_set():
-            with lock:
-                number = next(left, None)
-            if number is None:
-                break
-            finished.put((number, _check(endpoints[number])))
-        finished.put(None)
-
-    running = count
-    # Filters of warnings belong to the process, so that no thread can have its own (see certificates).
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for _index in range(count):
-            threading.Thread(target=work, daemon=True).start()
-        try:
-            while running:
-                try:
-                    found = finished.get(timeout=_POLL_SECONDS)
-                except queue.Empty:
-                    yield None
-                    continue
-                if found is None:
-                    running -= 1
-                else:
-                    yield found
-        finally:
-            stopped.set()
 
 
 def _telling(found: _Results, total: int, progress: Progress | None) -> t.Iterator[_Result]:
@@ -150,5 +107,6 @@ def _entry(params: t.Mapping[str, t.Any], result: t.Mapping[str, t.Any]) -> dict
         "failed": bool(result.get("failed")),
         "msg": result.get("msg"),
         "mysql_ssl": result.get("mysql_ssl"),
+        **({"mysql_ssl_sessions": result.get("mysql_ssl_sessions")} if params.get("sessions_only") else {}),
         "warnings": list(result.get("warnings", ())),
     }

@@ -24,7 +24,11 @@ _WORKED_OUT = {
     "mysql_tls_bundle_dir",
     "mysql_tls_ca_cert",
     "mysql_tls_ca_path",
+    "mysql_tls_client_cert",
+    "mysql_tls_client_key",
     "mysql_tls_login_host",
+    "mysql_tls_login_password",
+    "mysql_tls_login_user",
     "mysql_tls_rollback_dir",
     "mysql_tls_rollback_file",
 }

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Work on many servers at once, in threads of one process."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import typing as t
+import warnings
+
+Item = t.TypeVar("Item")
+Result = t.TypeVar("Result")
+
+# How long the main thread sleeps at most before it can notice a signal.
+_POLL_SECONDS = 0.2
+# From then on an item counts as waiting for somebody else and not as work.
+_WAITING_SECONDS = 0.5
+
+
+class Pool(t.Generic[Item, Result]):
+    """Work on items, so many at a time; those that only wait do not count, up to a limit.
+
+    The threads are daemons: an interrupt does not wait for servers that don't answer.
+
+    :arg work: What is done with an item. It must not raise.
+    :arg at_once: How many items are worked on at a time.
+    :arg most: How many there may be with those that wait; ``at_once`` by default.
+    """
+
+    def __init__(self, work: t.Callable[[Item], Result], at_once: int, most: int | None = None) -> None:
+        self._work = work
+        self._at_once = max(1, at_once)
+        self._most = max(self._at_once, most or 0)
+        self._todo: queue.SimpleQueue[tuple[Item] | None] = queue.SimpleQueue()
+        self._finished: queue.SimpleQueue[tuple[Item, Result]] = queue.SimpleQueue()
+        self._running: dict[int, tuple[Item, float]] = {}
+        self._stopped = threading.Event()
+
+    def run(self, items: t.Iterable[Item]) -> t.Generator[tuple[Item, Result] | None, None, None]:
+        """Each item and its result as they finish, and None now and then in between.
+
+        Items are taken from their iterator as they are needed, in the thread that takes the results.
+        """
+        left = iter(items)
+        more, threads, outstanding = True, 0, 0
+        wanted, counted = self._at_once, time.monotonic()
+        # Filters of warnings belong to the process, so that no thread can have its own (see certificates).
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                while more or outstanding:
+                    if time.monotonic() - counted > _POLL_SECONDS:
+                        counted = time.monotonic()
+                        wanted = min(self._most, self._at_once + len(self.waiting(_WAITING_SECONDS)))
+                    feeding = more and outstanding < wanted + self._at_once
+                    if feeding:
+                        try:
+                            self._todo.put((next(left),))
+                            outstanding += 1
+                        except StopIteration:
+                            more = feeding = False
+                            if not outstanding:
+                                break
+                    if threads < min(outstanding, wanted):
+                        threads += 1
+                        threading.Thread(target=self._serve, daemon=True).start()
+                    try:
+                        found = self._finished.get(block=not feeding, timeout=None if feeding else _POLL_SECONDS)
+                    except queue.Empty:
+                        yield None
+                        continue
+                    outstanding -= 1
+                    yield found
+            finally:
+                self._stopped.set()
+                for _thread in range(threads):
+                    self._todo.put(None)
+
+    def waiting(self, seconds: float) -> list[Item]:
+        """What has been worked on for longer than that, in the order of beginning."""
+        now = time.monotonic()
+        long = [(since, item) for item, since in list(self._running.values()) if now - since > seconds]
+        return [item for _since, item in sorted(long, key=lambda one: one[0])]
+
+    def _serve(self) -> None:
+        number = threading.get_ident()
+        while True:
+            taken = self._todo.get()
+            if taken is None or self._stopped.is_set():
+                return
+            self._running[number] = (taken[0], time.monotonic())
+            result = self._work(taken[0])
+            del self._running[number]
+            self._finished.put((taken[0], result))

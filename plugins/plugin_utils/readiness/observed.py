@@ -1,0 +1,208 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What was seen of one server's clients on one day (UTC): sightings, and logins that the server has counted.
+
+A pass is one look at the server, the value ``mysql_ssl_sessions`` of ``mysql_ssl_status``. ``add_pass`` adds one to the
+day; nothing here reads a clock or a file.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import typing as t
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601
+
+MINUTES_OF_DAY = 24 * 60
+ENCRYPTED = "SSL/TLS"
+# What clients say about themselves may be another text each time. Beyond so many sightings it is left out, so that the
+# rest are as many as there are users and client hosts.
+MOST_DESCRIBED = 500
+
+
+class Who(t.NamedTuple):
+    """Sessions that have this in common are one sighting. ``transport`` is None where it is not known."""
+
+    user: str
+    host: str
+    transport: str | None
+    driver: str = ""
+    program: str = ""
+
+    @property
+    def plaintext(self) -> bool:
+        """Whether it would be refused once its account requires TLS; over a Unix socket it is refused as well."""
+        return self.transport not in (None, ENCRYPTED)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """When a sighting was made first and last, in how many passes, and how many sessions had begun in between."""
+
+    first: str
+    last: str
+    times: int = 1
+    sessions: int = 0
+
+
+@dataclass(frozen=True)
+class Logins:
+    """Logins that the server has counted between passes. ``plaintext`` is None where it does not count those.
+
+    ``last_plaintext`` and ``last_refused`` are the times of the passes that first knew of them.
+    """
+
+    logins: int = 0
+    plaintext: int | None = None
+    refused: int | None = None
+    last_plaintext: str | None = None
+    last_refused: str | None = None
+
+
+Name = tuple[str | None, str | None]
+"""User and client host of a counter; None for all of them."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The server's counters at the last pass, to tell the next one what is new.
+
+    ``counting_since`` is the number of the newest session that may have logged in before the server counted.
+    """
+
+    connection_id: int
+    login: str
+    client: str
+    counters: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]] | None]
+    counting_since: int | None = None
+
+
+@dataclass
+class ServerDay:
+    """One server on one day.
+
+    ``sampled`` and ``counted`` have a bit for each minute with a pass that saw how every session is connected, or that
+    had the server's count of logins without TLS.
+    """
+
+    endpoint: str
+    sampled: int = 0
+    counted: int = 0
+    sightings: dict[Who, Seen] = field(default_factory=dict)
+    logins: dict[Name, Logins] = field(default_factory=dict)
+    last: Reading | None = None
+    last_pass: str | None = None
+
+
+def add_pass(day: ServerDay, before: Reading | None, seen: t.Mapping[str, t.Any], at: dt.datetime) -> None:
+    """Add what a pass saw.
+
+    :arg before: The counters at the pass before, of that day or an earlier one.
+    """
+    now = iso8601(at)
+    counters = seen["counters"]
+    users = counters["users"]
+    restarted = before is None or seen["connection_id"] <= before.connection_id
+    since = None if users is None else _counting_since(before, seen)
+    minute = 1 << (at.hour * 60 + at.minute)
+    if seen["source"] == "performance_schema.threads":
+        day.sampled |= minute
+    if users is not None:
+        day.counted |= minute
+    for client in seen["clients"]:
+        numbers = client["connection_ids"]
+        if client["transport"] is None and since is not None:
+            # How these are connected was counted when they logged in.
+            numbers = [number for number in numbers if number <= since]
+        if not numbers:
+            continue
+        new = 0 if before is None else len(numbers) if restarted else sum(n > before.connection_id for n in numbers)
+        _see(day, Who(*(client[name] for name in Who._fields)), now, new)
+    _see(day, Who(seen["login"], seen["client"], seen["transport"]), now, 1)
+    for kind, counted in counters.items():
+        for name, delta in _since(before, seen, kind, counted or ()).items():
+            _count(day, name, delta, now)
+    day.last = Reading(seen["connection_id"], seen["login"], seen["client"], counters, since)
+    day.last_pass = now
+
+
+def _see(day: ServerDay, who: Who, now: str, sessions: int) -> None:
+    if who not in day.sightings and len(day.sightings) >= MOST_DESCRIBED:
+        who = who._replace(driver="", program="")
+    known = day.sightings.get(who)
+    if known is None:
+        day.sightings[who] = Seen(now, now, 1, sessions)
+    else:
+        again = known.last != now
+        day.sightings[who] = replace(known, last=now, times=known.times + again, sessions=known.sessions + sessions)
+
+
+def _counting_since(before: Reading | None, seen: t.Mapping[str, t.Any]) -> int:
+    """The number of the newest session that may have logged in before the server counted."""
+    if before is None or before.counters.get("users") is None:
+        return int(seen["connection_id"])
+    if seen["connection_id"] <= before.connection_id:
+        return 0  # It counts since its start.
+    return int(seen["connection_id"] if before.counting_since is None else before.counting_since)
+
+
+_NOTHING: t.Mapping[str, t.Any] = {"logins": 0, "tls": 0, "refused": 0}
+
+
+def _since(
+    before: Reading | None, seen: t.Mapping[str, t.Any], kind: str, counted: t.Sequence[t.Mapping[str, t.Any]]
+) -> dict[Name, tuple[int, int | None, int | None]]:
+    """Logins, those without TLS and refused ones since the pass before; nothing without one to compare with."""
+    earlier = None if before is None else before.counters.get(kind)
+    if before is None or earlier is None or before.login != seen["login"]:
+        return {}
+    was = {(one["user"], one["host"]): one for one in earlier}
+    # Each pass is a login that is counted. Where its own count has not grown, the counters began again: the server was
+    # restarted, or somebody has flushed them.
+    own: Name = {
+        "users": (seen["login"], None),
+        "hosts": (None, seen["client"]),
+        "accounts": (seen["login"], seen["client"]),
+    }[kind]
+    mine = next((one["logins"] for one in counted if (one["user"], one["host"]) == own), 0)
+    if own in was and mine <= was[own]["logins"]:
+        was = {}
+    found = {}
+    for one in counted:
+        name = (one["user"], one["host"])
+        old = was.get(name, _NOTHING)
+        if one["logins"] < old["logins"]:
+            old = _NOTHING  # This row alone began again.
+        logins = _more(one["logins"], old["logins"]) or 0
+        refused = _more(one["refused"], old["refused"])
+        plaintext = None
+        if one["tls"] is not None:
+            plaintext = _more(one["logins"] - one["tls"], old["logins"] - (old["tls"] or 0))
+        elif refused is not None:
+            logins -= refused  # MySQL counts these as logins too.
+        if logins or plaintext or refused:
+            found[name] = (max(0, logins), plaintext, refused)
+    return found
+
+
+def _more(now: int | None, before: int | None) -> int | None:
+    return None if now is None else max(0, now - (before or 0))
+
+
+def _count(day: ServerDay, name: Name, delta: tuple[int, int | None, int | None], now: str) -> None:
+    known = day.logins.get(name, Logins())
+    logins, plaintext, refused = delta
+    day.logins[name] = Logins(
+        logins=known.logins + logins,
+        plaintext=_sum(known.plaintext, plaintext),
+        refused=_sum(known.refused, refused),
+        last_plaintext=now if plaintext else known.last_plaintext,
+        last_refused=now if refused else known.last_refused,
+    )
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one if other is None else one + other

@@ -1,0 +1,182 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where observations are kept: one file a day, replaced by each pass.
+
+A pass every few minutes would be ten thousand files in the weeks that count. A day's file has each client once, however
+often it was seen. Its name has an id of the directory in it, so that directories of several machines can be copied
+together; what they have of one server and day is added up.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import gzip
+import json
+import re
+import secrets
+import typing as t
+from pathlib import Path
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import locked_directory, write_atomically
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.observed import (
+    Logins,
+    Reading,
+    Seen,
+    ServerDay,
+    Who,
+    add_pass,
+)
+
+FORMAT = "dbtls.rds_mysql/observations"
+FORMAT_VERSION = 1
+
+_LOCK_SECONDS = 60.0
+_FILE = re.compile(r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})-(?P<id>[0-9a-f]{8})\.json\.gz\Z")
+_ID = "id"
+_DAMAGED = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError)
+
+Days = dict[str, list[tuple[str, ServerDay]]]
+"""By server: dates, and what was seen on them."""
+
+
+class Pass(t.NamedTuple):
+    """What one look at a server saw, the value ``mysql_ssl_sessions``."""
+
+    server: str
+    endpoint: str
+    seen: t.Mapping[str, t.Any]
+
+
+def record(directory: Path, passes: t.Iterable[Pass], at: dt.datetime, keep_days: int) -> Path:
+    """Add passes that were made at this time, and remove the files of days that are older than these.
+
+    :returns: The day's file.
+    :raises RdsMysqlError: when that is impossible; nothing was added then.
+    """
+    today = at.strftime("%Y-%m-%d")
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with locked_directory(str(directory), _LOCK_SECONDS):
+            path = directory / f"{today}-{_id(directory)}.json.gz"
+            servers = _read(path) if path.exists() else {}
+            earlier = _latest(directory, path)
+            for one in passes:
+                known = servers.get(one.server)
+                before = known or earlier.get(one.server)
+                if before is not None and before.endpoint != one.endpoint:
+                    known = before = None  # another server by now
+                if known is None:
+                    known = servers[one.server] = ServerDay(one.endpoint)
+                add_pass(known, before.last if before else None, one.seen, at)
+            write_atomically(str(path), _encode(servers), mode=0o600)
+            _prune(directory, (at - dt.timedelta(days=keep_days)).strftime("%Y-%m-%d"))
+    except BlockingIOError as e:
+        raise RdsMysqlError(
+            f"mysql_tls_state_dir: another run has been writing to {directory} for {_LOCK_SECONDS:g} seconds."
+        ) from e
+    except OSError as e:
+        raise RdsMysqlError(
+            f"mysql_tls_state_dir: the observations in {directory} cannot be written: {e.strerror}."
+        ) from e
+    return path
+
+
+def read(directory: Path, since: str, warn: t.Callable[[str], None]) -> Days:
+    """Everything from this date on.
+
+    :arg warn: Told in a sentence which files cannot be read; what they have counts as not observed.
+    """
+    days: Days = {}
+    for path, date in _files(directory):
+        if date < since:
+            continue
+        try:
+            servers = _read(path)
+        except RdsMysqlError as e:
+            warn(f"{e.message} That day counts as not observed.")
+            continue
+        for name, day in servers.items():
+            days.setdefault(name, []).append((date, day))
+    return days
+
+
+def _files(directory: Path) -> list[tuple[Path, str]]:
+    if not directory.is_dir():
+        return []
+    found = ((path, _FILE.match(path.name)) for path in sorted(directory.iterdir()))
+    return [(path, match["date"]) for path, match in found if match]
+
+
+def _id(directory: Path) -> str:
+    """The directory's own id, made when it is first written to."""
+    path = directory / _ID
+    if path.exists():
+        known = path.read_text("ascii").strip()
+        if re.fullmatch(r"[0-9a-f]{8}", known):
+            return known
+    new = secrets.token_hex(4)
+    write_atomically(str(path), f"{new}\n".encode("ascii"), mode=0o600)
+    return new
+
+
+def _latest(directory: Path, own: Path) -> dict[str, ServerDay]:
+    """Each server's last day before, for the counters of the last pass."""
+    before = [path for path, date in _files(directory) if path != own and date < own.name[:10]]
+    mine = [path for path in before if path.name[10:] == own.name[10:]]
+    return _read(mine[-1]) if mine else {}
+
+
+def _prune(directory: Path, oldest: str) -> None:
+    for path, date in _files(directory):
+        if date < oldest:
+            path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> dict[str, ServerDay]:
+    try:
+        document = json.loads(gzip.decompress(path.read_bytes()))
+        if document["format"] != FORMAT or document["format_version"] != FORMAT_VERSION:
+            raise ValueError("another format")
+        return {name: _decode_day(day) for name, day in document["servers"].items()}
+    except _DAMAGED as e:
+        raise RdsMysqlError(
+            f"mysql_tls_state_dir: {path} is not a file of observations, or damaged ({type(e).__name__})."
+        ) from e
+
+
+def _encode(servers: t.Mapping[str, ServerDay]) -> bytes:
+    document = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "servers": {name: _encode_day(day) for name, day in sorted(servers.items())},
+    }
+    # Hostile names may have half of a surrogate pair, which JSON's escapes carry.
+    return gzip.compress(json.dumps(document, separators=(",", ":")).encode("ascii"), 1, mtime=0)
+
+
+def _encode_day(day: ServerDay) -> dict[str, t.Any]:
+    return {
+        "endpoint": day.endpoint,
+        "sampled": f"{day.sampled:x}",
+        "counted": f"{day.counted:x}",
+        "sightings": [[*who, *dataclasses.astuple(seen)] for who, seen in day.sightings.items()],
+        "logins": [[*name, *dataclasses.astuple(logins)] for name, logins in day.logins.items()],
+        "last": None if day.last is None else vars(day.last),
+        "last_pass": day.last_pass,
+    }
+
+
+def _decode_day(day: t.Mapping[str, t.Any]) -> ServerDay:
+    return ServerDay(
+        endpoint=day["endpoint"],
+        sampled=int(day["sampled"], 16),
+        counted=int(day["counted"], 16),
+        sightings={Who(*row[:5]): Seen(*row[5:]) for row in day["sightings"]},
+        logins={(row[0], row[1]): Logins(*row[2:]) for row in day["logins"]},
+        last=None if day["last"] is None else Reading(**day["last"]),
+        last_pass=day["last_pass"],
+    )

@@ -1,0 +1,136 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files of observations: what is written is read, by day, and several directories' add up."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Observed, Rules, judge
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.store import Pass, read, record
+
+from .written_history import APP_PLAIN, APP_TLS, NOW, History, Server
+
+DAY = dt.timedelta(days=1)
+
+
+def one(server: Server, name: str = "db", endpoint: str = "db:3306") -> list[Pass]:
+    return [Pass(name, endpoint, server.look())]
+
+
+def never(sentence: str) -> None:
+    raise AssertionError(sentence)
+
+
+def test_what_is_recorded_is_what_was_seen(tmp_path: Path) -> None:
+    """By files as in memory, over midnight, with a client whose name is no text that UTF-8 has."""
+    servers = [Server("users", "hosts", "accounts") for _copy in range(2)]
+    history = History(servers[1])
+    for hour in range(30):
+        at = NOW + dt.timedelta(hours=hour)
+        for server in servers:
+            server.visit(APP_PLAIN if hour == 20 else APP_TLS)
+            server.refuse(APP_PLAIN)
+            server.login(("odd\udc00{{ 1 }}", "10.0.0.8", "TCP/IP"))
+        record(tmp_path, one(servers[0]), at, 90)
+        history.look(at)
+    days = dict(read(tmp_path, "2026-11-01", never)["db"])
+    assert days == history.days
+    assert len(days) == 2
+    assert [path.stat().st_mode & 0o777 for path in tmp_path.glob("*.gz")] == [0o600, 0o600]
+
+
+def test_old_days_are_removed(tmp_path: Path) -> None:
+    server = Server("accounts")
+    for day in range(5):
+        record(tmp_path, one(server), NOW + day * DAY, 3)
+    assert [date for date, _day in read(tmp_path, "", never)["db"]] == [
+        f"2026-{d}" for d in ("11-29", "11-30", "12-01", "12-02")
+    ]
+    assert [date for date, _day in read(tmp_path, "2026-12-01", never)["db"]] == ["2026-12-01", "2026-12-02"]
+
+
+def test_directories_of_two_machines_copied_together_add_up(tmp_path: Path) -> None:
+    server = Server("accounts")
+    for number, name in enumerate(("one", "two")):
+        for hour in range(6):
+            record(tmp_path / name, one(server), NOW + dt.timedelta(hours=2 * hour + number), 90)
+    for path in (tmp_path / "one").glob("*.gz"):
+        shutil.copy(path, tmp_path / "two")
+    both = read(tmp_path / "two", "", never)["db"]
+    assert len(both) == 2
+    observed = Observed(both, Rules(quiet_days=1, watch_every=60), NOW + dt.timedelta(hours=12))
+    assert round(observed.coverage["sampled"] * 24) == 12
+    assert sum(seen.times for seen in observed.sightings.values()) == 12
+
+
+def test_another_server_by_the_same_name_begins_anew(tmp_path: Path) -> None:
+    server = Server("users")
+    server.login(APP_PLAIN)
+    record(tmp_path, one(server), NOW, 90)
+    record(tmp_path, one(Server("users"), endpoint="other:3306"), NOW + dt.timedelta(hours=1), 90)
+    ((_date, day),) = read(tmp_path, "", never)["db"]
+    assert day.endpoint == "other:3306"
+    assert [who.user for who in day.sightings] == ["monitor"]
+
+
+def test_a_damaged_file_is_named_and_its_day_not_observed(tmp_path: Path) -> None:
+    server = Server("accounts")
+    path = record(tmp_path, one(server), NOW, 90)
+    record(tmp_path, one(server), NOW + DAY, 90)
+    path.write_bytes(path.read_bytes()[:100])
+    warnings: list[str] = []
+    assert [date for date, _day in read(tmp_path, "", warnings.append)["db"]] == ["2026-11-29"]
+    damaged = f"mysql_tls_state_dir: {path} is not a file of observations, or damaged (EOFError)."
+    assert warnings == [f"{damaged} That day counts as not observed."]
+    with pytest.raises(RdsMysqlError, match="damaged"):
+        record(tmp_path, one(server), NOW, 90)
+
+
+def test_a_pass_that_ends_in_the_middle_loses_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server("accounts")
+    path = record(tmp_path, one(server), NOW, 90)
+    before = path.read_bytes()
+
+    def full(*_arguments: t.Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", full)
+        with pytest.raises(RdsMysqlError, match="No space left on device"):
+            record(tmp_path, one(server), NOW + dt.timedelta(hours=1), 90)
+    assert path.read_bytes() == before
+    assert sorted(found.name for found in tmp_path.iterdir()) == sorted(["id", path.name])
+
+
+def test_runs_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
+    names = [f"db{number}" for number in range(8)]
+    threads = [
+        threading.Thread(target=record, args=(tmp_path, one(Server("accounts"), name), NOW, 90)) for name in names
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(read(tmp_path, "", never)) == names
+
+
+def test_clients_that_call_themselves_something_else_each_time_are_bounded(tmp_path: Path) -> None:
+    server = Server("accounts")
+    seen = server.look()
+    row = {"user": "app", "host": "10.0.0.7", "transport": "TCP/IP", "driver": "x", "connection_ids": [1]}
+    seen["clients"] = [{**row, "program": f"p{number}"} for number in range(2000)]
+    record(tmp_path, [Pass("db", "db:3306", seen)], NOW, 90)
+    found = read(tmp_path, "", never)["db"]
+    assert len(found[0][1].sightings) <= 502
+    verdict = judge("db", "app", "%", Observed(found, Rules(), NOW + DAY))
+    assert verdict.state == "not_ready"
+    assert len(verdict.sightings) == 20
