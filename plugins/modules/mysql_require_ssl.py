@@ -47,7 +47,8 @@ options:
     description:
       - Accounts as V(user@host), where V(*) in either part stands for any characters. V(%) is the character that the
         server has in its host names.
-      - Without C(@), every host of the user, as with O(user). Accounts as C(SHOW GRANTS) prints them, such as V('app'@'%'), are understood.
+      - Without C(@), every host of the user, as with O(user). Accounts as C(SHOW GRANTS) prints them, such as
+        V('app'@'%'), are understood.
       - Where V(*) stands for the host, accounts of the server's own machine do not match without O(include_local), and
         where it stands for the user or the host, accounts with C(auth_socket) or C(unix_socket) never match.
     type: list
@@ -154,12 +155,13 @@ options:
       - Other servers that have the same accounts (replicas, Aurora readers, nodes of a Galera cluster), as V(host) or
         V(host:port). Accounts replicate and sessions do not, so that clients of these could be locked out as well.
       - This login connects to each, with the options for this server, and looks for clients as O(plaintext_sessions)
-        says. V(kill) ends none of them, and fails. This server itself may be among them, so that one list serves a whole
-        cluster.
-      - With V(fail) and V(kill) in O(plaintext_sessions), the task fails before anything is written where a member cannot
-        be checked, or the server knows one that is not listed here. V(warn) warns.
+        says. V(kill) ends none of them, and fails. This server itself may be among them, so that one list serves a
+        whole cluster.
+      - With V(fail) and V(kill) in O(plaintext_sessions), the task fails before anything is written where a member
+        cannot be checked, or the server knows one that is not listed here. V(warn) warns.
       - A source knows the replicas that are connected to it (C(SHOW REPLICAS), which needs C(REPLICATION SLAVE), or
-        C(REPLICATION MASTER ADMIN) on MariaDB). Without the privilege the task fails only when somebody reads the binary log.
+        C(REPLICATION MASTER ADMIN) on MariaDB). Without the privilege the task fails only when somebody reads the
+        binary log.
     type: list
     elements: str
     version_added: 0.2.0
@@ -229,7 +231,8 @@ options:
         description: Its password.
         type: str
 notes:
-  - The login needs C(SELECT) on C(mysql.user) (on MariaDB also on C(mysql.global_priv)) and C(CREATE USER); for
+  - The login needs C(SELECT) on C(mysql.user) and C(mysql.proxies_priv) (on MariaDB also on C(mysql.global_priv)) and
+    C(CREATE USER); for
     O(method=grant_tables) C(UPDATE) on C(mysql.user) and C(RELOAD) instead. To see how clients are connected it needs
     C(SELECT) on C(performance_schema.threads); to end their connections C(CONNECTION_ADMIN) (C(SUPER) on old servers),
     or C(EXECUTE) on C(mysql.rds_kill).

@@ -282,9 +282,7 @@ def test_system_accounts_only_on_request(db: Database, modules: Modules) -> None
     assert refused.failed
     assert "include_system" in refused.msg
     # The administrator of the tests is connected over the socket.
-    everybody = db.options(
-        me, all_accounts=True, include_system=True, include_local=True, plaintext_sessions="warn"
-    )
+    everybody = db.options(me, all_accounts=True, include_system=True, include_local=True, plaintext_sessions="warn")
     promised = modules.require(**everybody, check=True).ok()
     named = {user for user, _host in by_account(promised)}
     assert "rdsadmin" in named

@@ -177,7 +177,13 @@ def test_accounts_that_cannot_be_changed(new_db: Database, modules: Modules) -> 
     for check in (True, False):
         refused = modules.require(**options, check=check)
         assert refused.failed
-        for words in (system.user, "GRANT SYSTEM_USER", old.user, "mysql_native_password is not loaded", "unchangeable"):
+        for words in (
+            system.user,
+            "GRANT SYSTEM_USER",
+            old.user,
+            "mysql_native_password is not loaded",
+            "unchangeable",
+        ):
             assert words in refused.msg
         assert left_out(refused) == {(system.user, "%", "system_user"), (old.user, "%", "plugin_not_loaded")}
     assert db.ssl_type(good) == ""

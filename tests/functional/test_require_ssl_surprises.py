@@ -294,7 +294,7 @@ def test_a_change_on_the_source_reaches_its_replica(servers: Servers, modules: M
                 locked_out = modules.require(**source.options(here, plaintext_sessions=choice, **wish))
                 assert locked_out.failed
                 assert f"on 127.0.0.1:{replica.server.port}" in locked_out.msg
-            assert [s["server"] for s in locked_out["plaintext_sessions"]] == [f"127.0.0.1:{replica.server.port}"]
+                assert [s["server"] for s in locked_out["plaintext_sessions"]] == [f"127.0.0.1:{replica.server.port}"]
         replica.wait_for_sessions_to_end(apps[0].user)
         gone = modules.require(**source.options(here, accounts=wish["accounts"], members=["127.0.0.1:1"]))
         assert gone.failed

@@ -104,7 +104,7 @@ def enforce(
         if is_without_access_control(current_account(control)):
             raise EnforcementError(
                 f"{options.endpoint} runs without access control (skip-grant-tables): everybody logs in with any "
-                "password, and what accounts require does not count. Nothing was changed. Restart it without that option."
+                "password, and what accounts require does not count. Nothing was changed. Restart it without that."
             )
         try:
             return _enforce(control, dialect, request, check_mode, change_log or ChangeLog())

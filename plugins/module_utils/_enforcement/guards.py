@@ -132,9 +132,9 @@ def _guard_sessions(control: Session, plan: Plan, request: Request) -> None:
         _refuse_unknown_sessions(check, request, bool(replicas))
     if request.plaintext_sessions in ("fail", "kill") and check.unseen:
         raise EnforcementError(
-            f"{' '.join(check.unseen)} Clients that are connected there without TLS would not get in again. Nothing was "
-            "changed. Name these servers in members, or make sure that all clients use TLS and set plaintext_sessions to "
-            "warn."
+            f"{' '.join(check.unseen)} Clients that are connected there without TLS would not get in again. Nothing "
+            "was changed. Name these servers in members, or make sure that all clients use TLS and set "
+            "plaintext_sessions to warn."
         )
     elsewhere = [session for session in check.sessions if session.server]
     if request.plaintext_sessions == "kill" and elsewhere:

@@ -30,7 +30,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions im
 
 @dataclass(frozen=True)
 class PlaintextSession:
-    """A client that would not get in again. ``server``: where it is connected, if that is another member of the cluster."""
+    """A client that would not get in again. ``server``: where it is connected, if to another member of the cluster."""
 
     session: LiveSession
     killed: bool = False
@@ -54,7 +54,7 @@ class PlaintextSession:
 
 @dataclass(frozen=True)
 class WhoHasToUseTls:
-    """These accounts, or ``everybody``, from now on. ``certificates``: of these, who newly needs a client certificate."""
+    """These accounts, or ``everybody``, from now on. ``certificates``: of these, who needs a client certificate."""
 
     accounts: tuple[Account, ...]
     everybody: bool

@@ -9,28 +9,26 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.account_changes import (
+    LeftOut,
+    changeable,
+    decide_changes,
+    left_out_by_wildcards,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.members import with_members
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.method import choose_method, needs_flush
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plaintext_sessions import (
     PlaintextSession,
     SessionCheck,
     WhoHasToUseTls,
     find_plaintext_sessions,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.members import with_members
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import (
     ALTER_USER,
-    GRANT_TABLES,
     GRANT_USAGE,
     EnforcementError,
     Request,
-)
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.account_changes import (
-    LeftOut,
-    changeable,
-    decide_changes,
-    left_out_by_wildcards,
-    pending_strangers,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import (
     FLUSH_PRIVILEGES,
@@ -49,7 +47,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
     quote_account,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import TABLE_DENIED, QueryFailed
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import QueryFailed
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import ServerIdentity, read_only_identity
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchChange
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
@@ -59,8 +57,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session imp
 class Plan:
     """Everything decided before anything is written, about one server.
 
-    ``left_out`` are accounts that a wildcard does not stand for, or that cannot be changed. ``unproven`` says what of the
-    targets could not be read, or done, as sentences.
+    ``left_out`` are accounts that a wildcard does not stand for, or that cannot be changed. ``unproven`` says what of
+    the targets could not be read, or done, as sentences.
     """
 
     identity: ServerIdentity
@@ -220,7 +218,7 @@ def make_plan(control: Session, dialect: Dialect, known: t.Sequence[AccountState
     if request.require_secure_transport is not None:
         before = secure_transport.read_switch(control, dialect)
         switch = SwitchChange(before, request.require_secure_transport, lasting=dialect.has_persist)
-    decision = Decision(targets, changes, switch, selection is not None, known, (), left_out, unread)
+    decision = Decision(targets, changes, switch, selection is not None, tuple(known), (), left_out, unread)
     return complete_plan(control, dialect, request, decision)
 
 
@@ -243,8 +241,10 @@ def complete_plan(control: Session, dialect: Dialect, request: Request, decision
 
     :raises EnforcementError: when the method does not work on this server.
     """
-    method = _choose_method(control, dialect, request, decision) if decision.method else None
-    changes, unchangeable, told = decision.changes, (), ()  # type: ignore[var-annotated]
+    method = choose_method(control, dialect, request, decision.changes, decision.known) if decision.method else None
+    changes = decision.changes
+    unchangeable: tuple[LeftOut, ...] = ()
+    told: tuple[str, ...] = ()
     if method in (ALTER_USER, GRANT_USAGE):
         changes, unchangeable, told = changeable(control, dialect, decision, request)
     plan = Plan(
@@ -252,7 +252,7 @@ def complete_plan(control: Session, dialect: Dialect, request: Request, decision
         targets=decision.targets,
         changes=changes,
         method=method,
-        flushes=method is not None and _flushes(method, request.flush, control.options.endpoint),
+        flushes=method is not None and needs_flush(method, request.flush, control.options.endpoint),
         login_account=current_account(control),
         session_check=SessionCheck(),
         warnings=(),
@@ -263,7 +263,9 @@ def complete_plan(control: Session, dialect: Dialect, request: Request, decision
     check = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls)
     if request.plaintext_sessions != "allow":
         check = with_members(control, dialect, plan.who_has_to_use_tls, request, check)
-    return replace(plan, session_check=check, warnings=decision.warnings + plan.unproven + _warnings(control, dialect, plan))
+    return replace(
+        plan, session_check=check, warnings=decision.warnings + plan.unproven + _warnings(control, dialect, plan)
+    )
 
 
 def _warnings(control: Session, dialect: Dialect, plan: Plan) -> tuple[str, ...]:
@@ -285,90 +287,6 @@ def _is_replica(control: Session, dialect: Dialect) -> bool:
         if e.connection_lost:
             raise
         return False  # That needs the privilege REPLICATION CLIENT, and nothing else here does.
-
-
-def _choose_method(control: Session, dialect: Dialect, request: Request, decision: Decision) -> str:
-    endpoint = control.options.endpoint
-    spoilt = () if dialect.escapes_alter_user else [change for change in decision.changes if change.needs_escaping]
-    if request.method == ALTER_USER and not dialect.has_alter_user_require:
-        raise EnforcementError(
-            f"method: {endpoint} runs {dialect.version}, which has no ALTER USER ... REQUIRE; use auto or grant_tables."
-        )
-    if request.method == GRANT_TABLES:
-        if dialect.user_table_is_view:
-            raise EnforcementError(
-                f"method: grant_tables does not work on {endpoint}, where mysql.user is a view; use auto or alter_user."
-            )
-        if not _may_update_user_table(control, dialect):
-            raise EnforcementError(
-                "method: grant_tables does not work on {}, which does not let {} write to mysql.user (RDS for MySQL "
-                "closes it from 8.0.36 on); use auto{}.".format(
-                    endpoint, control.options.user, " or alter_user" if dialect.has_alter_user_require else ""
-                )
-            )
-        _refuse_strangers(control, dialect, request, decision)
-        return GRANT_TABLES
-    if spoilt:
-        if request.method == ALTER_USER or not _may_update_user_table(control, dialect):
-            raise EnforcementError(
-                f"The requirement of {spoilt[0].account} has a quote or a backslash in it, before or after the change. "
-                f"MySQL writes ALTER USER to the binary log of {endpoint} without escaping them, so that replicas "
-                f"would stop or take another name, and {_why_not_tables(request, control)}. Nothing was changed."
-            )
-        _refuse_strangers(control, dialect, request, decision)
-        return GRANT_TABLES
-    if dialect.has_alter_user_require:
-        return ALTER_USER
-    if not _may_update_user_table(control, dialect):
-        return GRANT_USAGE
-    # FLUSH PRIVILEGES is for all accounts, GRANT for those that are meant.
-    strangers = request.flush != "always" and pending_strangers(control, dialect, decision.known, decision.changes)
-    return GRANT_USAGE if strangers else GRANT_TABLES
-
-
-def _why_not_tables(request: Request, control: Session) -> str:
-    if request.method == ALTER_USER:
-        return "method: alter_user leaves no other way; use auto or grant_tables"
-    return f"{control.options.user} may not write to mysql.user, which would be the other way"
-
-
-def _refuse_strangers(control: Session, dialect: Dialect, request: Request, decision: Decision) -> None:
-    if request.flush == "always":
-        return
-    strangers = pending_strangers(control, dialect, decision.known, decision.changes)
-    if strangers:
-        raise EnforcementError(
-            f"Somebody has written to mysql.user of {control.options.endpoint} and not flushed privileges: "
-            f"{', '.join(map(str, strangers[:_MOST_NAMED]))}{' and more' if len(strangers) > _MOST_NAMED else ''}. "
-            "FLUSH PRIVILEGES, which the method grant_tables needs, would put that in force as well. Nothing was "
-            "changed. Ask them, and set flush to always where it may come into force."
-        )
-
-
-_MOST_NAMED = 10
-
-
-def _may_update_user_table(control: Session, dialect: Dialect) -> bool:
-    """Whether this login may update mysql.user, found out without writing: EXPLAIN needs the same privileges."""
-    if dialect.read_only_variable:
-        return True  # EXPLAIN would be refused like the statement itself; a guard says why.
-    try:
-        control.query("EXPLAIN UPDATE mysql.user SET ssl_type = ssl_type WHERE User = '' AND Host = ''")
-    except QueryFailed as e:
-        if e.code in TABLE_DENIED:
-            return False
-        raise
-    return True
-
-
-def _flushes(method: str, flush: str, endpoint: str) -> bool:
-    needed = method == GRANT_TABLES
-    if needed and flush == "never":
-        raise OptionError(
-            f"flush: never does not go with method grant_tables on {endpoint}, as an update of mysql.user counts only "
-            "after FLUSH PRIVILEGES."
-        )
-    return needed or flush == "always"
 
 
 def check_statements(plan: Plan, dialect: Dialect) -> list[str]:

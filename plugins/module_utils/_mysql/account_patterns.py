@@ -71,8 +71,8 @@ def _wildcards(text: str) -> t.Pattern[str]:
 class Selection:
     """Which accounts are meant: by exact name (``user``, and ``host`` unless every host), by patterns, or all.
 
-    Or those that are ``listed``, which may be the system's. ``include_local``: a wildcard stands also for accounts of the
-    server's own machine.
+    Or those that are ``listed``, which may be the system's. ``include_local``: a wildcard stands also for accounts of
+    the server's own machine.
     """
 
     user: str | None = None

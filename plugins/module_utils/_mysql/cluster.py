@@ -63,9 +63,7 @@ def _replica_name(row: tuple[t.Any, ...]) -> str:
 
 def _has_dump_sessions(session: Session) -> bool:
     """Whether somebody reads the binary log, which others than replicas do as well."""
-    return bool(
-        session.query("SELECT 1 FROM information_schema.processlist WHERE COMMAND LIKE 'Binlog Dump%' LIMIT 1")
-    )
+    return bool(session.query("SELECT 1 FROM information_schema.processlist WHERE COMMAND LIKE 'Binlog Dump%' LIMIT 1"))
 
 
 def _aurora_readers(session: Session, dialect: Dialect) -> list[Member]:
@@ -83,9 +81,7 @@ def _galera_nodes(session: Session, dialect: Dialect) -> list[Member]:
     if not is_on(dialect.variables.get("wsrep_on")):
         return []
     nodes, index = _galera_status(session)
-    return [
-        Member(f"galera {node}", f"the Galera node {node}") for number, node in enumerate(nodes) if number != index
-    ]
+    return [Member(f"galera {node}", f"the Galera node {node}") for number, node in enumerate(nodes) if number != index]
 
 
 def _galera_status(session: Session) -> tuple[list[str], int]:

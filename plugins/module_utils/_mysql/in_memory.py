@@ -30,8 +30,8 @@ _PLAIN = (Requirement("NONE"), Requirement("ANY"), Requirement("X509"))
 class Unflushed:
     """Accounts of which the server's memory has something else than its table.
 
-    ``requirements``: by which it goes; None where that is one that cannot be told exactly. ``absent``: not loaded at all.
-    ``unread``: why some, or all, could not be compared, as a sentence.
+    ``requirements``: by which it goes; None where that is one that cannot be told exactly. ``absent``: not loaded at
+    all. ``unread``: why some, or all, could not be compared, as a sentence.
     """
 
     requirements: t.Mapping[Account, Requirement | None] = field(default_factory=dict)

@@ -145,9 +145,9 @@ class Outcome:
                 continue
             # What was never written may still be what the table had, where nobody had flushed it.
             for where, kind in ((server.accounts.table, "table"), (server.accounts.memory, "memory")):
-                allowed = {wanted, self.memory_before.get(key)} if kind == "memory" else {wanted}
+                allowed = {wanted, self.memory_before.get(key, wanted)} if kind == "memory" else {wanted}
                 if wanted == self.memory_before.get(key):
-                    allowed.add(self.before.get(key))
+                    allowed.add(self.before.get(key, wanted))
                 if key not in where or where[key].requirement not in allowed:
                     found.append(f"R2 after restoring, {key} has {where.get(key)} in the {kind}, and had {wanted}")
         return found
@@ -223,7 +223,9 @@ def _accounts(schedule: Schedule, outcome: Outcome) -> list[str]:
     found += [f"A4 {key} is gone, and nobody else has dropped it" for key in others if key not in server.accounts.table]
     for write in server.writes:
         # What somebody else has made of it, and was seen before this was sent.
-        if write.before in (wanted, outcome.before.get(write.key)) or write.after == wanted:
+        # A stronger one that the server goes by is written where somebody has taken it off in the table alone.
+        memory = _memory_before(schedule, outcome, write.key)
+        if write.before in (wanted, outcome.before.get(write.key)) or write.after in (wanted, memory):
             continue
         for exchange, key, requirement in schedule.others.touches:
             seen = any(exchange <= read < write.exchange for read in schedule.network.reads)
@@ -239,13 +241,14 @@ def _memory_before(schedule: Schedule, outcome: Outcome, key: Key) -> Requiremen
 
 
 def _not_meant(schedule: Schedule) -> set[Key]:
-    """Accounts that were changed, and that no wildcard stands for: no selection here names a host."""
+    """Accounts that were changed, and that no wildcard stands for: no pattern here has a host without one."""
     params, table = schedule.params, schedule.server.others.table
     if params.get("user"):
         return set()
     local = {key for key in table if key[1] in ("localhost", "127.0.0.1") and not params["include_local"]}
     by_socket = {key for key, entry in table.items() if entry.plugin in ("auth_socket", "unix_socket")}
-    return {write.key for write in schedule.server.writes} & (local | by_socket)
+    named = {key for key in table if key[0] in (params.get("accounts") or ())}
+    return {write.key for write in schedule.server.writes} & (local | by_socket) - named
 
 
 def _ours(schedule: Schedule, outcome: Outcome, server: MemoryServer) -> list[str]:
