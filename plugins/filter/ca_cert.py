@@ -51,18 +51,7 @@ _value:
 
 import typing as t
 
-from ansible.errors import AnsibleFilterError
-
-
-def ca_cert(needed: t.Mapping[str, t.Any], host: str, downloads: t.Mapping[str, t.Any] | None = None) -> str:
-    """The filter's work. See its documentation."""
-    if host in needed["errors"]:
-        raise AnsibleFilterError(f"The CA bundle of {host} could not be determined: {needed['errors'][host]}")
-    path = str(needed["ca_certs"][host])
-    for bundle, download in zip(needed["bundles"], (downloads or {}).get("results", ()), strict=False):
-        if bundle["dest"] == path and download.get("failed"):
-            raise AnsibleFilterError(f"The CA bundle could not be fetched: {download.get('msg', '')}")
-    return path
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_certs import ca_cert
 
 
 class FilterModule:

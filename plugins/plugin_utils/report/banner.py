@@ -100,7 +100,7 @@ def _sentence(summary: Summary) -> str:
             "The server meets the policy."
             if summary.servers == 1
             else f"All {summary.servers:,} servers meet the policy."
-        )
+        ) + _waived(summary)
     if summary.non_compliant:
         first = _capital("; ".join(_clauses(summary))) + "."
     else:
@@ -110,7 +110,15 @@ def _sentence(summary: Summary) -> str:
         rest.append(f"{unchecked:,} of {counted(summary.servers, 'server')} not checked")
     if summary.undecided:
         rest.append(f"{summary.undecided:,} partially checked")
-    return f"{first} {_capital(', '.join(rest))}." if rest else first
+    return (f"{first} {_capital(', '.join(rest))}." if rest else first) + _waived(summary)
+
+
+def _waived(summary: Summary) -> str:
+    """That findings are left out, and for how many servers that decides."""
+    if not summary.waived:
+        return ""
+    rest = f"; {counted(summary.compliant_with_waivers, 'server')} compliant with waivers"
+    return f" {_capital(counted(summary.waived, 'finding'))} waived{rest if summary.compliant_with_waivers else ''}."
 
 
 def _capital(text: str) -> str:
@@ -214,4 +222,4 @@ def _changes_in_short(report: Report) -> str:
             f"{counted(len(found.regressions), 'account')} no longer require{'s' * (len(found.regressions) == 1)} TLS"
         )
     parts += [f"{len(found.worse):,} new or worse", f"{len(found.resolved):,} resolved"]
-    return f"Since {labels.moment(found.since)}: {', '.join(parts)}."
+    return f"Since {labels.period(found.since, found.until)}: {', '.join(parts)}."

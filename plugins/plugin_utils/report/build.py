@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Making a report: gather, compare, render everything, and only then write."""
+"""Making a report: gather, compare, remember, render everything, and only then write."""
 
 from __future__ import annotations
 
@@ -11,30 +11,40 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import DECISIVE_FROM
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import History
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.storage import HistoryError
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import compare, files, from_results, model
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.csv_report import to_csv, to_findings_csv
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.junit_report import to_junit
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.metrics import to_openmetrics
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.render import to_html
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.summary import summarize
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.waivers import Waivers, read_waivers
+
+AUDIT = "audit"
 
 
 @dataclass(frozen=True)
 class ReportRequest:
     """What is asked for. ``previous`` and ``merge`` name reports in JSON; ``fail_on`` is a severity or None.
 
-    ``openmetrics`` is the file for node_exporter, None for no such file.
+    ``openmetrics`` is the file for node_exporter, None for no such file. ``fleet`` are the inventory hosts whose
+    servers are reported from the history where this run does not check them.
     """
 
     dest: Path
     title: str
     run: model.Run
+    history: History
+    fleet: t.Container[str] = ()
     junit: bool = False
     openmetrics: Path | None = None
     merge: tuple[Path, ...] = ()
     previous: Path | None = None
     fail_on: str | None = None
+    waivers: t.Any = None
 
 
 @dataclass(frozen=True)
@@ -48,37 +58,24 @@ class WrittenReport:
 
 
 def write_report(request: ReportRequest, own: t.Sequence[model.Server]) -> WrittenReport:
-    """Make the report of these servers, and of those of the reports to merge.
+    """Record these checks and those of the reports to merge in the history, and make the report of them.
 
     :raises RdsMysqlError: when a report that was asked for cannot be read, or a file not written.
     """
-    warnings: list[str] = []
-    existing = _read_own(request.dest / files.JSON, warnings)
-    same_run = existing is not None and existing.run.id == request.run.id
-    merged = [files.read_report(path, "merge") for path in request.merge]
-    previous = _previous(request, None if same_run else existing, warnings)
-    earlier = [report for report in (existing if same_run else None, previous) if report]
-    servers = from_results.combine(
-        [
-            *(server for report in merged for server in report.servers),
-            *from_results.keep_times(
-                compare.with_first_seen(own, *earlier), existing.servers if existing and same_run else ()
-            ),
-        ]
-    )
+    waivers = read_waivers(request.waivers, utc_now().date())
+    existing = _existing(request.dest / files.JSON)
+    servers, baselines = _servers(request, own, waivers, existing)
     report = model.Report(
         title=request.title,
         run=request.run,
         summary=summarize(servers),
         servers=servers,
-        changes=compare.compare(previous, servers) if previous else None,
+        changes=_changes(request, servers, baselines),
     )
     texts = _texts(request, report)
     paths = {kind: request.dest / name for kind, (name, _text) in texts.items()}
     complete = all(path.exists() for path in paths.values())
     files.make_directory(request.dest)
-    if existing is not None and not same_run:
-        files.write(request.dest / files.PREVIOUS, files.to_json(existing))
     # The JSON last: whoever finds it finds the others too.
     for kind in sorted(texts, key=lambda kind: kind == "json"):
         files.write(paths[kind], texts[kind][1])
@@ -89,8 +86,56 @@ def write_report(request: ReportRequest, own: t.Sequence[model.Server]) -> Writt
         report=report,
         paths={kind: str(path) for kind, path in paths.items()},
         changed=not complete or existing is None or not files.same_content(existing, report),
-        warnings=tuple(warnings),
+        warnings=(*request.history.warnings, *waivers.warnings()),
     )
+
+
+def _servers(
+    request: ReportRequest, own: t.Sequence[model.Server], waivers: Waivers, existing: model.Report | None
+) -> tuple[tuple[model.Server, ...], dict[str, model.Server]]:
+    """All servers of the report, and what was known of those that were checked before that.
+
+    What can be read of the history counts, and what can not is a warning: a report of today without a memory is worth
+    more than none.
+    """
+    history = request.history
+    merged = [server for path in request.merge for server in files.read_report(path, "merge").servers]
+    this_run: dict[str, model.Server] = {}
+    # Version 0.1 had no history. What its last report says counts until there is one.
+    old = existing.servers if existing is not None and existing.run.id != request.run.id else ()
+    baselines = {server.name: server for server in old if server.state == model.CHECKED}
+    known: dict[str, model.Server] = {}
+    try:
+        this_run = history.of_run(request.run.id, AUDIT)
+        known = history.of_hosts(request.fleet)
+        baselines = {
+            **baselines,
+            **history.last_good(merged, request.run.id, AUDIT, same_time=False),
+            **history.last_good([*known.values(), *own], request.run.id, AUDIT, same_time=True),
+        }
+    except HistoryError as e:
+        history.warn(e.message)
+    if request.previous is not None:
+        baselines = {server.name: server for server in files.read_report(request.previous, "previous").servers}
+    dated = from_results.keep_times(compare.with_first_seen(own, this_run, baselines), this_run)
+    checked = from_results.combine(
+        [*waivers.apply(compare.with_first_seen(merged, baselines), keep=True), *waivers.apply(dated)]
+    )
+    try:
+        # With what an earlier report of this run has recorded, as of other hosts.
+        history.record(request.run, AUDIT, {**this_run, **{server.name: server for server in checked}}.values())
+    except HistoryError as e:
+        history.warn(e.message)
+    return from_results.with_known(checked, waivers.apply(list(known.values())), baselines), baselines
+
+
+def _changes(
+    request: ReportRequest, servers: t.Sequence[model.Server], baselines: t.Mapping[str, model.Server]
+) -> model.Changes | None:
+    if not baselines:
+        return None
+    gone = set(baselines).difference(server.name for server in servers) if request.previous is not None else set()
+    return compare.compare(baselines, servers, gone)
 
 
 def _texts(request: ReportRequest, report: model.Report) -> dict[str, tuple[str, str]]:
@@ -108,23 +153,9 @@ def _texts(request: ReportRequest, report: model.Report) -> dict[str, tuple[str,
     return texts
 
 
-def _read_own(path: Path, warnings: list[str]) -> model.Report | None:
-    """A report that this module has left in the directory. A damaged one is no reason not to write a good one."""
-    if not path.exists():
-        return None
+def _existing(path: Path) -> model.Report | None:
+    """The report that is about to be replaced. It is only asked whether it says the same."""
     try:
         return files.read_report(path, "dest")
-    except RdsMysqlError as e:
-        warnings.append(f"{e.message} It is ignored, and this report is not compared with it.")
+    except RdsMysqlError:
         return None
-
-
-def _previous(request: ReportRequest, existing: model.Report | None, warnings: list[str]) -> model.Report | None:
-    """The report to compare with.
-
-    :arg existing: That of an earlier run in the directory.
-    """
-    # The file in the directory is about to be replaced by this very report.
-    if request.previous is not None and request.previous.resolve() != (request.dest / files.JSON).resolve():
-        return files.read_report(request.previous, "previous")
-    return existing or _read_own(request.dest / files.PREVIOUS, warnings)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is different between two reports: resolved, worse, and accounts that no longer require TLS."""
+"""What is different from an earlier check of each server: resolved, worse, and accounts that no longer require TLS."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_ki
     Evidence,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
+    ACCOUNT_WITHOUT_TLS,
     CHECKED,
     Change,
     Changes,
     Finding,
     Regression,
-    Report,
     Server,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.summary import summarize
@@ -37,26 +37,37 @@ class _Found:
     first_seen: list[Change]
 
 
-def compare(earlier: Report, servers: t.Sequence[Server]) -> Changes:
-    """What is different from the earlier report, servers by name, the most severe change of each first."""
-    before = {server.name: server for server in earlier.servers}
-    now = {server.name: server for server in servers}
+def compare(baselines: t.Mapping[str, Server], servers: t.Sequence[Server], gone: t.Iterable[str] = ()) -> Changes:
+    """What is different from what was known of each server before, servers by name, the most severe change first.
+
+    :arg baselines: The servers as they were known before, by name.
+    :arg servers: As they are now. Those that this run was not to check are not compared.
+    :arg gone: Names of servers that are in no report any more.
+    """
     found = _Found([], [], [])
     regressions: list[Regression] = []
-    for name in sorted(before.keys() & now.keys()):
-        _compare_states(before[name], now[name], found)
-        _compare_findings(before[name], now[name], found)
-        regressions += _regressions(before[name], now[name])
+    added, before = [], []
+    for now in sorted(servers, key=lambda server: server.name):
+        earlier = baselines.get(now.name)
+        before += [earlier] if earlier and now.in_run else [] if now.in_run else [now]
+        if earlier is None:
+            added += [now.name] if now.in_run else []
+        elif now.in_run:
+            _compare_states(earlier, now, found)
+            _compare_findings(earlier, now, found)
+            regressions += _regressions(earlier, now)
+    compared = {server.name for server in servers if server.in_run}
+    times = [each.checked_at for name, each in baselines.items() if each.checked_at and name in compared]
     return Changes(
-        since=earlier.run.made_at,
-        since_run=earlier.run.id,
-        before=summarize(earlier.servers),
+        since=min(times, default=None),
+        until=max(times, default=None),
+        before=summarize(before),
         resolved=_sorted(found.resolved),
         worse=_sorted(found.worse),
         first_seen=_sorted(found.first_seen),
         regressions=tuple(regressions),
-        servers_added=tuple(sorted(now.keys() - before.keys())),
-        servers_gone=tuple(sorted(before.keys() - now.keys())),
+        servers_added=tuple(added),
+        servers_gone=tuple(sorted(gone)),
     )
 
 
@@ -69,10 +80,10 @@ def could_show(server: Server, finding: str) -> bool:
     if server.state != CHECKED:
         return False
     kind = BY_ID.get(finding)
-    return kind is None or _has_seen(server, kind.requires)
+    return kind is None or has_seen(server, kind.requires)
 
 
-def _has_seen(server: Server, evidence: Evidence) -> bool:
+def has_seen(server: Server, evidence: Evidence) -> bool:
     certificate, tls = server.certificate, server.tls
     if evidence == "certificate_trust":
         return certificate is not None and certificate.trusted is not None
@@ -88,18 +99,17 @@ def _has_seen(server: Server, evidence: Evidence) -> bool:
     return seen[evidence] is not None
 
 
-def with_first_seen(servers: t.Sequence[Server], *earlier: Report) -> list[Server]:
-    """The servers, with the time since when each of their findings has been in the reports.
+def with_first_seen(servers: t.Sequence[Server], *earlier: t.Mapping[str, Server]) -> list[Server]:
+    """The servers, with the time since when each of their findings has been in the checks.
 
-    :arg earlier: The reports that may have had it before, the one that counts most first.
+    :arg earlier: Servers by name that may have had it before, those that count most first.
     """
-    before = [{server.name: server for server in report.servers} for report in earlier]
     dated = []
     for server in servers:
         known: dict[_Key, Finding] = {}
-        for report in reversed(before):
-            if server.name in report:
-                known.update(_by_matter(report[server.name]))
+        for before in reversed(earlier):
+            if server.name in before:
+                known.update(_by_matter(before[server.name]))
         findings = tuple(_with_first_seen(finding, known.get(_matter(finding)), server) for finding in server.findings)
         dated.append(replace(server, findings=findings))
     return dated
@@ -126,7 +136,12 @@ def _compare_findings(before: Server, now: Server, found: _Found) -> None:
             change = Change(now.name, new.id, new.severity, new.subject, new.message)
             (found.worse if old is not None or could_show(before, new.id) else found.first_seen).append(change)
         elif old is not None and _rank(new) < _rank(old) and (new is not None or could_show(now, old.id)):
-            message = "No longer found: " + old.message if new is None else f"{new.severity} now: {new.message}"
+            if new is None:
+                message = f"No longer found: {old.message}"
+            elif new.waiver is not None:
+                message = f"Waived by {new.waiver.owner} until {new.waiver.expires}: {new.message}"
+            else:
+                message = f"{new.severity} now: {new.message}"
             found.resolved.append(Change(now.name, old.id, old.severity, old.subject, message))
 
 
@@ -144,13 +159,19 @@ def _matter(finding: Finding) -> _Key:
 
 
 def _rank(finding: Finding | None) -> int:
-    """How bad it is; for information only is as good as nothing."""
-    return 0 if finding is None else len(SEVERITIES) - 1 - SEVERITIES.index(finding.severity)
+    """How bad it is; what is for information only or waived is as good as nothing."""
+    return (
+        0 if finding is None or finding.waiver is not None else len(SEVERITIES) - 1 - SEVERITIES.index(finding.severity)
+    )
 
 
 def _regressions(before: Server, now: Server) -> t.Iterator[Regression]:
+    severities = {finding.subject: finding.severity for finding in now.findings if finding.id == ACCOUNT_WITHOUT_TLS}
     required = {account.name: account for account in before.accounts or () if account.ssl_type != "NONE"}
     for account in now.accounts or ():
         then = required.get(account.name)
         if then is not None and account.ssl_type == "NONE" and not account.is_role:
-            yield Regression(now.name, account.user, account.host, then.ssl_type, account.ssl_type)
+            severity = severities.get(account.name, "low")
+            yield Regression(
+                now.name, account.user, account.host, then.ssl_type, account.ssl_type, before.checked_at, severity
+            )

@@ -35,7 +35,6 @@ CSV = "report.csv"
 FINDINGS_CSV = "findings.csv"
 JUNIT = "junit.xml"
 CHECKSUMS = "report.sha256"
-PREVIOUS = "previous.json"
 
 # Which accounts can be attacked is nobody else's business; the umask may say so more strictly.
 MODE = 0o640

@@ -137,15 +137,52 @@ def combine(servers: t.Iterable[Server]) -> tuple[Server, ...]:
     return tuple(newest[name] for name in sorted(newest))
 
 
-def keep_times(servers: t.Sequence[Server], earlier: t.Sequence[Server]) -> list[Server]:
-    """The servers, with the time of an earlier report of the same run where nothing else is different.
+def keep_times(servers: t.Sequence[Server], known: t.Mapping[str, Server]) -> list[Server]:
+    """The servers, with the time of an earlier check of the same run where nothing else is different.
 
     A run that reports after every batch has checked each server once.
+
+    :arg known: The checks that the run has recorded, by name.
     """
-    known = {server.name: server for server in earlier}
     kept = []
     for server in servers:
         before = known.get(server.name)
-        same = before is not None and replace(server, checked_at=before.checked_at) == before
-        kept.append(before if before is not None and same else server)
+        same = before is not None and _without_waivers(replace(server, checked_at=before.checked_at)) == (
+            _without_waivers(before)
+        )
+        kept.append(replace(server, checked_at=before.checked_at) if before is not None and same else server)
     return kept
+
+
+def _without_waivers(server: Server) -> Server:
+    """A waiver that was applied is no difference; it is applied again."""
+    findings = tuple(replace(finding, waiver=None) for finding in server.findings)
+    return replace(server, findings=findings, verdict=None)
+
+
+def with_known(
+    checked: t.Sequence[Server], known: t.Sequence[Server], baselines: t.Mapping[str, Server]
+) -> tuple[Server, ...]:
+    """What a run has checked, with the last check of the servers that it was not to check.
+
+    A run that has checked nothing, as one of the tag ``report``, was not to check any.
+
+    :arg known: The last checks of the fleet's servers.
+    :arg baselines: The last good checks by name.
+    """
+    last = {server.name: _with_last_good(replace(server, in_run=False), baselines) for server in known}
+    if all(server.state == NOT_CHECKED for server in checked):
+        return combine([*last.values(), *(server for server in checked if server.name not in last)])
+    # Of a host that this run has checked there is nothing else, such as former endpoints of a sweep.
+    hosts = {server.inventory_hostname for server in checked}
+    return combine(
+        [
+            *(_with_last_good(server, baselines) for server in checked),
+            *(server for server in last.values() if server.inventory_hostname not in hosts),
+        ]
+    )
+
+
+def _with_last_good(server: Server, baselines: t.Mapping[str, Server]) -> Server:
+    good = baselines.get(server.name)
+    return server if server.state == CHECKED or good is None else replace(server, last_good_at=good.checked_at)

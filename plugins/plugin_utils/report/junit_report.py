@@ -73,7 +73,7 @@ def _cases(server: Server, fail_from: str, counts: _Counts) -> t.Iterator[ET.Ele
     for check in (*BY_ID, *sorted({finding.id for finding in server.findings} - set(BY_ID))):
         case = _case(server, check, counts)
         found = [finding for finding in server.findings if finding.id == check]
-        bad = [finding for finding in found if at_least(finding.severity, fail_from)]
+        bad = [finding for finding in found if finding.waiver is None and at_least(finding.severity, fail_from)]
         if bad:
             counts.failures += 1
             message = bad[0].message if len(bad) == 1 else f"{len(bad)} findings: {bad[0].message}"
@@ -93,7 +93,13 @@ def _case(server: Server, name: str, counts: _Counts) -> ET.Element:
 
 
 def _lines(findings: t.Sequence[Finding]) -> str:
-    return "\n".join(_text(f"{finding.severity}: {finding.message} {finding.remediation}") for finding in findings)
+    return "\n".join(_text(_line(finding)) for finding in findings)
+
+
+def _line(finding: Finding) -> str:
+    waiver = finding.waiver
+    waived = f" Waived by {waiver.owner} until {waiver.expires}: {waiver.reason}" if waiver else ""
+    return f"{finding.severity}: {finding.message} {finding.remediation}{waived}"
 
 
 def _text(text: str) -> str:

@@ -91,6 +91,13 @@ def title_of(finding: str) -> str:
     return kind.title if kind else finding
 
 
+def period(since: str | None, until: str | None) -> str:
+    """When the checks that a report is compared with were made: one time, or the first and the last."""
+    if since is None or until is None:
+        return "the last good check"
+    return moment(since) if since == until else f"each server's last good check ({since[:10]} to {until[:10]})"
+
+
 def moment(iso: str) -> str:
     """A time for people: ``2026-11-24 15:40 UTC``."""
     return f"{iso[:10]} {iso[11:16]} UTC"

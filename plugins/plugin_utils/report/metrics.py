@@ -41,15 +41,23 @@ def _metrics(report: Report) -> t.Iterator[tuple[str, str, _Samples]]:
         [({"verdict": name}, verdicts[name]) for name in OUTCOMES],
     )
     found = collections.Counter(
-        (finding.id, finding.severity) for server in report.servers for finding in server.findings
+        (finding.id, finding.severity)
+        for server in report.servers
+        for finding in server.findings
+        if finding.waiver is None
     )
     # Of kinds that were not found a zero, as an alert cannot tell a metric that is gone from one that was never there.
     pairs = {(kind.id, kind.severity) for kind in KINDS} | set(found)
     order = sorted(pairs, key=lambda pair: (SEVERITIES.index(pair[1]), pair[0]))
     yield (
         "dbtls_findings",
-        "Findings by kind and severity.",
+        "Findings by kind and severity that are not waived.",
         [({"kind": kind, "severity": severity}, found[kind, severity]) for kind, severity in order],
+    )
+    yield (
+        "dbtls_findings_waived",
+        "Findings of severity medium and high that are waived.",
+        [({}, report.summary.waived)],
     )
     days = [_days(server.certificate.not_after, report.run.made_at) for server in report.servers if server.certificate]
     yield (

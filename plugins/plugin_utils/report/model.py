@@ -147,10 +147,20 @@ class Sessions:
 
 
 @dataclass(frozen=True)
+class Waiver:
+    """Who accepts a finding, why, and until which day (ISO 8601), on which it counts again."""
+
+    owner: str
+    reason: str
+    expires: str
+
+
+@dataclass(frozen=True)
 class Finding:
     """An issue of a server, and what a person can do about it.
 
-    ``first_seen`` is the time of the first of the consecutive reports that had it; None where that is not known.
+    ``first_seen`` is the time of the first of the consecutive checks that had it; None where that is not known.
+    ``waiver`` is None unless somebody accepts it.
     """
 
     id: str
@@ -159,11 +169,12 @@ class Finding:
     message: str
     remediation: str = ""
     first_seen: str | None = None
+    waiver: Waiver | None = None
 
     @property
     def decides(self) -> bool:
         """Whether it makes its server non-compliant."""
-        return at_least(self.severity, DECISIVE_FROM)
+        return self.waiver is None and at_least(self.severity, DECISIVE_FROM)
 
 
 @dataclass(frozen=True)
@@ -173,7 +184,9 @@ class Server:
     ``name`` is its inventory name, or ``host:port`` of an endpoint of a sweep; ``inventory_hostname`` the inventory
     host that ran the check. ``message`` says why the check failed, None when it did not. ``cluster``, ``region`` and
     ``aws_account`` come from the inventory, ``groups`` are its inventory groups. Everything below ``endpoint`` is None
-    where it was not seen.
+    where it was not seen. ``in_run`` is whether the run that made the report was to check it; one that was not is as
+    its last check has found it. ``last_good_at`` is the time of the last check that could be made, where
+    this one could not.
     """
 
     name: str
@@ -187,6 +200,8 @@ class Server:
     region: str | None = None
     aws_account: str | None = None
     groups: tuple[str, ...] = ()
+    in_run: bool = True
+    last_good_at: str | None = None
     endpoint: Endpoint = field(default_factory=Endpoint)
     server: ServerSoftware | None = None
     tls: Tls | None = None
@@ -197,8 +212,14 @@ class Server:
     findings: tuple[Finding, ...] = ()
 
     def count(self, severity: str) -> int:
-        """How many findings of that severity it has."""
-        return sum(finding.severity == severity for finding in self.findings)
+        """How many findings of that severity it has, without those that are waived."""
+        return sum(finding.severity == severity and finding.waiver is None for finding in self.findings)
+
+    def waived(self) -> int:
+        """How many findings that would make it non-compliant are waived."""
+        return sum(
+            finding.waiver is not None and at_least(finding.severity, DECISIVE_FROM) for finding in self.findings
+        )
 
     def exposed(self) -> set[str]:
         """The accounts that accept plaintext over a network: neither local ones nor those that the server protects."""
@@ -238,6 +259,7 @@ class Run:
 
     ``merged`` counts the other reports in it. ``inventory`` and ``limit`` are those of the play, ``job`` is its number
     in AWX. ``tls_min_version`` is the oldest TLS version that the checks accepted for their own sessions, if known.
+    ``started_at`` is when the run of Ansible began.
     """
 
     id: str
@@ -253,11 +275,12 @@ class Run:
     components: tuple[Component, ...] = ()
     ca_bundles: tuple[CaBundle, ...] = ()
     tls_min_version: str | None = None
+    started_at: str | None = None
 
 
 @dataclass(frozen=True)
 class FindingCounts:
-    """Findings of all servers, by severity."""
+    """Findings of all servers that are not waived, by severity."""
 
     high: int = 0
     medium: int = 0
@@ -282,7 +305,9 @@ class Summary:
 
     ``exposed_accounts`` accept plaintext over a network, on ``exposed_servers`` servers; ``plaintext_clients`` are
     connected without TLS. Accounts and clients are counted on each server. ``certificates_expiring`` have expired or
-    will soon.
+    will soon. ``compliant_with_waivers`` of the compliant ones are so because findings are waived; ``waived`` counts
+    waived findings of severity medium and high. ``earlier`` servers were not to be checked by this run and are as their
+    last check has found them, the oldest at ``oldest_check``.
     """
 
     servers: int
@@ -300,6 +325,10 @@ class Summary:
     certificates_expiring: int
     findings: FindingCounts
     worst: tuple[Worst, ...] = ()
+    compliant_with_waivers: int = 0
+    waived: int = 0
+    earlier: int = 0
+    oldest_check: str | None = None
 
 
 @dataclass(frozen=True)
@@ -315,24 +344,27 @@ class Change:
 
 @dataclass(frozen=True)
 class Regression:
-    """An account that required TLS then, and does not now."""
+    """An account that required TLS at ``since``, and does not now. ``severity`` is that of the finding about it."""
 
     server: str
     user: str
     host: str
     before: str
     after: str
+    since: str | None = None
+    severity: str = "low"
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What is different from an earlier report, whose numbers are ``before``.
+    """What is different from each server's own last good check, or from the report that was named.
 
-    ``first_seen`` are findings that the earlier check could not have shown, because it did not see that far.
+    Those checks were made between ``since`` and ``until``; ``before`` has their numbers. ``first_seen`` are findings
+    that they could not have shown, because they did not see that far. ``servers_added`` had no check before.
     """
 
-    since: str
-    since_run: str
+    since: str | None
+    until: str | None
     before: Summary
     resolved: tuple[Change, ...] = ()
     worse: tuple[Change, ...] = ()
@@ -367,7 +399,7 @@ def problem_of(server: Server) -> str | None:
     for finding in server.findings:
         if finding.severity not in SEVERITIES:
             return f"has a finding of severity {finding.severity!r}"
-    times = [server.checked_at, *(finding.first_seen for finding in server.findings)]
+    times = [server.checked_at, server.last_good_at, *(finding.first_seen for finding in server.findings)]
     if server.certificate is not None:
         times += [server.certificate.not_before, server.certificate.not_after]
     return next((f"has the time {text!r}" for text in times if text is not None and not is_time(text)), None)

@@ -51,14 +51,20 @@ def summarize(servers: t.Sequence[Server]) -> Summary:
             **{severity: sum(server.count(severity) for server in servers) for severity in SEVERITIES}
         ),
         worst=tuple(kind for kind in kinds_of_findings(servers) if kind.severity in ("high", "medium"))[:5],
+        compliant_with_waivers=sum(server.verdict == COMPLIANT and server.waived() > 0 for server in servers),
+        waived=sum(server.waived() for server in servers),
+        earlier=sum(not server.in_run for server in servers),
+        oldest_check=min((server.checked_at for server in servers if server.checked_at), default=None),
     )
 
 
 def kinds_of_findings(servers: t.Sequence[Server]) -> list[Worst]:
-    """Findings by id and severity: the most severe first, then those on most servers."""
+    """Findings that are not waived by id and severity: the most severe first, then those on most servers."""
     groups: dict[tuple[str, str], list[tuple[str, Finding]]] = {}
     for server in servers:
         for finding in server.findings:
+            if finding.waiver is not None:
+                continue
             groups.setdefault((finding.severity, finding.id), []).append((server.name, finding))
     kinds = [
         Worst(name, severity, len(group), len({server for server, _finding in group}), group[0][1].message)

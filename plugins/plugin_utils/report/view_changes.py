@@ -33,6 +33,7 @@ class RegressionRow:
 
     account: str
     before: str
+    since: str
     after: str
     servers: Chips
 
@@ -51,18 +52,21 @@ class ChangesView:
 
 
 def changes_view(found: Changes, shown: Names) -> ChangesView:
-    regressions: dict[tuple[str, str, str], list[str]] = {}
+    regressions: dict[tuple[str, str, str, str], list[str]] = {}
     for each in found.regressions:
-        regressions.setdefault((f"{each.user}@{each.host}", each.before, each.after), []).append(each.server)
+        since = labels.moment(each.since) if each.since else ""
+        regressions.setdefault((f"{each.user}@{each.host}", each.before, since, each.after), []).append(each.server)
     # What a regression is the cause of is said once.
     known = {(each.server, f"{each.user}@{each.host}") for each in found.regressions}
     worse = [each for each in found.worse if (each.server, each.subject) not in known or each.id == PLAINTEXT_SESSION]
     return ChangesView(
-        since=labels.moment(found.since),
+        since=labels.period(found.since, found.until),
         regressions=fold(
             [
-                RegressionRow(clip(account), before, after, shown.chips(names))
-                for (account, before, after), names in sorted(regressions.items(), key=lambda item: -len(item[1]))
+                RegressionRow(clip(account), before, since, after, shown.chips(names))
+                for (account, before, since, after), names in sorted(
+                    regressions.items(), key=lambda item: -len(item[1])
+                )
             ],
             _CHANGES_AT_ONCE,
         ),

@@ -82,7 +82,39 @@ class ControlRow:
     kinds: tuple[str, ...]
     failed: int
     unchecked: int
+    waived: int
     passed: int
+
+
+@dataclass(frozen=True)
+class WaivedRow:
+    """Findings of one kind that somebody accepts."""
+
+    title: str
+    subject: str
+    owner: str
+    expires: str
+    reason: str
+    servers: Chips
+
+
+def waived_rows(servers: t.Sequence[Server], shown: Names) -> Rows[WaivedRow]:
+    """The waived findings, by who waives them and until when, the first to expire first."""
+    groups: dict[tuple[str, str, str, str, str], list[str]] = {}
+    for server in servers:
+        for finding in server.findings:
+            if finding.waiver is not None:
+                waiver = finding.waiver
+                key = (waiver.expires, waiver.owner, waiver.reason, finding.id, finding.subject)
+                groups.setdefault(key, []).append(server.name)
+    return fold(
+        [
+            WaivedRow(
+                clip(labels.title_of(kind)), clip(subject), clip(owner), expires, clip(reason), shown.chips(names)
+            )
+            for (expires, owner, reason, kind, subject), names in sorted(groups.items())
+        ]
+    )
 
 
 def actions(summary: Summary, servers: t.Sequence[Server]) -> t.Iterator[Action]:
@@ -90,7 +122,12 @@ def actions(summary: Summary, servers: t.Sequence[Server]) -> t.Iterator[Action]
         commands: dict[str, set[str]] = {}
         for server in servers:
             for finding in server.findings:
-                if finding.id == kind.id and finding.severity == kind.severity and finding.remediation:
+                if (
+                    finding.waiver is None
+                    and finding.id == kind.id
+                    and finding.severity == kind.severity
+                    and finding.remediation
+                ):
                     commands.setdefault(finding.remediation, set()).add(server.name)
         ordered = sorted(commands.items(), key=lambda item: (-len(item[1]), item[0]))
         yield Action(
@@ -125,6 +162,8 @@ def finding_kind_rows(
     notes: dict[str, list[tuple[Finding, str]]] = {}
     for server in servers:
         for finding in server.findings:
+            if finding.waiver is not None:
+                continue
             (notes if finding.severity == "info" else found).setdefault(finding.id, []).append((finding, server.name))
     order = list(dict.fromkeys(kind.id for kind in kinds_of_findings(servers)))
     return (
@@ -170,6 +209,8 @@ def controls(servers: t.Sequence[Server]) -> t.Iterator[ControlRow]:
         for server in servers:
             if any(finding.id in ids and finding.decides for finding in server.findings):
                 results["failed"] += 1
+            elif any(finding.id in ids and finding.waiver is not None for finding in server.findings):
+                results["waived"] += 1
             elif all(could_show(server, kind.id) for kind in kinds):
                 results["passed"] += 1
             else:
@@ -181,5 +222,6 @@ def controls(servers: t.Sequence[Server]) -> t.Iterator[ControlRow]:
             tuple(kind.title for kind in kinds),
             results["failed"],
             results["unchecked"],
+            results["waived"],
             results["passed"],
         )

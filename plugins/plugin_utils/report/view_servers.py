@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import BY_ID, SEVERITIES
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import COMPLIANT
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import labels
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import CHECKED, UNREACHABLE, Finding, Server
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import clip, counted
@@ -125,7 +126,7 @@ def _server_row(server: Server, shown: Names, common: set[str], limit: int) -> S
         short=shown.short(server.name),
         about=_about(server),
         outcome=result,
-        status=labels.OUTCOMES[result],
+        status=f"{labels.OUTCOMES[result]} with waivers" if _by_waivers(server) else labels.OUTCOMES[result],
         sort_status=list(labels.OUTCOMES).index(result),
         sort_findings=-weight,
         counts=tuple((each, server.count(each)) for each in SEVERITIES if each != "info" and server.count(each)),
@@ -147,12 +148,20 @@ def _server_row(server: Server, shown: Names, common: set[str], limit: int) -> S
     )
 
 
+def _by_waivers(server: Server) -> bool:
+    return server.verdict == COMPLIANT and server.waived() > 0
+
+
 def _kinds(server: Server) -> list[str]:
     """What a server is found by: the kinds of findings that it has in their full severity.
 
     Of an account that the server protects, or that is for its own machine, nobody wants to find every server.
     """
-    found = {finding.id for finding in server.findings if finding.severity == _full_severity(finding)}
+    found = {
+        finding.id
+        for finding in server.findings
+        if finding.waiver is None and finding.severity == _full_severity(finding)
+    }
     return sorted(map(clip, found))
 
 
@@ -162,6 +171,13 @@ def _full_severity(finding: Finding) -> str:
 
 
 def _about(server: Server) -> str:
+    software = _software(server)
+    if server.in_run or not server.checked_at:
+        return software
+    return f"{software}, as of {server.checked_at[:10]}".removeprefix(", ")
+
+
+def _software(server: Server) -> str:
     if server.server is None:
         return ""
     managed = {"rds": "RDS", "aurora": "Aurora"}.get(server.server.managed_by or "", "")
@@ -214,7 +230,7 @@ def _groups(server: Server, common: set[str]) -> t.Iterator[tuple[str, str]]:
 def _row_findings(server: Server, limit: int) -> t.Iterator[RowFinding]:
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in server.findings:
-        if finding.severity != "info":
+        if finding.severity != "info" and finding.waiver is None:
             groups.setdefault((finding.severity, finding.id), []).append(finding)
     for (severity, name), found in groups.items():
         kind = BY_ID.get(name)
@@ -227,6 +243,13 @@ def _row_findings(server: Server, limit: int) -> t.Iterator[RowFinding]:
 
 def _facts(server: Server, limit: int) -> t.Iterator[Fact]:
     """What is known of a server, and no accusation of a compliant one."""
+    if not server.in_run and server.checked_at:
+        yield Fact("Last checked", (labels.moment(server.checked_at), "not part of this run"))
+    if server.last_good_at:
+        yield Fact("Last good check", (labels.moment(server.last_good_at),))
+    waived = [each for each in server.findings if each.waiver is not None]
+    if waived:
+        yield Fact("Waived", (_listed([f"{labels.title_of(each.id)} ({each.subject})" for each in waived], limit),))
     endpoint = str(server.endpoint)
     if endpoint and endpoint != server.name:
         yield Fact("Endpoint", (clip(endpoint),))

@@ -26,11 +26,13 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.view_findin
     Action,
     ControlRow,
     FindingKindRow,
+    WaivedRow,
     actions,
     controls,
     finding_kind_rows,
+    waived_rows,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.view_rows import Fact, Names
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.view_rows import Fact, Names, Rows
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.view_servers import (
     Reason,
     Servers,
@@ -54,6 +56,7 @@ class Page:
     unchecked: tuple[Reason, ...]
     findings: tuple[FindingKindRow, ...]
     notes: tuple[FindingKindRow, ...]
+    waived: Rows[WaivedRow]
     changes: ChangesView | None
     certificates: Certificates | None
     controls: tuple[ControlRow, ...]
@@ -79,6 +82,7 @@ def page(report: Report, json_sha256: str) -> Page:
         unchecked=tuple(unchecked(report.servers, shown)),
         findings=kinds[0],
         notes=kinds[1],
+        waived=waived_rows(report.servers, shown),
         changes=changes_view(report.changes, shown) if report.changes else None,
         certificates=certificates_view(report.servers, report.run.made_at, shown),
         controls=tuple(controls(report.servers)) if report.servers else (),
@@ -103,13 +107,14 @@ def _evidence(report: Report, json_sha256: str) -> t.Iterator[Fact]:
     if run.inventory:
         yield Fact("Inventory", tuple(map(clip, run.inventory)))
     yield Fact("Limit", (clip(run.limit) if run.limit else "none: all hosts of the play",))
+    yield Fact("Covered", (_covered(report),))
     if run.merged:
         yield Fact("Merged", (counted(run.merged, "other report"),))
     if run.user or run.host:
         by = f"{run.user or 'unknown'} on {run.host or 'unknown'}"
         yield Fact("Run by", (clip(by), *((f"AWX job {run.job}",) if run.job else ())))
     yield Fact("Run", (f"{run.id}, {run.made_at}",))
-    yield Fact("Policy", tuple(_policy(run)))
+    yield Fact("Policy", tuple(_policy(report)))
     components = [f"{each.name} {each.version}" for each in run.components]
     own = [f"dbtls.rds_mysql {run.collection_version}", f"ansible-core {run.ansible_core_version}"]
     yield Fact("Versions", (clip(", ".join(own + components)),))
@@ -120,11 +125,23 @@ def _evidence(report: Report, json_sha256: str) -> t.Iterator[Fact]:
     yield Fact("report.json", (f"SHA-256 {json_sha256}", "also in report.sha256, for sha256sum --check"))
 
 
-def _policy(run: Run) -> t.Iterator[str]:
+def _covered(report: Report) -> str:
+    summary = report.summary
+    if not summary.earlier:
+        return f"{counted(summary.servers, 'server')}, all of this report"
+    return (
+        f"{summary.servers - summary.earlier:,} of {counted(summary.servers, 'server')}; the others are as their last "
+        f"check found them, the oldest check is of {labels.moment(summary.oldest_check or report.run.made_at)}"
+    )
+
+
+def _policy(report: Report) -> t.Iterator[str]:
     decisive = SEVERITIES[: SEVERITIES.index(DECISIVE_FROM) + 1]
     yield f"a finding of severity {' or '.join(reversed(decisive))} makes a server non-compliant"
-    if run.tls_min_version:
-        yield f"checks connect with {run.tls_min_version} or newer"
+    if report.run.tls_min_version:
+        yield f"checks connect with {report.run.tls_min_version} or newer"
+    if report.summary.waived:
+        yield f"{counted(report.summary.waived, 'finding')} waived, listed under Waived findings"
 
 
 def _footer(run: Run) -> str:

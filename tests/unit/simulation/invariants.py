@@ -225,7 +225,7 @@ def _accounts(schedule: Schedule, outcome: Outcome) -> list[str]:
         # What somebody else has made of it, and was seen before this was sent.
         # A stronger one that the server goes by is written where somebody has taken it off in the table alone.
         memory = _memory_before(schedule, outcome, write.key)
-        if write.before in (wanted, outcome.before.get(write.key)) or write.after in (wanted, memory):
+        if write.before in (wanted, outcome.before.get(write.key), write.after) or write.after in (wanted, memory):
             continue
         for exchange, key, requirement in schedule.others.touches:
             seen = any(exchange <= read < write.exchange for read in schedule.network.reads)

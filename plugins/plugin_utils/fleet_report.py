@@ -1,0 +1,251 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the results of many checks to history, comparison, waivers and report, for every task that reports."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from pathlib import Path
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import SEVERITIES, at_least
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history import storage
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import (
+    DAYS,
+    History,
+    default_state_directory,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, labels, model
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import clean, encode
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import all_visible, counted, visible
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.run_identity import run_of
+
+_FAIL_ON: dict[str, t.Any] = {"type": "str", "default": "none", "choices": ["none", "low", "medium", "high"]}
+
+STATE_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "state_dir": {"type": "path"},
+    "state_group": {"type": "str"},
+    "history_days": {"type": "int", "default": DAYS},
+}
+REPORT_OPTIONS: dict[str, dict[str, t.Any]] = {
+    **STATE_OPTIONS,
+    "dest": {"type": "path", "required": True},
+    "title": {"type": "str", "default": "MySQL TLS report"},
+    "merge": {"type": "list", "elements": "path", "default": []},
+    "previous": {"type": "path"},
+    "junit": {"type": "bool", "default": False},
+    "openmetrics": {"type": "path"},
+    "ca_certs": {"type": "list", "elements": "path", "default": []},
+    "tls_min_version": {"type": "str"},
+    "fail_on": _FAIL_ON,
+    "fail_on_new": _FAIL_ON,
+    "waivers": {"type": "raw"},
+}
+
+# "ARNs", Amazon RDS User Guide: arn:partition:rds:region:account:...
+_ARN = re.compile(r"arn:[a-z-]+:rds:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):")
+_MOST_LINES = 20
+
+
+def history_of(options: t.Mapping[str, t.Any]) -> History:
+    """The history in the state directory, by ``STATE_OPTIONS``."""
+    directory = Path(options["state_dir"]).absolute() if options["state_dir"] else default_state_directory()
+    access = storage.Access(options["state_group"] or None)
+    return History(directory / "history", access=access, days=options["history_days"])
+
+
+def report_of(
+    options: t.Mapping[str, t.Any],
+    variables: t.Mapping[str, t.Any],
+    results: t.Iterable[tuple[str, t.Any]],
+    *,
+    whole_fleet: bool,
+) -> dict[str, t.Any]:
+    """Record the checks, compare each server with its own last good check, write the report; what a task returns.
+
+    :arg options: Validated options, ``REPORT_OPTIONS`` at least.
+    :arg variables: The task's.
+    :arg results: Inventory hosts, each with what mysql_ssl_status has returned for it, in plain types; None where the
+        play ended for it before that.
+    :arg whole_fleet: Whether servers of other inventory hosts are reported as their last check has found them.
+    """
+    now = iso8601(utc_now())
+    hostvars = variables["hostvars"]
+    result: dict[str, t.Any] = {}
+    try:
+        request = build.ReportRequest(
+            dest=Path(options["dest"]).absolute(),
+            title=clean(options["title"]),
+            run=run_of(variables, now, len(options["merge"]), options["ca_certs"], options["tls_min_version"]),
+            history=history_of(options),
+            fleet=frozenset(map(str, hostvars)) if whole_fleet else (),
+            junit=options["junit"],
+            openmetrics=Path(options["openmetrics"]).absolute() if options["openmetrics"] else None,
+            merge=tuple(Path(path).absolute() for path in options["merge"]),
+            previous=Path(options["previous"]).absolute() if options["previous"] else None,
+            fail_on=None if options["fail_on"] == "none" else options["fail_on"],
+            waivers=options["waivers"],
+        )
+        checked = dict(results)
+        result["found"] = {
+            visible(name): all_visible(lines)
+            for host, found in checked.items()
+            for name, lines in from_results.summaries_of(host, found)
+        }
+        own = [
+            server
+            for host, found in checked.items()
+            for server in from_results.servers_of(host, found, now, _place(hostvars.raw_get(host)))
+        ]
+        written = build.write_report(request, own)
+    except RdsMysqlError as e:
+        return {**result, "failed": True, "msg": visible(e.message)}
+    result.update(_outcome(written))
+    failures = [
+        *_failures(written.report, request.fail_on),
+        *_new_failures(written.report, None if options["fail_on_new"] == "none" else options["fail_on_new"]),
+    ]
+    if failures:
+        verb = "is" if len(failures) == 1 and failures[0].startswith("1 ") else "are"
+        result.update(failed=True, msg=f"There {verb} {' and '.join(failures)}. {result['msg']}")
+    return result
+
+
+def _place(known: t.Mapping[str, t.Any]) -> from_results.Place:
+    """Where the server is, as inventories of amazon.aws.aws_rds say it. Texts that are templates are not evaluated."""
+
+    def text(name: str) -> str:
+        value = plain(known.get(name))
+        return clean(value) if isinstance(value, str) and "{" not in value else ""
+
+    arn = _ARN.match(text("db_instance_arn") or text("db_cluster_arn"))
+    groups = plain(known.get("group_names")) or []
+    return from_results.Place(
+        cluster=text("db_cluster_identifier") or None,
+        region=(arn["region"] if arn else text("region")) or None,
+        aws_account=arn["account"] if arn else None,
+        groups=tuple(sorted(clean(str(group)) for group in groups if group not in ("all", "ungrouped"))),
+    )
+
+
+def _outcome(written: build.WrittenReport) -> dict[str, t.Any]:
+    report = written.report
+    summary = all_visible(encode(report.summary))
+    changes = change_lines(report)
+    words = " ".join(filter(None, (sentence(report.summary), coverage(report), changes_in_short(report))))
+    return {
+        "changed": written.changed,
+        "report": written.paths,
+        "summary": summary,
+        "changes": changes,
+        "msg": visible(f"{words} {written.paths['html']}"),
+        "warnings": [visible(warning) for warning in written.warnings],
+        "ansible_stats": {
+            "data": {"mysql_tls": {**summary, "changes": changes, "report": written.paths}},
+            "per_host": False,
+            "aggregate": True,
+        },
+    }
+
+
+def sentence(summary: model.Summary) -> str:
+    """The report in a sentence: ``4 servers: 1 compliant, 2 non-compliant, 1 unreachable.``"""
+    counts = (
+        (summary.compliant, "compliant"),
+        (summary.non_compliant, "non-compliant"),
+        (summary.undecided, "partially checked"),
+        (summary.unreachable, "unreachable"),
+        (summary.not_checked, "not checked"),
+    )
+    parts = [f"{count} {what}" for count, what in counts if count or what == "compliant"]
+    if summary.compliant_with_waivers:
+        parts[0] += f" ({summary.compliant_with_waivers} with waivers)"
+    return f"{counted(summary.servers, 'server')}: {', '.join(parts)}."
+
+
+def coverage(report: model.Report) -> str:
+    """What the run covered, where that is not every server of the report; else empty."""
+    summary = report.summary
+    if not summary.earlier:
+        return ""
+    times = [server.checked_at for server in report.servers if not server.in_run and server.checked_at]
+    return (
+        f"This run covered {summary.servers - summary.earlier:,} of {counted(summary.servers, 'server')}; the others "
+        f"are as last checked, the oldest on {labels.moment(min(times))}."
+    )
+
+
+def changes_in_short(report: model.Report) -> str:
+    """How much is new, resolved and drifted, where there is something to compare with; else empty."""
+    found = report.changes
+    if found is None:
+        return ""
+    return (
+        f"Since each server's last good check: {len(found.worse)} new or worse, {len(found.resolved)} resolved, "
+        f"{counted(len(found.regressions), 'account')} no longer requiring TLS."
+    )
+
+
+def change_lines(report: model.Report) -> dict[str, list[str]]:
+    """What is new, resolved and drifted, a line each, the most severe first and not more than a terminal shows."""
+    found = report.changes
+    if found is None:
+        return {"new": [], "resolved": [], "drifted": []}
+
+    def lines(changes: t.Iterable[model.Change]) -> list[str]:
+        return [f"{change.severity}: {change.server}: {change.message}" for change in changes]
+
+    drifted = [
+        f"{each.severity}: {each.server}: {each.user}@{each.host} required {each.before} on {each.since} and requires "
+        f"{each.after} now."
+        for each in sorted(found.regressions, key=lambda each: SEVERITIES.index(each.severity))
+    ]
+    every = {"new": lines(found.worse), "resolved": lines(found.resolved), "drifted": drifted}
+    return {name: all_visible(_some(each)) for name, each in every.items()}
+
+
+def _some(lines: list[str]) -> list[str]:
+    rest = len(lines) - _MOST_LINES
+    return [*lines[:_MOST_LINES], *([f"and {rest:,} more"] if rest > 0 else [])]
+
+
+def _failures(report: model.Report, fail_on: str | None) -> t.Iterator[str]:
+    """Why the task fails for what there is."""
+    if fail_on is None:
+        return
+    counts = encode(report.summary.findings)
+    bad = sum(counts[severity] for severity in SEVERITIES if at_least(severity, fail_on))
+    unchecked = report.summary.unreachable + report.summary.not_checked
+    if bad:
+        yield f"{counted(bad, 'finding')} of severity {fail_on} or more"
+    if unchecked:
+        yield f"{counted(unchecked, 'server')} that could not be checked"
+
+
+def _new_failures(report: model.Report, fail_on: str | None) -> t.Iterator[str]:
+    """Why the task fails for what there was not at each server's last good check. Of a new server everything is new."""
+    if fail_on is None:
+        return
+    found = report.changes
+    worse = [*found.worse, *found.first_seen] if found else []
+    added = set(found.servers_added) if found else {server.name for server in report.servers if server.in_run}
+    new = sum(at_least(change.severity, fail_on) for change in worse)
+    for server in report.servers:
+        if server.name in added:
+            new += server.state != model.CHECKED
+            new += sum(each.waiver is None and at_least(each.severity, fail_on) for each in server.findings)
+    known = {(change.server, change.subject) for change in worse if at_least(change.severity, fail_on)}
+    drifted = [
+        each
+        for each in (found.regressions if found else ())
+        if at_least(each.severity, fail_on) and (each.server, f"{each.user}@{each.host}") not in known
+    ]
+    if new:
+        yield f"{counted(new, 'new finding')} of severity {fail_on} or more"
+    if drifted:
+        yield f"{counted(len(drifted), 'account')} that no longer require TLS"

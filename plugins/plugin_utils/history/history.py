@@ -1,0 +1,218 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is known of each server from all runs: its last check, and what its last good checks have seen."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import BY_ID, Evidence
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history import storage
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.index import (
+    CHECK,
+    Index,
+    Place,
+    default_cache,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import model
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.compare import has_seen
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import WrongShape, decode, encode
+
+CHANGE, BUNDLE = "change", "bundle"
+DAYS = 400
+
+_EVIDENCE: tuple[Evidence, ...] = t.get_args(Evidence)
+_FIELDS: dict[Evidence, str] = {
+    "certificate_trust": "certificate",
+    "secure_transport": "tls",
+    "login": "session",
+}
+
+
+@dataclass
+class History:
+    """The history of a state directory. ``warnings`` collects what was wrong with it.
+
+    :arg directory: ``history`` in the state directory.
+    :arg cache: Where the index is.
+    :arg days: How long runs are kept.
+    """
+
+    directory: Path
+    cache: Path = field(default_factory=default_cache)
+    access: storage.Access = field(default_factory=storage.Access)
+    days: int = DAYS
+    warnings: list[str] = field(default_factory=list)
+
+    def last_good(
+        self, servers: t.Iterable[model.Server], run_id: str, kind: str, *, same_time: bool
+    ) -> dict[str, model.Server]:
+        """What was known of these servers before, as one server each.
+
+        That is the last check that could be made; what that one has not seen, such as accounts for lack of a login, is
+        from the last check that has.
+
+        :arg run_id: The run that asks, whose own checks do not count.
+        :arg same_time: Whether a check of another run at the same second is an earlier one.
+        """
+        wanted = {server.name: None if same_time else server.checked_at for server in servers}
+        with self._index() as index:
+            own = storage.of_run(self.directory, run_id, kind)
+            places = {evidence: index.last(CHECK, wanted, evidence, own) for evidence in (model.CHECKED, *_EVIDENCE)}
+        read = self._servers({place for found in places.values() for place in found.values()})
+        known: dict[str, model.Server] = {}
+        for name, place in places[model.CHECKED].items():
+            if place in read:
+                parts = {evidence: read.get(places[evidence].get(name, place)) for evidence in _EVIDENCE}
+                known[name] = _complete(read[place], parts)
+        return known
+
+    def of_hosts(self, hosts: t.Container[str]) -> dict[str, model.Server]:
+        """The last check of every server of these inventory hosts."""
+        with self._index() as index:
+            names = [name for name, host in index.names_of_hosts(CHECK).items() if host in hosts]
+            places = index.last(CHECK, dict.fromkeys(names))
+        read = self._servers(set(places.values()))
+        return {name: read[place] for name, place in places.items() if place in read}
+
+    def of_run(self, run_id: str, kind: str) -> dict[str, model.Server]:
+        """The checks that this run has already recorded, as with batches."""
+        name = storage.of_run(self.directory, run_id, kind)
+        if name is None:
+            return {}
+        try:
+            entries = storage.read_header(self.directory / name)["entries"]
+        except storage.Damaged:
+            return {}
+        places = {Place(name, line) for line, about in enumerate(entries) if about.get("type") == CHECK}
+        return {server.name: server for server in self._servers(places).values()}
+
+    def record(
+        self,
+        run: model.Run,
+        kind: str,
+        servers: t.Iterable[model.Server],
+        others: t.Sequence[storage.Entry] = (),
+    ) -> None:
+        """Record the checks and other entries of a run, in place of what it has recorded before; remove old runs.
+
+        :raises HistoryError: when that fails.
+        """
+        checks = [_check(server) for server in servers if server.state != model.NOT_CHECKED and server.in_run]
+        if not checks and not others:
+            return
+        started = run.started_at or run.made_at
+        file = storage.RunFile(run.id, started, kind, encode(run), (*checks, *others))
+        storage.write(self.directory, file, self.access)
+        storage.remove_older(self.directory, self.days, utc_now())
+
+    def entries(self, kind: str) -> list[dict[str, t.Any]]:
+        """The data of all entries of a type, the oldest first."""
+        with self._index() as index:
+            places = index.places(kind)
+        lines = self._lines(set(places))
+        return [lines[place] for place in places if place in lines]
+
+    def last_entries(self, kind: str) -> dict[str, dict[str, t.Any]]:
+        """The data of the newest entry of a type about each name."""
+        with self._index() as index:
+            places = index.last(kind)
+        lines = self._lines(set(places.values()))
+        return {name: lines[place] for name, place in places.items() if place in lines}
+
+    def _index(self) -> _Open:
+        return _Open(self)
+
+    def _lines(self, places: t.Collection[Place]) -> dict[Place, dict[str, t.Any]]:
+        lines: dict[str, set[int]] = {}
+        for place in places:
+            lines.setdefault(place.file, set()).add(place.line)
+        found = {}
+        for name, wanted in lines.items():
+            try:
+                data = storage.read_lines(self.directory / name, wanted)
+            except storage.Damaged as e:
+                self.warn(f"{self.directory / name} {e}. It is ignored.")
+                continue
+            found.update({Place(name, line): value for line, value in data.items()})
+        return found
+
+    def _servers(self, places: t.Collection[Place]) -> dict[Place, model.Server]:
+        found = {}
+        for place, value in self._lines(places).items():
+            try:
+                server = decode(model.Server, value)
+            except WrongShape as e:
+                self.warn(f"{self.directory / place.file} holds a check that cannot be read: {e}.")
+                continue
+            problem = model.problem_of(server)
+            if problem:
+                self.warn(f"{self.directory / place.file} holds a check that {problem}.")
+            else:
+                found[place] = server
+        return found
+
+    def warn(self, sentence: str) -> None:
+        """Add a warning, once."""
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)
+
+
+class _Open:
+    """An index while it is in use."""
+
+    def __init__(self, history: History) -> None:
+        found: list[str] = []
+        self._index = Index(history.directory, history.cache, found)
+        for warning in found:
+            history.warn(warning)
+
+    def __enter__(self) -> Index:
+        return self._index
+
+    def __exit__(self, *_error: object) -> None:
+        self._index.close()
+
+
+def default_state_directory() -> Path:
+    """Where the state is unless something else was said."""
+    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(os.path.expanduser(home)) / "dbtls-rds-mysql"
+
+
+def entry(kind: str, name: str, host: str, at: str, data: t.Mapping[str, t.Any]) -> storage.Entry:
+    """An entry of another type than a check."""
+    about = {"type": kind, "name": name, "host": host, "at": at}
+    return storage.Entry(about, {**about, **data})
+
+
+def _check(server: model.Server) -> storage.Entry:
+    seen = [evidence for evidence in _EVIDENCE if server.state == model.CHECKED and has_seen(server, evidence)]
+    about = {
+        "type": CHECK,
+        "name": server.name,
+        "host": server.inventory_hostname,
+        "at": server.checked_at,
+        "state": server.state,
+        "verdict": server.verdict,
+        "seen": [*([model.CHECKED] if server.state == model.CHECKED else []), *seen],
+    }
+    return storage.Entry(about, encode(server))
+
+
+def _complete(last: model.Server, parts: t.Mapping[Evidence, model.Server | None]) -> model.Server:
+    """The last check, with what it has not seen from the checks that have."""
+    whole = last
+    for evidence, older in parts.items():
+        if older is None or older is last or has_seen(whole, evidence):
+            continue
+        part = _FIELDS.get(evidence, evidence)
+        findings = [each for each in older.findings if each.id in BY_ID and BY_ID[each.id].requires == evidence]
+        whole = replace(whole, **{part: getattr(older, part)}, findings=(*whole.findings, *findings))
+    return whole

@@ -1,0 +1,225 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files of the history: one for each run, JSON lines in gzip, each written whole or not at all.
+
+No file is ever shared by two runs, so histories of several machines merge by copying. See ``docs/history.md``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import grp
+import gzip
+import json
+import os
+import re
+import typing as t
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import write_atomically
+
+FORMAT = "dbtls.rds_mysql/history"
+VERSION = 1
+KINDS = ("audit", "enforce", "rollback", "bundle")
+
+_NAME = re.compile(r"(?P<at>[0-9]{8}T[0-9]{6}Z)-(?P<run>[0-9a-z]{1,32})-(?P<kind>[a-z]+)\.jsonl\.gz")
+_NAME_TIME = "%Y%m%dT%H%M%SZ"
+# 100,000 servers have a first line of 15 MB.
+_LONGEST_LINE = 64 * 1024 * 1024
+
+
+class HistoryError(RdsMysqlError):
+    """The history cannot be read or written; the message names the file or directory."""
+
+
+class Damaged(Exception):
+    """A file that is incomplete or of another format; the message continues its name."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of a run: what it is about, and the data. ``about`` goes to the first line of the file too."""
+
+    about: t.Mapping[str, t.Any]
+    data: t.Mapping[str, t.Any]
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """A run. ``started`` and the times in the entries are ISO 8601 in UTC."""
+
+    run_id: str
+    started: str
+    kind: str
+    run: t.Mapping[str, t.Any]
+    entries: tuple[Entry, ...]
+
+    @property
+    def name(self) -> str:
+        """That of its file: one run always has the same."""
+        return f"{self.started.replace('-', '').replace(':', '')}-{self.run_id}-{self.kind}.jsonl.gz"
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may read and write: the user, or with ``group`` the members of that group."""
+
+    group: str | None = None
+
+    @property
+    def file_mode(self) -> int:
+        """The permissions of a file."""
+        return 0o660 if self.group else 0o600
+
+    def make_directory(self, path: Path) -> None:
+        """Create the directory, with its parents, if it is not there.
+
+        :raises OSError: when that fails.
+        """
+        if path.is_dir():
+            return
+        if not path.parent.is_dir():
+            self.make_directory(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+        if self.group:
+            # The set-group-id bit gives the group to what others create in it.
+            os.chown(path, -1, self._number())
+            path.chmod(0o2770)
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Replace a file in one step.
+
+        :raises OSError: when that fails.
+        """
+
+        def give(new: str) -> None:
+            os.chown(new, -1, self._number())
+
+        write_atomically(str(path), content, mode=self.file_mode, before_replacing=give if self.group else None)
+
+    def _number(self) -> int:
+        try:
+            return grp.getgrnam(str(self.group)).gr_gid
+        except KeyError as e:
+            raise OSError(None, f"there is no group {self.group}") from e
+
+
+def write(directory: Path, file: RunFile, access: Access) -> Path:
+    """Write the file of a run, in place of an earlier one of the same run.
+
+    :raises HistoryError: when that fails. What was there is still there.
+    """
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "kind": file.kind,
+        "started": file.started,
+        "run": file.run,
+        "entries": [entry.about for entry in file.entries],
+    }
+    lines = [header, *(entry.data for entry in file.entries)]
+    text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
+    try:
+        access.make_directory(directory)
+        # The time in the header of gzip would make equal contents different files.
+        access.write(directory / file.name, gzip.compress(text.encode("ascii"), compresslevel=9, mtime=0))
+    except OSError as e:
+        raise HistoryError(f"The history cannot be written to {directory}: {e.strerror or e}.") from e
+    return directory / file.name
+
+
+def names(directory: Path) -> dict[str, tuple[int, int]]:
+    """The files of the history: their names with size and time of change. None where there is no directory.
+
+    :raises HistoryError: when the directory cannot be read.
+    """
+    try:
+        with os.scandir(directory) as found:
+            files = [(entry.name, entry.stat()) for entry in found if _NAME.fullmatch(entry.name)]
+    except FileNotFoundError:
+        return {}
+    except OSError as e:
+        raise HistoryError(f"The history cannot be read from {directory}: {e.strerror}.") from e
+    return {name: (status.st_size, status.st_mtime_ns) for name, status in files}
+
+
+def of_run(directory: Path, run_id: str, kind: str) -> str | None:
+    """The name of the file of a run; None where there is none."""
+    found = (_NAME.fullmatch(name) for name in names(directory))
+    return next((match[0] for match in found if match and match["run"] == run_id and match["kind"] == kind), None)
+
+
+def read_header(path: Path) -> dict[str, t.Any]:
+    """The first line, without reading the others.
+
+    :raises Damaged: when it is not one.
+    """
+    with _opened(path) as file:
+        return _header(file)
+
+
+def read_lines(path: Path, wanted: t.Collection[int]) -> dict[int, dict[str, t.Any]]:
+    """The data of some entries, by their number.
+
+    :raises Damaged: when the file has no such entries.
+    """
+    found: dict[int, dict[str, t.Any]] = {}
+    with _opened(path) as file:
+        _header(file)
+        for number in range(max(wanted, default=-1) + 1):
+            line = _line(file)
+            if number in wanted:
+                found[number] = _dictionary(line)
+    return found
+
+
+def remove_older(directory: Path, days: int, now: dt.datetime) -> None:
+    """Remove the runs that started so many days ago or earlier. What cannot be removed stays."""
+    limit = (now - dt.timedelta(days=days)).strftime(_NAME_TIME)
+    for name in names(directory):
+        if name[: len(limit)] < limit:
+            with contextlib.suppress(OSError):
+                (directory / name).unlink()
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> t.Iterator[t.IO[bytes]]:
+    try:
+        with gzip.open(path, "rb") as file:
+            yield t.cast("t.IO[bytes]", file)
+    except (OSError, EOFError, zlib.error) as e:
+        raise Damaged(f"cannot be read: {getattr(e, 'strerror', None) or e}") from e
+
+
+def _header(file: t.IO[bytes]) -> dict[str, t.Any]:
+    header = _dictionary(_line(file))
+    if header.get("format") != FORMAT:
+        raise Damaged(f"is not of the format {FORMAT}")
+    if header.get("version") != VERSION:
+        raise Damaged(f"has version {header.get('version')!r}; this version of the collection reads {VERSION}")
+    if not isinstance(header.get("entries"), list) or not isinstance(header.get("run"), dict):
+        raise Damaged("has an incomplete first line")
+    return header
+
+
+def _line(file: t.IO[bytes]) -> bytes:
+    line = file.readline(_LONGEST_LINE)
+    if not line.endswith(b"\n"):
+        raise Damaged("is incomplete")
+    return line
+
+
+def _dictionary(line: bytes) -> dict[str, t.Any]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as e:
+        raise Damaged(f"holds a line that is not JSON: {e}") from e
+    if not isinstance(value, dict):
+        raise Damaged("holds a line that is not an object")
+    return value

@@ -1,0 +1,156 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Findings that somebody accepts for a time: they are reported as such and do not count for the verdict."""
+
+from __future__ import annotations
+
+import datetime as dt
+import fnmatch
+import typing as t
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ansible.module_utils.common.yaml import yaml_load
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import BY_ID
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import verdict
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import clean
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import CHECKED, Finding, Server, Waiver
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted
+
+_WARN_DAYS = 14
+_REQUIRED = ("finding", "owner", "reason", "expires")
+_OPTIONAL = ("server", "account")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A waiver as it is written: patterns of the finding, the server and the account, with ``*`` and ``?``."""
+
+    finding: str
+    server: str
+    account: str
+    waiver: Waiver
+
+    def fits(self, server: Server, finding: Finding) -> bool:
+        """Whether the finding is meant."""
+        if not (_fits(finding.id, self.finding) and _fits(server.name, self.server)):
+            return False
+        kind = BY_ID.get(finding.id)
+        about_account = kind is None or kind.requires in ("accounts", "sessions")
+        return self.account == "*" or (about_account and _fits(finding.subject, self.account))
+
+    def __str__(self) -> str:
+        what = f"{self.finding} on {self.server}" + ("" if self.account == "*" else f" for {self.account}")
+        return f"{what} ({self.waiver.owner})"
+
+
+def _fits(text: str, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(text.lower(), pattern.lower())
+
+
+@dataclass
+class Waivers:
+    """All waivers, with what they came to. ``unused`` and ``ending`` are filled when they are applied."""
+
+    rules: tuple[Rule, ...]
+    today: dt.date
+    used: set[Rule] = field(default_factory=set)
+
+    def apply(self, servers: t.Sequence[Server], *, keep: bool = False) -> list[Server]:
+        """The servers with their waived findings, and the verdict without those.
+
+        :arg keep: Whether a waiver that another report has applied stays, until it expires.
+        """
+        return [self._applied(server, keep) for server in servers]
+
+    def _applied(self, server: Server, keep: bool) -> Server:
+        findings = tuple(self._waived(server, finding, keep) for finding in server.findings)
+        if findings == server.findings and not any(finding.waiver for finding in findings):
+            return server
+        if server.state != CHECKED:
+            return replace(server, findings=findings)
+        decision = verdict(
+            (finding.severity for finding in findings if finding.waiver is None),
+            accounts_known=server.accounts is not None,
+            require_secure_transport=server.tls.require_secure_transport if server.tls else None,
+        )
+        return replace(server, findings=findings, verdict=decision)
+
+    def _waived(self, server: Server, finding: Finding, keep: bool) -> Finding:
+        for rule in self.rules:
+            if rule.fits(server, finding):
+                self.used.add(rule)
+                if self._holds(rule.waiver):
+                    return finding if finding.waiver == rule.waiver else replace(finding, waiver=rule.waiver)
+        if finding.waiver is None or (keep and self._holds(finding.waiver)):
+            return finding
+        return replace(finding, waiver=None)
+
+    def _holds(self, waiver: Waiver) -> bool:
+        return self.today < dt.date.fromisoformat(waiver.expires)
+
+    def warnings(self) -> t.Iterator[str]:
+        """A sentence for each waiver that matches nothing, has expired, or expires soon."""
+        for rule in self.rules:
+            left = (dt.date.fromisoformat(rule.waiver.expires) - self.today).days
+            if rule not in self.used:
+                yield f"waivers: The waiver of {rule} matches no finding. Remove it, or correct its patterns."
+            elif left <= 0:
+                yield f"waivers: The waiver of {rule} expired on {rule.waiver.expires}. Its findings count again."
+            elif left <= _WARN_DAYS:
+                yield f"waivers: The waiver of {rule} expires in {counted(left, 'day')}, on {rule.waiver.expires}."
+
+
+def read_waivers(value: t.Any, today: dt.date) -> Waivers:
+    """From a list, or the path of a YAML file with one.
+
+    :raises RdsMysqlError: naming the option, and the waiver that is incomplete.
+    """
+    place = "waivers"
+    if isinstance(value, str) and value:
+        path = Path(value).expanduser()
+        place = f"waivers: {path}"
+        try:
+            value = plain(yaml_load(path.read_text("utf-8")))
+        except OSError as e:
+            raise RdsMysqlError(f"{place} cannot be read: {e.strerror}.") from e
+        except Exception as e:  # whatever PyYAML raises, and texts that are not UTF-8
+            raise RdsMysqlError(f"{place} is not a YAML file.") from e
+    if value in (None, ""):
+        value = []
+    if not isinstance(value, list):
+        raise RdsMysqlError(f"{place} has to be a list of waivers.")
+    return Waivers(tuple(_rule(f"{place}, number {number}", each) for number, each in enumerate(value, 1)), today)
+
+
+def _rule(place: str, value: t.Any) -> Rule:
+    if not isinstance(value, dict):
+        raise RdsMysqlError(f"{place}: a waiver has to be a dictionary.")
+    unknown = set(value) - {*_REQUIRED, *_OPTIONAL}
+    if unknown:
+        raise RdsMysqlError(f"{place}: the waiver has an unknown key: {', '.join(sorted(map(str, unknown)))}.")
+    texts = {name: clean(str(each)).strip() for name, each in value.items() if each is not None}
+    missing = [name for name in _REQUIRED if not texts.get(name)]
+    if missing:
+        raise RdsMysqlError(f"{place}: the waiver has no {' and no '.join(missing)}.")
+    try:
+        expires = dt.date.fromisoformat(texts["expires"][:10]).isoformat()
+    except ValueError as e:
+        raise RdsMysqlError(
+            f"{place}: the waiver expires on {texts['expires']!r}, which is not a date such as 2027-03-31."
+        ) from e
+    kinds = list(BY_ID)
+    if not any(_fits(kind, texts["finding"]) for kind in kinds):
+        raise RdsMysqlError(
+            f"{place}: the waiver is for the finding {texts['finding']!r}. Findings are {', '.join(kinds)}."
+        )
+    return Rule(
+        texts["finding"],
+        texts.get("server") or "*",
+        texts.get("account") or "*",
+        Waiver(texts["owner"], texts["reason"], expires),
+    )
