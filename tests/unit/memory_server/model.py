@@ -157,6 +157,8 @@ _MARIADB = {
     "sql_mode": "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION",
     "tls_version": "TLSv1.2,TLSv1.3",
     "tx_read_only": "OFF",
+    "userstat": "OFF",
+    "wsrep_on": "OFF",
 }
 
 RELEASES = {
