@@ -96,23 +96,18 @@ def pending_strangers(
     return tuple(sorted((set(unflushed.requirements) - changing) | absent))
 
 
-class _Decision(t.Protocol):
-    @property
-    def changes(self) -> tuple[Change, ...]: ...
-
-    @property
-    def known(self) -> tuple[AccountState, ...]: ...
-
-
 def changeable(
-    control: Session, dialect: Dialect, decision: _Decision, request: Request
+    control: Session,
+    dialect: Dialect,
+    changes: tuple[Change, ...],
+    known: t.Sequence[AccountState],
+    request: Request,
 ) -> tuple[tuple[Change, ...], tuple[LeftOut, ...], tuple[str, ...]]:
     """The changes that ALTER USER or GRANT can make, the accounts that cannot be changed, and a sentence about these.
 
     :raises EnforcementError: naming them, unless they are to be skipped.
     """
-    changes = decision.changes
-    left = _unchangeable(control, dialect, changes, decision.known) if changes else ()
+    left = _unchangeable(control, dialect, changes, known) if changes else ()
     if not left:
         return changes, (), ()
     listed = "; ".join(f"{each.account} {each.because}" for each in left[:_MOST_NAMED])
