@@ -147,10 +147,14 @@ def test_account_strengthened_between_two_statements(new_db: Database, modules: 
     stem = db.name_of("app")
     apps = [db.create(f"{stem}_{number:03}") for number in range(150)]
     update = "UPDATE mysql.user SET ssl_type = 'X509' WHERE User = %s"
+    # SHOW CREATE USER, by which it is planned, waits for the lock of a row as well.
+    db.query(f"SELECT GET_LOCK('{LOCK}', 1)")
+    run = Run(modules, **db.options(me, accounts=[f"{stem}*"]))
+    wait_for(lambda: under_way(db, me, "GET_LOCK"))
     db.query("BEGIN")
     try:
         db.query("SELECT * FROM mysql.user WHERE User = %s FOR UPDATE", apps[0].user)
-        run = Run(modules, **db.options(me, accounts=[f"{stem}*"]))
+        db.query(f"SELECT RELEASE_LOCK('{LOCK}')")
         wait_for(lambda: under_way(db, me, "ALTER USER"))
         db.query(update, apps[149].user)
     finally:

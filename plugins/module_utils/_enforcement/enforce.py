@@ -152,7 +152,8 @@ def _enforce(
             notes += _wait_for_other_runs(control)
         now = read_accounts(control, dialect)
         changed = concurrent_changes(known, now, request)
-        if not changed:
+        # Another run may have been between its UPDATE and its FLUSH PRIVILEGES when this was planned.
+        if not changed and (attempt or not plan.saw_unflushed):
             if killing:
                 plan = kill_sessions(control, dialect, plan, killing)
             result = replace(planned_result(control, dialect, plan, request, notes, killing), change_log=change_log)

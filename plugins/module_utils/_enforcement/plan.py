@@ -86,6 +86,11 @@ class Plan:
         return self.session_check.sessions
 
     @property
+    def saw_unflushed(self) -> bool:
+        """Whether somebody's pending changes of the table have decided something."""
+        return self.method == GRANT_USAGE or any(change.in_table for change in self.changes)
+
+    @property
     def writes(self) -> bool:
         """Whether there is anything to do."""
         return bool(self.changes) or self.changes_secure_transport

@@ -225,7 +225,8 @@ def _accounts(schedule: Schedule, outcome: Outcome) -> list[str]:
         # What somebody else has made of it, and was seen before this was sent.
         # A stronger one that the server goes by is written where somebody has taken it off in the table alone.
         memory = _memory_before(schedule, outcome, write.key)
-        if write.before in (wanted, outcome.before.get(write.key), write.after) or write.after in (wanted, memory):
+        seen_before = (wanted, outcome.before.get(write.key), memory, write.after)
+        if write.before in seen_before or write.after in (wanted, memory):
             continue
         for exchange, key, requirement in schedule.others.touches:
             seen = any(exchange <= read < write.exchange for read in schedule.network.reads)
@@ -363,7 +364,7 @@ def _unknown(schedule: Schedule, outcome: Outcome) -> list[str]:
         return []
     wanted = _wanted(schedule)
     for key, made in schedule.others.touched.items():
-        if None in made and outcome.before.get(key, wanted) != wanted:
+        if None in made and ({outcome.before.get(key, wanted)} | made) - {None, wanted}:
             return []  # It may live on under another name, with what was written.
     for number, kind in world.happened:
         if kind in LASTING or (kind in LOSSY and number >= first):
