@@ -232,7 +232,8 @@ def make_plan(control: Session, dialect: Dialect, known: t.Sequence[AccountState
     if selection and not targets:
         raise EnforcementError(
             f"No account of {endpoint} matches {selection.describe()}; roles never match, and system accounts "
-            "only with include_system: true."
+            "only with include_system: true.",
+            accounts=[],
         )
     changes = tuple(
         Change(state.account, state.requirement, request.requirement)
