@@ -93,13 +93,11 @@ class ActionModule(ControllerAction):
 
     def _read(self, options: dict[str, t.Any], variables: dict[str, t.Any], hosts: list[str]) -> dict[str, t.Any]:
         """The plan of a file, as far as it is about these hosts."""
-        read = document.read_plan(Path(options["source"]).expanduser().absolute(), options["max_age"], utc_now())
+        read = document.PlanFile(Path(options["source"]).absolute()).read(options["max_age"], utc_now())
         known, selected = variables["hostvars"], set(hosts)
         missing = [s.name for s in read.servers if not any(name in known for name in (s.name, *s.aliases))]
         if missing:
-            raise RdsMysqlError(
-                f"{document.VARIABLE}: the inventory has no {listed(missing)}, which the plan is about."
-            )
+            raise RdsMysqlError(f"mysql_tls_plan: the inventory has no {listed(missing)}, which the plan is about.")
         servers = []
         for server in read.servers:
             name = next((name for name in (server.name, *server.aliases) if name in selected), None)
@@ -110,7 +108,7 @@ class ActionModule(ControllerAction):
         result = {**_described(servers, order, told), "sha256": read.sha256}
         if (not order and any(server.outcome != "unchanged" for server in servers)) or not servers:
             result.update(
-                failed=True, msg=f"{document.VARIABLE}: nothing in the plan is to be changed on these hosts: {told}."
+                failed=True, msg=f"mysql_tls_plan: nothing in the plan is to be changed on these hosts: {told}."
             )
         return result
 

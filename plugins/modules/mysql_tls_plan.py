@@ -13,8 +13,8 @@ description:
   - Does on the server of every host what M(dbtls.rds_mysql.mysql_require_ssl) does in check mode, with the variables of
     the role P(dbtls.rds_mysql.mysql_tls#role), in one task. Nothing is changed on a server.
   - With O(dest), the plan is written as C(plan.json), for the playbook C(dbtls.rds_mysql.enforce), and as C(plan.html),
-    for people. C(docs/plan.schema.json) in the source of the collection describes the first. It holds no secrets, and no
-    text in it can be a template.
+    for people. C(docs/plan.schema.json) in the source of the collection describes the first. It holds no secrets, and
+    no text in it can be a template.
   - With O(source), no server is asked. The file is read, and what it says of the hosts is returned.
   - Several names in the inventory that lead to one server are one server.
   - Works on the controller only, whatever the connection of the host. Run it once for all hosts.
@@ -39,8 +39,8 @@ options:
   source:
     description:
       - A C(plan.json) to read.
-      - The task fails where its SHA-256 is not its own, where it is older than O(max_age) or can be written by everybody,
-        where the inventory lacks a server of it, and where nothing in it is to be changed on these hosts.
+      - The task fails where its SHA-256 is not its own, where it is older than O(max_age) or can be written by
+        everybody, where the inventory lacks a server of it, and where nothing in it is to be changed on these hosts.
     type: path
   max_age:
     description:

@@ -28,7 +28,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.server
 JSON, HTML = "plan.json", "plan.html"
 FORMAT = "dbtls.rds_mysql.plan"
 FORMAT_VERSION = 1
-VARIABLE = "mysql_tls_plan"
 
 _MAX_BYTES = 256 * 1024 * 1024
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -85,10 +84,6 @@ def to_json(described: t.Mapping[str, t.Any]) -> str:
     return json.dumps(described, ensure_ascii=True, indent=1) + "\n"
 
 
-class _Wrong(ValueError):
-    """What is the matter with the content, continuing the file's name."""
-
-
 @dataclass(frozen=True)
 class ReadPlan:
     """What of a plan counts when it is applied."""
@@ -99,63 +94,66 @@ class ReadPlan:
     servers: tuple[Server, ...]
 
 
-def read_plan(path: Path, max_age_days: int, now: dt.datetime) -> ReadPlan:
-    """A plan from its file.
+class PlanFile:
+    """A plan that somebody has approved."""
 
-    :raises RdsMysqlError: when it cannot be read, is not a plan, was changed, is too old, or others may write to it.
-    """
-    try:
-        content = _content(path)
-        described = json.loads(content)
-        plan = _checked(described)
-        made = dt.datetime.strptime(plan.made_at, _TIME).replace(tzinfo=dt.UTC)
-    except _Wrong as e:
-        raise RdsMysqlError(f"{VARIABLE}: {path} {e}") from e
-    except OSError as e:
-        raise RdsMysqlError(f"{VARIABLE}: {path} cannot be read: {e.strerror}.") from e
-    except (ValueError, RecursionError) as e:
-        raise RdsMysqlError(f"{VARIABLE}: {path} is not a plan that the playbook plan has written.") from e
-    age = now - made
-    if age > dt.timedelta(days=max_age_days):
-        raise RdsMysqlError(
-            f"{VARIABLE}: {path} was made at {plan.made_at} and is older than {max_age_days} days. Make a new plan, or "
-            "set mysql_tls_plan_max_age."
-        )
-    if age < dt.timedelta(days=-1):
-        raise RdsMysqlError(f"{VARIABLE}: {path} was made at {plan.made_at}, which is in the future.")
-    return plan
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
+    def error(self, what: str) -> RdsMysqlError:
+        """An error about this file; ``what`` continues its name."""
+        return RdsMysqlError(f"mysql_tls_plan: {self._path} {what}")
 
-def _content(path: Path) -> bytes:
-    # Never waits for the other end of a pipe.
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as f:
-        status = os.fstat(f.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise _Wrong("is not a file.")
-        if status.st_mode & stat.S_IWOTH:
-            raise _Wrong("can be written by everybody; it says what is done to accounts. chmod it.")
-        content = f.read(_MAX_BYTES + 1)
-    if len(content) > _MAX_BYTES:
-        raise _Wrong(f"is larger than {_MAX_BYTES} bytes.")
-    return content
+    def read(self, max_age_days: int, now: dt.datetime) -> ReadPlan:
+        """What it says.
 
+        :raises RdsMysqlError: when it cannot be read, is not a plan, was changed, is too old, or others may write to it.
+        """
+        try:
+            plan = self._checked(json.loads(self._content()))
+            made = dt.datetime.strptime(plan.made_at, _TIME).replace(tzinfo=dt.UTC)
+        except OSError as e:
+            raise self.error(f"cannot be read: {e.strerror}.") from e
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as e:
+            raise self.error("is not a plan that the playbook plan has written.") from e
+        if now - made > dt.timedelta(days=max_age_days):
+            raise self.error(
+                f"was made at {plan.made_at} and is older than {max_age_days} days. Make a new plan, or set "
+                "mysql_tls_plan_max_age."
+            )
+        if now - made < dt.timedelta(days=-1):
+            raise self.error(f"was made at {plan.made_at}, which is in the future.")
+        return plan
 
-def _checked(described: t.Any) -> ReadPlan:
-    if not isinstance(described, dict) or described.get("format") != FORMAT:
-        raise _Wrong(f"is not a plan that the playbook plan has written (its format is not {FORMAT}).")
-    if described.get("format_version") != FORMAT_VERSION:
-        raise _Wrong("was made by another release of the collection. Use that one, or make a new plan.")
-    if described.get("sha256") != digest(described):
-        raise _Wrong("was changed after it was made, or is damaged: its SHA-256 is another one. Make a new plan.")
-    if any(mark in text for text in texts(described) for mark in TEMPLATE_MARKS):
-        raise _Wrong("holds a text that could be taken for a template, and so was not made by the playbook plan.")
-    author = described["author"]
-    servers = tuple(_server(value) for value in described["servers"])
-    names = [name for server in servers for name in (server.name, *server.aliases)]
-    if len(set(names)) != len(names):
-        raise ValueError("a name is there twice")
-    by = f"{author.get('user') or 'unknown'} on {author.get('host') or 'unknown'}"
-    return ReadPlan(described["sha256"], str(described["made_at"]), by, servers)
+    def _content(self) -> bytes:
+        # Never waits for the other end of a pipe.
+        with os.fdopen(os.open(self._path, os.O_RDONLY | os.O_NONBLOCK), "rb") as f:
+            status = os.fstat(f.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise self.error("is not a file.")
+            if status.st_mode & stat.S_IWOTH:
+                raise self.error("can be written by everybody; it says what is done to accounts. chmod it.")
+            content = f.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise self.error(f"is larger than {_MAX_BYTES} bytes.")
+        return content
+
+    def _checked(self, described: t.Any) -> ReadPlan:
+        if not isinstance(described, dict) or described.get("format") != FORMAT:
+            raise self.error(f"is not a plan that the playbook plan has written (its format is not {FORMAT}).")
+        if described.get("format_version") != FORMAT_VERSION:
+            raise self.error("was made by another release of the collection. Use that one, or make a new plan.")
+        if described.get("sha256") != digest(described):
+            raise self.error("was changed after it was made: its SHA-256 is another one. Make a new plan.")
+        if any(mark in text for text in texts(described) for mark in TEMPLATE_MARKS):
+            raise self.error("holds a text that could be taken for a template, so the playbook plan has not made it.")
+        author = described["author"]
+        servers = tuple(_server(value) for value in described["servers"])
+        names = [name for server in servers for name in (server.name, *server.aliases)]
+        if len(set(names)) != len(names):
+            raise ValueError("a name is there twice")
+        by = f"{author.get('user') or 'unknown'} on {author.get('host') or 'unknown'}"
+        return ReadPlan(described["sha256"], str(described["made_at"]), by, servers)
 
 
 def _server(value: t.Any) -> Server:

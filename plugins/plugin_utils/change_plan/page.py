@@ -107,8 +107,8 @@ def page(document: PlanDocument, sha256: str) -> Page:
         parts=tuple(parts),
         batches=batches,
         footer=(
-            f"dbtls.rds_mysql {document.collection_version}, ansible-core {document.ansible_core_version}. The plan for "
-            "the playbook enforce is plan.json; this page is for people."
+            f"dbtls.rds_mysql {document.collection_version}, ansible-core {document.ansible_core_version}. The "
+            "playbook enforce takes plan.json; this page is for people."
         ),
     )
 

@@ -95,8 +95,8 @@ def _server(host: str, result: t.Mapping[str, t.Any]) -> Server:
     unsafe = _unsafe(plan)
     if unsafe is not None:
         reason = (
-            f"A plan cannot hold {_safe(unsafe)}, as it has control characters, or could be taken for a template. Leave "
-            "that account out with mysql_tls_exclude."
+            f"A plan cannot hold {_safe(unsafe)}, as it has control characters, or could be taken for a template. "
+            "Leave that account out with mysql_tls_exclude."
         )
         return Server(host, REFUSED, None, reason, warnings=warnings)
     if result.get("failed"):
