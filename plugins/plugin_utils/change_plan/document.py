@@ -29,6 +29,7 @@ JSON, HTML = "plan.json", "plan.html"
 FORMAT = "dbtls.rds_mysql.plan"
 FORMAT_VERSION = 1
 
+_VARIABLE = "mysql_tls_plan"
 _MAX_BYTES = 256 * 1024 * 1024
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -102,12 +103,12 @@ class PlanFile:
 
     def error(self, what: str) -> RdsMysqlError:
         """An error about this file; ``what`` continues its name."""
-        return RdsMysqlError(f"mysql_tls_plan: {self._path} {what}")
+        return RdsMysqlError(f"{_VARIABLE}: {self._path} {what}")
 
     def read(self, max_age_days: int, now: dt.datetime) -> ReadPlan:
         """What it says.
 
-        :raises RdsMysqlError: when it cannot be read, is not a plan, was changed, is too old, or others may write to it.
+        :raises RdsMysqlError: when it cannot be read, is not a plan, was changed, is too old, or all may write to it.
         """
         try:
             plan = self._checked(json.loads(self._content()))
