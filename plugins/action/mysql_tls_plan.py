@@ -16,7 +16,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import 
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_certs import ca_cert
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan import document, page
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.batches import batches, sizes
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.batches import batches
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.servers import (
     CHANGE,
     NOT_CHECKED,
@@ -40,8 +40,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "hosts": {"type": "list", "elements": "str"},
     "bundles": {"type": "dict", "default": {}},
     "downloads": {"type": "dict", "default": {}},
-    "canary": {"type": "str"},
-    "serial": {"type": "str"},
+    "serial": {"type": "list", "elements": "str", "default": ["1", "25%"]},
     "max_fail_percentage": {"type": "float", "default": 0},
 }
 
@@ -135,7 +134,7 @@ def _written(options: dict[str, t.Any], variables: dict[str, t.Any], servers: tu
         ansible_core_version=run.ansible_core_version,
         inventory=run.inventory,
         limit=run.limit,
-        batches=tuple(tuple(batch) for batch in batches(changing, sizes(options["canary"], options["serial"]))),
+        batches=tuple(tuple(batch) for batch in batches(changing, options["serial"])),
         servers=servers,
     )
     described = made.described()

@@ -59,14 +59,12 @@ options:
         order. Empty where they were fetched by an earlier run.
     type: dict
     default: {}
-  canary:
-    description:
-      - How many servers are changed first, a number or a percentage. The default is that of the playbook, V(1).
-    type: str
   serial:
     description:
-      - How many servers each batch after that has. The default is that of the playbook, V(25%).
-    type: str
+      - How many servers each batch has, as in the keyword C(serial) of the play that will change them.
+    type: list
+    elements: str
+    default: ["1", "25%"]
   max_fail_percentage:
     description:
       - How many percent of the servers may be refused or not checked.
@@ -99,8 +97,7 @@ EXAMPLES = r"""
     hosts: "{{ groups['orders'] }}"
     bundles: "{{ needed }}"
     downloads: "{{ downloads }}"
-    canary: 1
-    serial: 5
+    serial: [1, 5]
     max_fail_percentage: 10
   run_once: true
 

@@ -8,14 +8,6 @@ from __future__ import annotations
 
 import typing as t
 
-CANARY, SERIAL = "1", "25%"
-
-
-def sizes(canary: t.Any, serial: t.Any) -> list[str]:
-    """The keyword ``serial`` of the playbook enforce. A first batch of 0 would be one of all hosts."""
-    given = [str(CANARY if canary is None else canary).strip(), str(SERIAL if serial is None else serial).strip()]
-    return [size for size in given if size not in ("0", "0%")]
-
 
 def batches(hosts: t.Sequence[str], serial: t.Sequence[str]) -> list[list[str]]:
     """As Ansible makes them: the last size counts for all batches that follow."""
