@@ -119,11 +119,12 @@ def rollout_summary(
     changes, checks = (rollout.registered(hosts, hostvars, name) for name in ("mysql_tls_change", "mysql_tls_look"))
     stopped = rollout.stop(changes, checks, float(most_failures))
     here = hosts if batch is None else [str(host) for host in batch]
-    message = rollout.message(changes, checks, stopped, here, [str(size) for size in serial])
+    first = [text for text in (stopped, rollout.planned(changes, checks) if check_mode else None) if text]
+    message = rollout.message(changes, checks, first, here, [str(size) for size in serial], stops=bool(stopped))
     return {
         "totals": rollout.totals(changes, checks),
         "lines": rollout.lines(changes, checks),
-        "message": [*([rollout.planned(changes, checks)] if check_mode else []), *message],
+        "message": message,
         "stop": stopped or "",
         "no_records": rollout.no_records(changes),
         "stats": rollout.stats(changes, checks, limit),

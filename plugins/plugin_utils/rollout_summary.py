@@ -153,9 +153,19 @@ def stop(changes: Results, checks: Results, most_failures: float) -> str | None:
 
 
 def message(
-    changes: Results, checks: Results, stopped: str | None, batch: t.Sequence[str], serial: t.Sequence[str]
+    changes: Results,
+    checks: Results,
+    first: t.Sequence[str],
+    batch: t.Sequence[str],
+    serial: t.Sequence[str],
+    *,
+    stops: bool,
 ) -> list[t.Any]:
-    """What is shown after a batch: its totals, and after the last one what became of every host, totals first."""
+    """What is shown after a batch: its totals, and after the last one what became of every host, totals first.
+
+    :arg first: Sentences that come before that.
+    :arg stops: Whether this batch is the last one whatever comes after it.
+    """
     hosts = list(changes)
     made = batches(hosts, serial)
     number = next((number for number, one in enumerate(made, start=1) if one == list(batch)), 0)
@@ -165,9 +175,9 @@ def message(
         told.append(f"Batch {number} of {len(made)}: {totals(part, checks)}")
     # Ansible goes no further where every host of a batch has failed.
     failed = all(changes[host].get("failed") or checks.get(host, {}).get("failed") for host in batch)
-    if not stopped and not failed and batch and batch[-1] != hosts[-1]:
-        return told or [totals(changes, checks)]
-    return [*([stopped] if stopped else []), totals(changes, checks), *told, lines(changes, checks)]
+    if not stops and not failed and batch and batch[-1] != hosts[-1]:
+        return [*first, *(told or [totals(changes, checks)])]
+    return [*first, totals(changes, checks), *told, lines(changes, checks)]
 
 
 def _some(hosts: t.Sequence[str]) -> str:
