@@ -40,6 +40,8 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "stop_on_refusals": {"type": "bool", "default": False},
 }
 
+_MOST_NAMED = 5
+
 _display = Display()
 
 
@@ -52,7 +54,13 @@ class ActionModule(ControllerAction):
         """One pass, or passes for some time."""
         hosts = hosts_of(options, variables, "ansible_play_hosts_all")
         history = history_of(options)
-        run = Watched(_changed_accounts(variables, hosts, options["changes"]) if options["changes"] else {})
+        run = Watched()
+        if options["changes"]:
+            run = Watched(_changed_accounts(variables, hosts, options["changes"]))
+            hosts = [host for host in hosts if run.changed.get(host)]
+            watches = (history.directory.parent / store.DIRECTORY).is_dir()
+            if not hosts or not (watches or options["watch_for"]):
+                return {"changed": False, "msg": "Nothing was changed that is watched.", **_described(run)}
         next_at = time.monotonic()
         end = next_at + options["watch_for"]
         try:
@@ -68,6 +76,7 @@ class ActionModule(ControllerAction):
             return {"changed": False, "failed": True, "msg": visible(e.message), **_described(run)}
         failed = bool(run.failed) or not run.servers or (options["stop_on_refusals"] and bool(run.refused))
         told = run.sentence() if run.servers or run.failed else "No server was checked: the play has no hosts."
+        told = " ".join([told, *(f"{each.server}: {each}." for each in run.refused[:_MOST_NAMED])])
         return {"changed": False, "failed": failed, "msg": visible(told), **_described(run)}
 
     def _pass(self, fleet: Fleet, hosts: list[str], options: dict[str, t.Any], history: History, run: Watched) -> None:
