@@ -33,7 +33,6 @@ _WORKED_OUT = {
     "mysql_tls_login_user",
     "mysql_tls_rollback_dir",
     "mysql_tls_rollback_file",
-    "mysql_tls_state_dir",
 }
 _IN_TASKS = {"mysql_tls_max_fail_percentage", "mysql_tls_any_errors_fatal"}
 
