@@ -27,12 +27,12 @@ _WORKED_OUT = {
     "mysql_tls_client_cert",
     "mysql_tls_client_key",
     "mysql_tls_login_host",
-    "mysql_tls_state_dir",
-    "mysql_tls_state_group",
     "mysql_tls_login_password",
     "mysql_tls_login_user",
     "mysql_tls_rollback_dir",
     "mysql_tls_rollback_file",
+    "mysql_tls_state_dir",
+    "mysql_tls_state_group",
 }
 _IN_TASKS = {"mysql_tls_max_fail_percentage", "mysql_tls_any_errors_fatal"}
 
