@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -149,12 +149,16 @@ def test_watch(servers: Servers, name: str, options: tuple[str, ...]) -> None:
                 assert watched(login, app) < seen, grant
 
 
-def enforced(login: Login) -> str | None:
-    """None where a change is made and proven, else what is said."""
+def enforced(login: Login, *, client: bool) -> str | None:
+    """None where a change is made and proven, else what is said.
+
+    :arg client: One of the account is connected, over TLS.
+    """
     app = login.db.create(login.db.name_of("app"))
     params = login.options(REQUIRE.argument_spec, user=app.user)
     try:
-        result = enforce.run(params, False)
+        with login.db.login(app, Tls()) if client else nullcontext():
+            result = enforce.run(params, False)
     except RdsMysqlError as e:
         assert login.db.ssl_type(app) == "", e.message
         return e.message
@@ -169,10 +173,11 @@ def test_enforce(servers: Servers) -> None:
     for name, options in CONFIGURATIONS:
         db = servers.get(name, options=options)
         login = Login(db, "Enforce")
-        assert enforced(login) is None
+        tells = (name, options) in TELLING and not db.legacy
+        assert enforced(login, client=tells) is None
         for grant in login.grants:
             with login.without(grant):
-                said = enforced(login)
+                said = enforced(login, client=tells)
             listed.setdefault(name, set()).add(grant)
             if said is not None:
                 needed.setdefault(name, set()).add(grant)
