@@ -30,10 +30,13 @@ class ActionModule(ControllerAction):
             sentences = _selection(fleet, HostVariables(variables, self._loader))
         else:
             hosts = _all_at_once(hosts_of(options, variables, "ansible_play_hosts_all"), variables)
-            values = {host: fleet.of(host) for host in hosts}
-            sentences = role_variables.unknown_variables(values, role_variables.known())
+            checks: list[role_variables.Check] = [
+                role_variables.UnknownVariables(role_variables.known()),
+                role_variables.MissingCredentials(),
+            ]
             if options["check"] == "scope":
-                sentences += role_variables.missing_scope(values)
+                checks.append(role_variables.MissingScope())
+            sentences = role_variables.checked(fleet.items(hosts), *checks)
         return {"changed": False, **({"failed": True, "msg": " ".join(sentences)} if sentences else {})}
 
 

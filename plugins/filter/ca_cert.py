@@ -11,11 +11,11 @@ version_added: 0.2.0
 description:
   - Takes what M(dbtls.rds_mysql.mysql_tls_bundles) has returned for all hosts, and gives the file of one host. The
     role P(dbtls.rds_mysql.mysql_tls#role) uses it.
-  - Fails where the file of that host could not be determined or fetched. An older bundle that may be there is not what
-    was asked for, and without one the server would not be verified.
+  - Fails where the file of that host could not be determined or fetched, as without one the server would not be
+    verified.
 author:
   - dbtls contributors (@dbtls)
-positional: host, downloads
+positional: host
 options:
   _input:
     description:
@@ -27,19 +27,13 @@ options:
       - The host.
     type: str
     required: true
-  downloads:
-    description:
-      - The registered result of a loop of M(dbtls.rds_mysql.rds_ca_bundle) over the C(bundles) in the input, in their
-        order. Empty where they were fetched by an earlier run.
-    type: dict
-    default: {}
 """
 
 EXAMPLES = r"""
 - name: Check TLS status
   dbtls.rds_mysql.mysql_ssl_status:
     login_host: "{{ ansible_host }}"
-    ca_cert: "{{ needed | dbtls.rds_mysql.ca_cert(inventory_hostname, downloads) }}"
+    ca_cert: "{{ needed | dbtls.rds_mysql.ca_cert(inventory_hostname) }}"
 """
 
 RETURN = r"""
@@ -54,15 +48,11 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 
-def ca_cert(needed: t.Mapping[str, t.Any], host: str, downloads: t.Mapping[str, t.Any] | None = None) -> str:
+def ca_cert(needed: t.Mapping[str, t.Any], host: str) -> str:
     """The filter's work. See its documentation."""
     if host in needed["errors"]:
-        raise AnsibleFilterError(f"The CA bundle of {host} could not be determined: {needed['errors'][host]}")
-    path = str(needed["ca_certs"][host])
-    for bundle, download in zip(needed["bundles"], (downloads or {}).get("results", ()), strict=False):
-        if bundle["dest"] == path and download.get("failed"):
-            raise AnsibleFilterError(f"The CA bundle could not be fetched: {download.get('msg', '')}")
-    return path
+        raise AnsibleFilterError(f"{host} has no CA certificates to verify with. {needed['errors'][host]}")
+    return str(needed["ca_certs"][host])
 
 
 class FilterModule:

@@ -21,6 +21,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history im
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, labels, model
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import problem_lines
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import clean, encode
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import all_visible, counted, visible
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.run_identity import run_of
@@ -93,17 +94,14 @@ def report_of(
             fail_on=None if options["fail_on"] == "none" else options["fail_on"],
             waivers=options["waivers"],
         )
-        checked = dict(results)
-        result["found"] = {
-            visible(name): all_visible(lines)
-            for host, found in checked.items()
-            for name, lines in from_results.summaries_of(host, found)
-        }
-        own = [
-            server
-            for host, found in checked.items()
-            for server in from_results.servers_of(host, found, now, _place(hostvars.raw_get(host)))
-        ]
+        own: list[model.Server] = []
+        result["found"] = {}
+        # One at a time: the results of thousands of servers may not be there at once.
+        for host, found in results:
+            own += from_results.servers_of(host, found, now, _place(hostvars.raw_get(host)))
+            result["found"].update(
+                (visible(name), all_visible(lines)) for name, lines in from_results.summaries_of(host, found)
+            )
         written = build.write_report(request, own)
     except RdsMysqlError as e:
         return {**result, "failed": True, "msg": visible(e.message)}
@@ -145,6 +143,7 @@ def _outcome(written: build.WrittenReport) -> dict[str, t.Any]:
         "report": written.paths,
         "summary": summary,
         "changes": changes,
+        "lines": problem_lines(report),
         "msg": visible(f"{words} {written.paths['html']}"),
         "warnings": [visible(warning) for warning in written.warnings],
         "ansible_stats": {
