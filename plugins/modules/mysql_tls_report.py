@@ -10,7 +10,8 @@ short_description: Write a report on the TLS status of an inventory's database s
 version_added: 0.1.0
 description:
   - Writes one self-contained HTML page, a JSON file, and CSV files from what
-    M(dbtls.rds_mysql.mysql_ssl_status) has found for each host, with what has changed since the last run.
+    M(dbtls.rds_mysql.mysql_ssl_status) has found for each host, with what has changed since each
+    server's own last good check.
   - Works on the controller only, whatever the connection of the host. Run it once for all hosts, at the end of the
     play. It reads variables of all of them.
   - Hosts that could not be reached, and hosts that were not checked because the play ended for them before that, are
@@ -31,11 +32,9 @@ options:
   dest:
     description:
       - Directory on the controller for the report. It is created, with its parents, if it does not exist.
-      - The files are C(report.html), C(report.json), C(report.csv), C(findings.csv), C(report.sha256) with their
-        checksums, and C(previous.json), the report of the run before.
-      - A report of an earlier run becomes C(previous.json) before it is replaced. One of the same run, such as after
-        every batch of a play with C(serial), is just replaced. One that is damaged is ignored with a warning, and the
-        report is then not compared with it.
+      - The files are C(report.html), C(report.json), C(report.csv), C(findings.csv), and C(report.sha256) with their
+        checksums.
+      - A report that is there is replaced. What it was made of stays in the history (see O(state_dir)).
       - The files have the permissions C(0640), or what the umask leaves of them.
     type: path
     required: true
@@ -45,7 +44,8 @@ options:
     default: MySQL TLS report
   hosts:
     description:
-      - Hosts whose servers are reported. The default is all hosts of the play, those that have failed included.
+      - Hosts whose servers are reported. The default is all hosts of the play, those that have failed included, and of
+        other hosts of the inventory what their last check has found.
       - An empty list reports nothing but what O(merge) names.
     type: list
     elements: str
@@ -67,8 +67,42 @@ options:
     description:
       - Report in JSON to compare with. The file must exist. Reports of older versions of the collection are read as
         well.
-      - The default is the one of the run before in O(dest), if there is one.
+      - By default each server is compared with its own last good check in the history.
     type: path
+  state_dir:
+    description:
+      - Directory on the controller that keeps the history of all runs, in its directory C(history). It is created, with
+        its parents, if it does not exist.
+      - Each run writes a file of its own there. Histories of several machines can be merged by copying their files.
+      - If it cannot be written, the report is made all the same, and a warning says so.
+      - The default is C(dbtls-rds-mysql) in E(XDG_STATE_HOME), or in C(~/.local/state) if that is not set.
+    type: path
+    version_added: 0.2.0
+  state_group:
+    description:
+      - Group whose members share O(state_dir). New files have the permissions C(0660) and this group.
+      - By default they can be read and written by their owner only.
+    type: str
+    version_added: 0.2.0
+  history_days:
+    description:
+      - How many days the history keeps the runs. Older files are removed.
+    type: int
+    default: 400
+    version_added: 0.2.0
+  waivers:
+    description:
+      - Findings that are accepted for a time, as a list, or as the path of a YAML file with such a list.
+      - Each is a dictionary with C(finding), C(owner), C(reason) and C(expires), and optionally C(server) and
+        C(account).
+      - C(finding) is the id of findings, C(server) the name of a server and C(account) an account such as V(app@%).
+        They are patterns with V(*) and V(?), without regard to case. Server and account are V(*) by default. An account
+        other than V(*) matches only findings about accounts and sessions.
+      - C(owner) says who accepts the finding, C(reason) why, and C(expires) on which day it counts again.
+      - A waived finding is reported as such, and does not count for the verdict, O(fail_on) and O(fail_on_new).
+      - A waiver that expires within 14 days, that has expired or that matches nothing is named in a warning.
+    type: raw
+    version_added: 0.2.0
   junit:
     description:
       - Also write C(junit.xml), the report as a test run, with a test case for each server and kind of finding. A test
@@ -104,6 +138,15 @@ options:
     type: str
     choices: [none, low, medium, high]
     default: none
+  fail_on_new:
+    description:
+      - Fail, after everything is written, when there is a finding of at least this severity that the server's last good
+        check had not, an account that no longer requires TLS, or a server that could be checked then and cannot now.
+      - Of a server that has never been checked everything is new.
+    type: str
+    choices: [none, low, medium, high]
+    default: none
+    version_added: 0.2.0
 notes:
   - The files say which accounts of which servers can be attacked. Keep them where only those who need them can read
     them.
@@ -138,12 +181,28 @@ EXAMPLES = r"""
       - localhost
     variable: swept
     previous: reports/october/report.json
+    state_dir: /srv/mysql-tls-state
+    state_group: dba
+    history_days: 730
     ca_certs:
       - /etc/ssl/rds/global-bundle.pem
     tls_min_version: TLSv1.2
     openmetrics: /var/lib/node_exporter/mysql_tls.prom
     junit: true
     fail_on: high
+
+- name: Fail for what is new since the last check, except for what is waived
+  dbtls.rds_mysql.mysql_tls_report:
+    dest: reports/nightly
+    fail_on_new: medium
+    waivers:
+      - finding: account-without-tls
+        server: legacy-*
+        account: erp@%
+        owner: finance
+        reason: The vendor's driver gets TLS in its next release.
+        expires: 2027-03-31
+  run_once: true
 
 - name: Make one report of the reports of four slices
   dbtls.rds_mysql.mysql_tls_report:
@@ -257,6 +316,22 @@ summary:
       description: How many findings there are of each severity.
       type: dict
       sample: {high: 12, medium: 3, low: 40, info: 7}
+    compliant_with_waivers:
+      description: How many of the compliant servers are so because findings are waived.
+      type: int
+      sample: 1
+    waived:
+      description: How many findings of severity V(medium) or V(high) are waived.
+      type: int
+      sample: 2
+    earlier:
+      description: How many servers this run was not to check. They are as their last check has found them.
+      type: int
+      sample: 0
+    oldest_check:
+      description: When the server was checked whose last check is the longest ago.
+      type: str
+      sample: "2026-11-24T15:40:00Z"
     worst:
       description: Up to five kinds of findings of severity V(medium) or V(high), the worst first.
       type: list
@@ -282,6 +357,16 @@ summary:
           description: The message of one of them.
           type: str
           sample: app@% can log in without TLS.
+changes:
+  description:
+    - What is C(new), C(resolved) and C(drifted), as a list of sentences each, the most severe first, at most 20 of
+      each.
+  returned: when the report was written
+  type: dict
+  sample:
+    new: ["high: db1: app@% can log in without TLS."]
+    resolved: []
+    drifted: ["high: db1: app@% required ANY on 2026-11-24T15:40:00Z and requires NONE now."]
 found:
   description:
     - What was found in words, by host, or by host and port of an endpoint. The lines of the summary that
@@ -300,7 +385,7 @@ msg:
   type: str
   sample: "42 servers: 31 compliant, 9 non-compliant, 2 unreachable. /srv/reports/mysql-tls/report.html"
 ansible_stats:
-  description: What is published as a statistic, RV(summary) and the paths.
+  description: What is published as a statistic, RV(summary), RV(changes) and the paths.
   returned: when the report was written
   type: dict
   sample: {data: {mysql_tls: {servers: 42, compliant: 30}}, per_host: false, aggregate: true}

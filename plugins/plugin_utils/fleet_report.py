@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the results of many checks to history, comparison, waivers and report: one function for every task that reports."""
+"""From the results of many checks to history, comparison, waivers and report, for every task that reports."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def report_of(
 
     :arg options: Validated options, ``REPORT_OPTIONS`` at least.
     :arg variables: The task's.
-    :arg results: Inventory hosts, each with what mysql_ssl_status has returned for it, in plain types; None where the play
-        ended for it before that.
+    :arg results: Inventory hosts, each with what mysql_ssl_status has returned for it, in plain types; None where the
+        play ended for it before that.
     :arg whole_fleet: Whether servers of other inventory hosts are reported as their last check has found them.
     """
     now = iso8601(utc_now())
@@ -82,9 +82,7 @@ def report_of(
         request = build.ReportRequest(
             dest=Path(options["dest"]).absolute(),
             title=clean(options["title"]),
-            run=run_of(
-                variables, now, len(options["merge"]), options["ca_certs"], options["tls_min_version"]
-            ),
+            run=run_of(variables, now, len(options["merge"]), options["ca_certs"], options["tls_min_version"]),
             history=history_of(options),
             fleet=frozenset(map(str, hostvars)) if whole_fleet else (),
             junit=options["junit"],
@@ -111,7 +109,7 @@ def report_of(
         *_new_failures(written.report, None if options["fail_on_new"] == "none" else options["fail_on_new"]),
     ]
     if failures:
-        verb = "is" if failures[0].startswith("1 ") else "are"
+        verb = "is" if len(failures) == 1 and failures[0].startswith("1 ") else "are"
         result.update(failed=True, msg=f"There {verb} {' and '.join(failures)}. {result['msg']}")
     return result
 
@@ -176,8 +174,8 @@ def coverage(report: model.Report) -> str:
         return ""
     times = [server.checked_at for server in report.servers if not server.in_run and server.checked_at]
     return (
-        f"This run covered {summary.servers - summary.earlier:,} of {counted(summary.servers, 'server')}; the others are "
-        f"as last checked, the oldest on {labels.moment(min(times))}."
+        f"This run covered {summary.servers - summary.earlier:,} of {counted(summary.servers, 'server')}; the others "
+        f"are as last checked, the oldest on {labels.moment(min(times))}."
     )
 
 

@@ -184,7 +184,7 @@ class Fleet:
 def own_ca_cert(variables: HostVariables) -> str | None:
     """The file with CA certificates that the user has named for this host; None where a bundle is fetched."""
     own = variables.value("mysql_tls_ca_cert")
-    return None if own is None else os.path.expanduser(str(own))
+    return None if own is None else os.path.abspath(os.path.expandvars(os.path.expanduser(str(own))))
 
 
 def bundle_of(variables: HostVariables) -> dict[str, str]:

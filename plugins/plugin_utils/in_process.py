@@ -144,11 +144,29 @@ class InProcessAction(NormalAction):
             self._task.action,
             self.specification,
             plain(self._task.args),
-            lambda options: self.work(options, check_mode=check_mode),
+            lambda options: self.work(self._from_playbook(options), check_mode=check_mode),
         )
         if _invocation_is_wanted(variables):
             result["invocation"] = remove_values({"module_args": params}, secrets)
         return result
+
+    def _from_playbook(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        """With relative paths from the playbook's directory, where a module would start."""
+        return absolute_paths(options, self.specification.argument_spec, self._loader.get_basedir())
+
+
+def absolute_paths(
+    options: t.Mapping[str, t.Any], argument_spec: t.Mapping[str, t.Mapping[str, t.Any]], directory: str
+) -> dict[str, t.Any]:
+    """Validated options with each relative path, those of suboptions too, made absolute from a directory."""
+    result = dict(options)
+    for name, option in argument_spec.items():
+        value = result.get(name)
+        if option["type"] == "path" and value:
+            result[name] = os.path.join(directory, value)
+        elif "options" in option and value:
+            result[name] = [absolute_paths(item, option["options"], directory) for item in value]
+    return result
 
 
 def as_module(

@@ -86,6 +86,7 @@ class Ansible:
                 "HOME": str(home),
                 "LC_ALL": "C.UTF-8",
                 "XDG_CACHE_HOME": str(self.cache),
+                "XDG_STATE_HOME": str(home / ".local" / "state"),
             },
         )
         assert self.secrets
@@ -94,11 +95,13 @@ class Ansible:
         assert "Traceback" not in done.stdout, done.stdout
         return Run(done.stdout, done.returncode)
 
-    def play(self, tasks: list[dict[str, Any]], variables: dict[str, Any], *arguments: str, **play: Any) -> Run:
-        """Run a play of these tasks on this machine. JSON is YAML."""
+    def play(
+        self, tasks: list[dict[str, Any]], variables: dict[str, Any], *arguments: str, at: str = ".", **play: Any
+    ) -> Run:
+        """Run a play of these tasks on this machine, written to the directory ``at``. JSON is YAML."""
         head = {"hosts": "localhost", "connection": "local", "gather_facts": False}
         own = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
-        playbook, secrets = self.directory / "play.yml", self.directory / "secrets.yml"
+        playbook, secrets = self.directory / at / "play.yml", self.directory / "secrets.yml"
         playbook.write_text(json.dumps([{**head, "vars": own, **play, "tasks": tasks}]))
         secrets.write_text(json.dumps(variables))
         return self.run("ansible-playbook", "-i", "localhost,", "-e", f"@{secrets}", str(playbook), *arguments)

@@ -122,6 +122,29 @@ def test_options_of_every_kind(ansible: Ansible, db: Database, admin: Account) -
     assert "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER" in output
 
 
+def test_relative_paths(ansible: Ansible, db: Database, admin: Account) -> None:
+    """From the playbook's directory, which is not where Ansible was started; of several endpoints' options too."""
+    directory = ansible.directory / "plays"
+    directory.mkdir()
+    (directory / "ca.pem").write_bytes(db.pki.bundle.read_bytes())
+    (directory / "my.cnf").write_text(f"[client]\nuser={admin.user}\npassword={admin.password}\n")
+    good = {**options(db, admin), "ca_cert": "ca.pem", "config_file": "my.cnf"}
+    for name in ("login_user", "login_password"):
+        good.pop(name)
+    endpoint = {"host": good["login_host"], "port": good["login_port"], "ca_cert": "ca.pem"}
+    tasks: list[dict[str, Any]] = [
+        {STATUS: good, "register": "one"},
+        {STATUS: {"endpoints": [endpoint], "config_file": "my.cnf"}, "register": "several"},
+        {STATUS: {**good, "ca_cert": "other.pem"}, "register": "missing", "ignore_errors": True},
+        {STATUS: {**good, "config_file": "other.cnf"}, "register": "no_file", "ignore_errors": True},
+    ]
+    results, _output = both_ways(ansible, tasks, {"password": admin.password}, at="plays")
+    assert results["one"]["mysql_ssl"]["session"]["verified"] is True
+    assert results["several"]["endpoints"][0]["mysql_ssl"]["session"]["verified"] is True
+    for name, file in (("missing", "other.pem"), ("no_file", "other.cnf")):
+        assert f"{directory / file} cannot be read: No such file" in results[name]["msg"]
+
+
 def test_what_surrounds_a_task(ansible: Ansible, db: Database, admin: Account) -> None:
     good = options(db, admin)
     small = {"login_host": good["login_host"], "login_port": good["login_port"]}

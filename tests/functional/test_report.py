@@ -75,6 +75,11 @@ class Estate:
         (directory / "inventory.yml").write_text(json.dumps({"all": {"hosts": self.hosts}}))
         return self.ansible.run("ansible-playbook", "-v", "-i", "inventory.yml", "report.yml", *arguments)
 
+    @property
+    def state(self) -> Path:
+        """The state directory by default."""
+        return self.ansible.directory / "home" / ".local" / "state" / "dbtls-rds-mysql"
+
     def data(self, name: str = "report.json") -> dict[str, Any]:
         """The report."""
         found: dict[str, Any] = json.loads((self.dest / name).read_text("utf-8"))
@@ -145,7 +150,8 @@ def test_check_mode_writes_the_same(estate: Estate) -> None:
     first = estate.data()
     estate.report()
     assert [s["findings"] for s in estate.data()["servers"]] == [s["findings"] for s in first["servers"]]
-    assert estate.data("previous.json") == first
+    # It is recorded too.
+    assert estate.data()["changes"]["since"] == first["servers"][1]["checked_at"]
 
 
 def test_evidence_and_metrics(estate: Estate, servers: Servers) -> None:
@@ -190,28 +196,18 @@ def test_where_servers_are(estate: Estate) -> None:
     assert not (estate.ansible.directory / "pwned").exists()
 
 
-def test_a_damaged_old_report(estate: Estate) -> None:
-    """It stops nothing; the next run has something to compare with again."""
-    estate.dest.mkdir(parents=True)
-    (estate.dest / "report.json").write_text("{")
-    run = estate.report()
-    assert "is not JSON" in run.output
-    assert "It is ignored, and this report is not compared with it." in " ".join(run.output.split())
-    assert estate.data()["changes"] is None
-    estate.report()
-    assert estate.data()["changes"] is not None
-
-
 def test_batches_are_one_report(estate: Estate) -> None:
     """Under serial the report is written after each batch, and is compared with the last run, not the last batch."""
     estate.report(serial=2)
     first = estate.data()
     assert [server["state"] for server in first["servers"]].count("checked") == 3
-    assert not (estate.dest / "previous.json").exists()
     run = estate.report(serial=1)
     assert run.output.count("TASK [dbtls.rds_mysql.mysql_tls_report") >= len(NAMES)
-    assert estate.data("previous.json") == first
-    assert estate.data()["changes"]["since_run"] == first["run"]["id"] != estate.data()["run"]["id"]
+    changes = estate.data()["changes"]
+    checks = [server["checked_at"] for server in first["servers"] if server["state"] == "checked"]
+    assert (changes["since"], changes["until"]) == (min(checks), max(checks))
+    assert changes["before"]["checked"] == first["summary"]["checked"] == 3
+    assert len(list((estate.state / "history").iterdir())) == 2
 
 
 def test_drift_on_a_real_server(estate: Estate, servers: Servers) -> None:
@@ -224,7 +220,15 @@ def test_drift_on_a_real_server(estate: Estate, servers: Servers) -> None:
     estate.report()
     found = estate.data()["changes"]
     assert found["regressions"] == [
-        {"server": "mysql-9.7", "user": slipping.user, "host": "%", "before": "ANY", "after": "NONE"}
+        {
+            "server": "mysql-9.7",
+            "user": slipping.user,
+            "host": "%",
+            "before": "ANY",
+            "after": "NONE",
+            "since": found["since"],
+            "severity": "high",
+        }
     ]
     assert [(change["id"], change["subject"]) for change in found["worse"]] == [
         ("account-without-tls", f"{slipping.user}@%")
@@ -246,7 +250,7 @@ def test_slices_are_merged(estate: Estate, tmp_path: Path) -> None:
     ):
         estate.dest = dest
         estate.report("--limit", limit)
-        assert len(estate.data()["servers"]) == 3
+        assert sum(server["in_run"] for server in estate.data()["servers"]) == 3
     newest = estate.server("mysql-9.7")
     estate.dest = whole
     task = {"dest": str(whole), "hosts": [], "merge": [str(dest / "report.json") for dest in slices]}

@@ -6,14 +6,14 @@
 
 MySQL's format is close to INI, but not INI: keys without values, ``!include`` lines, escapes, comments after values.
 Parsed here, since configparser puts the offending line, which may hold a password, into its error messages.
-Source: "Using Option Files", MySQL Reference Manual.
+Sources: "Using Option Files", MySQL Reference Manual, and what my_print_defaults makes of quotes.
 """
 
 from __future__ import annotations
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
 
-_ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "r": "\r", "\\": "\\", "s": " "}
+_ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "r": "\r", "\\": "\\", "s": " ", '"': '"', "'": "'"}
 _QUOTES = "'\""
 
 
@@ -42,11 +42,9 @@ def read_client_section(path: str) -> dict[str, str]:
 
 
 def _value(text: str) -> str:
-    if text and text[0] in _QUOTES:
-        end = text.find(text[0], 1)
-        text = text[1:end] if end > 0 else text[1:]
-    else:
-        text = text.partition("#")[0].rstrip()
+    text = text[: _comment(text)].rstrip()
+    if len(text) > 1 and text[0] in _QUOTES and text[0] == text[-1]:
+        text = text[1:-1]
     value = []
     characters = iter(text)
     for character in characters:
@@ -56,3 +54,15 @@ def _value(text: str) -> str:
         else:
             value.append(character)
     return "".join(value)
+
+
+def _comment(text: str) -> int:
+    """Where the comment after a value starts: at a ``#`` outside quotes. A backslash escapes only within quotes."""
+    quote, escaped = "", False
+    for place, character in enumerate(text):
+        if character in _QUOTES and not escaped:
+            quote = "" if quote == character else quote or character
+        elif character == "#" and not quote:
+            return place
+        escaped = bool(quote) and character == "\\" and not escaped
+    return len(text)

@@ -58,7 +58,7 @@ class ConnectionOptions:
         return cls(
             host=host,
             port=port,
-            unix_socket=_plain(params.get("login_unix_socket")),
+            unix_socket=_path(params, "login_unix_socket"),
             user=user,
             password=password,
             timeout=connect_timeout,
@@ -147,7 +147,7 @@ def _whole_timeout(params: t.Mapping[str, t.Any], connect_timeout: int) -> int:
 
 def _credentials(params: t.Mapping[str, t.Any]) -> tuple[str | None, str]:
     user, password = _plain(params.get("login_user")), _plain(params.get("login_password"))
-    path = _plain(params.get("config_file"))
+    path = _path(params, "config_file")
     explicit = path is not None
     path = os.path.expanduser(path or "~/.my.cnf")
     if explicit or os.path.exists(path):
@@ -159,8 +159,13 @@ def _credentials(params: t.Mapping[str, t.Any]) -> tuple[str | None, str]:
     return user, password or ""
 
 
-def _readable_file(params: t.Mapping[str, t.Any], name: str) -> str | None:
+def _path(params: t.Mapping[str, t.Any], name: str) -> str | None:
     path = _plain(params.get(name))
+    return None if path is None else os.path.abspath(path)  # so that a message says which directory it counts from
+
+
+def _readable_file(params: t.Mapping[str, t.Any], name: str) -> str | None:
+    path = _path(params, name)
     if path is None:
         return None
     try:

@@ -46,7 +46,7 @@ class History:
 
     directory: Path
     cache: Path = field(default_factory=default_cache)
-    access: storage.Access = storage.Access()
+    access: storage.Access = field(default_factory=storage.Access)
     days: int = DAYS
     warnings: list[str] = field(default_factory=list)
 
@@ -64,9 +64,7 @@ class History:
         wanted = {server.name: None if same_time else server.checked_at for server in servers}
         with self._index() as index:
             own = storage.of_run(self.directory, run_id, kind)
-            places = {
-                evidence: index.last(CHECK, wanted, evidence, own) for evidence in (model.CHECKED, *_EVIDENCE)
-            }
+            places = {evidence: index.last(CHECK, wanted, evidence, own) for evidence in (model.CHECKED, *_EVIDENCE)}
         read = self._servers({place for found in places.values() for place in found.values()})
         known: dict[str, model.Server] = {}
         for name, place in places[model.CHECKED].items():
@@ -150,11 +148,12 @@ class History:
         for place, value in self._lines(places).items():
             try:
                 server = decode(model.Server, value)
-                problem = model.problem_of(server)
             except WrongShape as e:
-                problem = str(e)
+                self.warn(f"{self.directory / place.file} holds a check that cannot be read: {e}.")
+                continue
+            problem = model.problem_of(server)
             if problem:
-                self.warn(f"{self.directory / place.file} holds a check that cannot be read: {problem}.")
+                self.warn(f"{self.directory / place.file} holds a check that {problem}.")
             else:
                 found[place] = server
         return found
@@ -215,7 +214,5 @@ def _complete(last: model.Server, parts: t.Mapping[Evidence, model.Server | None
             continue
         part = _FIELDS.get(evidence, evidence)
         findings = [each for each in older.findings if each.id in BY_ID and BY_ID[each.id].requires == evidence]
-        whole = replace(
-            whole, **{part: getattr(older, part)}, findings=(*whole.findings, *findings)
-        )
+        whole = replace(whole, **{part: getattr(older, part)}, findings=(*whole.findings, *findings))
     return whole

@@ -28,9 +28,8 @@ FORMAT = "dbtls.rds_mysql/history"
 VERSION = 1
 KINDS = ("audit", "enforce", "rollback", "bundle")
 
-_NAME = re.compile(r"(?P<at>[0-9]{8}T[0-9]{6}Z)-(?P<run>[0-9a-f]{32})-(?P<kind>[a-z]+)\.jsonl\.gz")
+_NAME = re.compile(r"(?P<at>[0-9]{8}T[0-9]{6}Z)-(?P<run>[0-9a-z]{1,32})-(?P<kind>[a-z]+)\.jsonl\.gz")
 _NAME_TIME = "%Y%m%dT%H%M%SZ"
-_ISO_TIME = "%Y-%m-%dT%H:%M:%SZ"
 # 100,000 servers have a first line of 15 MB.
 _LONGEST_LINE = 64 * 1024 * 1024
 
@@ -64,8 +63,7 @@ class RunFile:
     @property
     def name(self) -> str:
         """That of its file: one run always has the same."""
-        at = dt.datetime.strptime(self.started, _ISO_TIME).strftime(_NAME_TIME)
-        return f"{at}-{self.run_id}-{self.kind}.jsonl.gz"
+        return f"{self.started.replace('-', '').replace(':', '')}-{self.run_id}-{self.kind}.jsonl.gz"
 
 
 @dataclass(frozen=True)
@@ -103,9 +101,7 @@ class Access:
         def give(new: str) -> None:
             os.chown(new, -1, self._number())
 
-        write_atomically(
-            str(path), content, mode=self.file_mode, before_replacing=give if self.group else None
-        )
+        write_atomically(str(path), content, mode=self.file_mode, before_replacing=give if self.group else None)
 
     def _number(self) -> int:
         try:

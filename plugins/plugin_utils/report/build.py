@@ -23,7 +23,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.render impo
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.summary import summarize
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.waivers import Waivers, read_waivers
 
-
 AUDIT = "audit"
 
 
@@ -31,8 +30,8 @@ AUDIT = "audit"
 class ReportRequest:
     """What is asked for. ``previous`` and ``merge`` name reports in JSON; ``fail_on`` is a severity or None.
 
-    ``openmetrics`` is the file for node_exporter, None for no such file. ``fleet`` are the inventory hosts whose servers
-    are reported from the history where this run does not check them.
+    ``openmetrics`` is the file for node_exporter, None for no such file. ``fleet`` are the inventory hosts whose
+    servers are reported from the history where this run does not check them.
     """
 
     dest: Path
@@ -65,7 +64,7 @@ def write_report(request: ReportRequest, own: t.Sequence[model.Server]) -> Writt
     """
     waivers = read_waivers(request.waivers, utc_now().date())
     existing = _existing(request.dest / files.JSON)
-    servers, baselines = _servers(request, own, waivers)
+    servers, baselines = _servers(request, own, waivers, existing)
     report = model.Report(
         title=request.title,
         run=request.run,
@@ -92,7 +91,7 @@ def write_report(request: ReportRequest, own: t.Sequence[model.Server]) -> Writt
 
 
 def _servers(
-    request: ReportRequest, own: t.Sequence[model.Server], waivers: Waivers
+    request: ReportRequest, own: t.Sequence[model.Server], waivers: Waivers, existing: model.Report | None
 ) -> tuple[tuple[model.Server, ...], dict[str, model.Server]]:
     """All servers of the report, and what was known of those that were checked before that.
 
@@ -102,12 +101,15 @@ def _servers(
     history = request.history
     merged = [server for path in request.merge for server in files.read_report(path, "merge").servers]
     this_run: dict[str, model.Server] = {}
-    baselines: dict[str, model.Server] = {}
+    # Version 0.1 had no history. What its last report says counts until there is one.
+    old = existing.servers if existing is not None and existing.run.id != request.run.id else ()
+    baselines = {server.name: server for server in old if server.state == model.CHECKED}
     known: dict[str, model.Server] = {}
     try:
         this_run = history.of_run(request.run.id, AUDIT)
         known = history.of_hosts(request.fleet)
         baselines = {
+            **baselines,
             **history.last_good(merged, request.run.id, AUDIT, same_time=False),
             **history.last_good([*known.values(), *own], request.run.id, AUDIT, same_time=True),
         }

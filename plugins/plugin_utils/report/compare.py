@@ -37,9 +37,7 @@ class _Found:
     first_seen: list[Change]
 
 
-def compare(
-    baselines: t.Mapping[str, Server], servers: t.Sequence[Server], gone: t.Iterable[str] = ()
-) -> Changes:
+def compare(baselines: t.Mapping[str, Server], servers: t.Sequence[Server], gone: t.Iterable[str] = ()) -> Changes:
     """What is different from what was known of each server before, servers by name, the most severe change first.
 
     :arg baselines: The servers as they were known before, by name.
@@ -162,7 +160,9 @@ def _matter(finding: Finding) -> _Key:
 
 def _rank(finding: Finding | None) -> int:
     """How bad it is; what is for information only or waived is as good as nothing."""
-    return 0 if finding is None or finding.waiver is not None else len(SEVERITIES) - 1 - SEVERITIES.index(finding.severity)
+    return (
+        0 if finding is None or finding.waiver is not None else len(SEVERITIES) - 1 - SEVERITIES.index(finding.severity)
+    )
 
 
 def _regressions(before: Server, now: Server) -> t.Iterator[Regression]:

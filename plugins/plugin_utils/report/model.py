@@ -184,8 +184,9 @@ class Server:
     ``name`` is its inventory name, or ``host:port`` of an endpoint of a sweep; ``inventory_hostname`` the inventory
     host that ran the check. ``message`` says why the check failed, None when it did not. ``cluster``, ``region`` and
     ``aws_account`` come from the inventory, ``groups`` are its inventory groups. Everything below ``endpoint`` is None
-    where it was not seen. ``in_run`` is whether the run that made the report was to check it; one that was not is as its
-    last check has found it. ``last_good_at`` is the time of the last check that could be made, for one that could not.
+    where it was not seen. ``in_run`` is whether the run that made the report was to check it; one that was not is as
+    its last check has found it. ``last_good_at`` is the time of the last check that could be made, where
+    this one could not.
     """
 
     name: str
@@ -216,7 +217,9 @@ class Server:
 
     def waived(self) -> int:
         """How many findings that would make it non-compliant are waived."""
-        return sum(finding.waiver is not None and at_least(finding.severity, DECISIVE_FROM) for finding in self.findings)
+        return sum(
+            finding.waiver is not None and at_least(finding.severity, DECISIVE_FROM) for finding in self.findings
+        )
 
     def exposed(self) -> set[str]:
         """The accounts that accept plaintext over a network: neither local ones nor those that the server protects."""
@@ -356,8 +359,8 @@ class Regression:
 class Changes:
     """What is different from each server's own last good check, or from the report that was named.
 
-    Those checks were made between ``since`` and ``until``; ``before`` has their numbers. ``first_seen`` are findings that
-    they could not have shown, because they did not see that far. ``servers_added`` had no check before.
+    Those checks were made between ``since`` and ``until``; ``before`` has their numbers. ``first_seen`` are findings
+    that they could not have shown, because they did not see that far. ``servers_added`` had no check before.
     """
 
     since: str | None

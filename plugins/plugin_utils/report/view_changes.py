@@ -64,7 +64,9 @@ def changes_view(found: Changes, shown: Names) -> ChangesView:
         regressions=fold(
             [
                 RegressionRow(clip(account), before, since, after, shown.chips(names))
-                for (account, before, since, after), names in sorted(regressions.items(), key=lambda item: -len(item[1]))
+                for (account, before, since, after), names in sorted(
+                    regressions.items(), key=lambda item: -len(item[1])
+                )
             ],
             _CHANGES_AT_ONCE,
         ),

@@ -122,7 +122,12 @@ def actions(summary: Summary, servers: t.Sequence[Server]) -> t.Iterator[Action]
         commands: dict[str, set[str]] = {}
         for server in servers:
             for finding in server.findings:
-                if finding.waiver is None and finding.id == kind.id and finding.severity == kind.severity and finding.remediation:
+                if (
+                    finding.waiver is None
+                    and finding.id == kind.id
+                    and finding.severity == kind.severity
+                    and finding.remediation
+                ):
                     commands.setdefault(finding.remediation, set()).add(server.name)
         ordered = sorted(commands.items(), key=lambda item: (-len(item[1]), item[0]))
         yield Action(

@@ -119,7 +119,7 @@ def read_waivers(value: t.Any, today: dt.date) -> Waivers:
         except OSError as e:
             raise RdsMysqlError(f"{place} cannot be read: {e.strerror}.") from e
         except Exception as e:  # whatever PyYAML raises, and texts that are not UTF-8
-            raise RdsMysqlError(f"{place} is not YAML.") from e
+            raise RdsMysqlError(f"{place} is not a YAML file.") from e
     if value in (None, ""):
         value = []
     if not isinstance(value, list):
@@ -129,21 +129,25 @@ def read_waivers(value: t.Any, today: dt.date) -> Waivers:
 
 def _rule(place: str, value: t.Any) -> Rule:
     if not isinstance(value, dict):
-        raise RdsMysqlError(f"{place}, is not a dictionary.")
+        raise RdsMysqlError(f"{place}: a waiver has to be a dictionary.")
     unknown = set(value) - {*_REQUIRED, *_OPTIONAL}
     if unknown:
-        raise RdsMysqlError(f"{place}, has an unknown key: {', '.join(sorted(map(str, unknown)))}.")
+        raise RdsMysqlError(f"{place}: the waiver has an unknown key: {', '.join(sorted(map(str, unknown)))}.")
     texts = {name: clean(str(each)).strip() for name, each in value.items() if each is not None}
     missing = [name for name in _REQUIRED if not texts.get(name)]
     if missing:
-        raise RdsMysqlError(f"{place}, has no {' and no '.join(missing)}.")
+        raise RdsMysqlError(f"{place}: the waiver has no {' and no '.join(missing)}.")
     try:
         expires = dt.date.fromisoformat(texts["expires"][:10]).isoformat()
     except ValueError as e:
-        raise RdsMysqlError(f"{place}, expires on {texts['expires']!r}, which is not a date such as 2027-03-31.") from e
+        raise RdsMysqlError(
+            f"{place}: the waiver expires on {texts['expires']!r}, which is not a date such as 2027-03-31."
+        ) from e
     kinds = list(BY_ID)
     if not any(_fits(kind, texts["finding"]) for kind in kinds):
-        raise RdsMysqlError(f"{place}, is for the finding {texts['finding']!r}. Findings are {', '.join(kinds)}.")
+        raise RdsMysqlError(
+            f"{place}: the waiver is for the finding {texts['finding']!r}. Findings are {', '.join(kinds)}."
+        )
     return Rule(
         texts["finding"],
         texts.get("server") or "*",

@@ -27,6 +27,8 @@ _WORKED_OUT = {
     "mysql_tls_client_cert",
     "mysql_tls_client_key",
     "mysql_tls_login_host",
+    "mysql_tls_state_dir",
+    "mysql_tls_state_group",
     "mysql_tls_login_password",
     "mysql_tls_login_user",
     "mysql_tls_rollback_dir",

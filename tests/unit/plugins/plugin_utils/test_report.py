@@ -23,6 +23,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors impor
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import finding_kinds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import SEVERITIES
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import verdict
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import History
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import (
     banner,
     build,
@@ -201,16 +202,16 @@ def test_the_newest_look_counts() -> None:
 def test_a_run_that_reports_twice_has_looked_once() -> None:
     """The time stays that of the first report that had it."""
     first, again = server(status(), at=NOW), server(status(), at=LATER)
-    assert from_results.keep_times([again], [first]) == [first]
+    assert from_results.keep_times([again], {"db1": first}) == [first]
     changed = server(status(finding()), at=LATER)
-    assert from_results.keep_times([changed], [first]) == [changed]
+    assert from_results.keep_times([changed], {"db1": first}) == [changed]
 
 
 # Changes
 
 
 def compared(before: t.Any, now: t.Any) -> model.Changes:
-    return compare.compare(report(server(before)), [server(now, at=LATER)])
+    return compare.compare({"db1": server(before)}, [server(now, at=LATER)])
 
 
 def test_better_and_worse() -> None:
@@ -241,8 +242,8 @@ def test_what_could_not_be_seen_is_neither() -> None:
     assert [(change.id, change.message) for change in found.worse] == [("server", "It could not be checked: Gone.")]
     assert found.resolved == ()
     assert [change.id for change in compared(gone, inside).resolved] == ["server"]
-    one, other = compared(gone, None), compared(None, gone)
-    assert replace(one, before=other.before) == other
+    for before, now in ((gone, None), (None, gone)):
+        assert not [*compared(before, now).worse, *compared(before, now).resolved]
 
 
 def test_expiring_and_expired_are_one_matter() -> None:
@@ -260,15 +261,18 @@ def test_drift() -> None:
     role = {"user": "r", "host": "%", "ssl_type": "NONE", "is_role": True}
     before = status(accounts=[CLOSED, {**CLOSED, "user": "x", "ssl_type": "X509"}, {**CLOSED, "user": "gone"}])
     now = status(accounts=[OPEN, {**CLOSED, "user": "x"}, {**OPEN, "user": "new"}, role])
-    assert compared(before, now).regressions == (model.Regression("db1", "app", "%", "ANY", "NONE"),)
+    assert compared(before, now).regressions == (model.Regression("db1", "app", "%", "ANY", "NONE", NOW, "low"),)
+    found = compared(before, status(finding(), accounts=[OPEN]))
+    assert [each.severity for each in found.regressions] == ["high"]
     assert compared(before, status(accounts=None)).regressions == ()
 
 
 def test_servers_come_and_go() -> None:
-    """By name."""
-    found = compare.compare(
-        report(server(status(), "a"), server(status(), "b")), [server(status(), "b"), server(None, "c")]
-    )
+    """By name; what this run was not to check is not compared."""
+    others = [server(status(), "b"), server(None, "c"), replace(server(status(finding()), "d"), in_run=False)]
+    before = {name: server(status(), name) for name in ("a", "b", "d")}
+    found = compare.compare(before, others, ("a",))
+    assert (found.before.servers, found.before.non_compliant) == (2, 1)
     assert (found.servers_added, found.servers_gone, found.resolved, found.worse) == (("c",), ("a",), (), ())
 
 
@@ -276,11 +280,13 @@ def test_servers_come_and_go() -> None:
 
 
 def request(directory: Path, run: str, at: str = NOW, **more: t.Any) -> build.ReportRequest:
-    return build.ReportRequest(dest=directory / "d" / "e", title="T", run=model.Run(run, at, "0.1.0", "2.19.0"), **more)
+    more.setdefault("history", History(directory / "state", directory / "cache"))
+    made_by = model.Run(run, at, "0.1.0", "2.19.0", started_at=NOW)
+    return build.ReportRequest(dest=directory / "d" / "e", title="T", run=made_by, **more)
 
 
 def test_a_run_after_another(tmp_path: Path) -> None:
-    """The first report becomes the previous one; a second of the same run does not."""
+    """It is compared with the first; a second report of the same run is not."""
     bad, good = server(status(finding())), server(status())
     first = build.write_report(request(tmp_path, "1"), [bad])
     assert first.changed
@@ -294,16 +300,15 @@ def test_a_run_after_another(tmp_path: Path) -> None:
     ]
     again = build.write_report(request(tmp_path, "1", LATER), [bad])
     assert not again.changed
-    assert not (tmp_path / "d/e/previous.json").exists()
     for at in (NOW, LATER):
         second = build.write_report(request(tmp_path, "2", at), [good])
         assert second.report.changes is not None
         assert [change.id for change in second.report.changes.resolved] == ["account-without-tls"]
-        assert second.report.changes.since_run == "1"
+        assert (second.report.changes.since, second.report.changes.before.non_compliant) == (NOW, 1)
     third = build.write_report(request(tmp_path, "3"), [replace(good, checked_at=LATER)])
     assert not third.changed
     assert third.report.changes is not None
-    assert third.report.changes.since_run == "2"
+    assert (third.report.changes.worse, third.report.changes.before.compliant) == ((), 1)
     (tmp_path / "d/e/report.csv").unlink()
     assert build.write_report(request(tmp_path, "3"), [good]).changed
 
@@ -319,7 +324,7 @@ def test_previous_and_merge(tmp_path: Path) -> None:
     assert [(s.name, s.verdict) for s in merged.report.servers] == [("a", "compliant"), ("b", "compliant")]
     own = build.write_report(request(tmp_path / "old", "4", previous=path), [server(status(), "a")])
     assert own.report.changes is not None
-    assert own.report.changes.since_run == "1"
+    assert [change.id for change in own.report.changes.resolved] == ["account-without-tls"]
 
 
 SPOILT: list[tuple[t.Any, str]] = [
@@ -354,23 +359,17 @@ def test_bad_reports(tmp_path: Path, content: t.Any, reason: str, option: str) -
 
 
 @pytest.mark.parametrize(("content", "reason"), SPOILT)
-@pytest.mark.parametrize("name", ["report.json", "previous.json"])
-def test_a_damaged_old_report_stops_nothing(tmp_path: Path, content: t.Any, reason: str, name: str) -> None:
-    """One that an earlier run has left is warned of, not compared with, and replaced."""
-    path = tmp_path / "d" / "e" / name
+def test_a_damaged_old_report_stops_nothing(tmp_path: Path, content: t.Any, reason: str) -> None:
+    """It is replaced, and nothing of it counts."""
+    path = tmp_path / "d" / "e" / "report.json"
     path.parent.mkdir(parents=True)
     _spoil(path, content)
+    with pytest.raises(RdsMysqlError, match=re.escape(reason)):
+        files.read_report(path, "x")
     made = build.write_report(request(tmp_path, "2"), [server(status())])
-    (warning,) = made.warnings
-    assert warning.startswith(f"dest: {path} ")
-    assert reason in warning
-    assert warning.endswith("It is ignored, and this report is not compared with it.")
     assert made.changed
-    assert made.report.changes is None
-    assert files.read_report(path.with_name("report.json"), "x").run.id == "2"
-    again = build.write_report(request(tmp_path, "3"), [server(status())])
-    assert again.warnings == ()
-    assert again.report.changes is not None
+    assert made.warnings == ()
+    assert files.read_report(path, "x").run.id == "2"
 
 
 def _spoil(path: Path, content: t.Any) -> None:
@@ -540,7 +539,7 @@ def test_hostile_text_in_every_field(tmp_path: Path) -> None:
     place = from_results.Place(HOSTILE, HOSTILE, HOSTILE, (HOSTILE,))
     before = from_results.servers_of(HOSTILE, {"failed": True, "msg": HOSTILE}, NOW, place)
     build.write_report(request(tmp_path, "0"), before)
-    run = model.Run(HOSTILE, NOW, HOSTILE, HOSTILE, 1, HOSTILE, HOSTILE, HOSTILE, (HOSTILE,), HOSTILE)
+    run = model.Run("1", NOW, HOSTILE, HOSTILE, 1, HOSTILE, HOSTILE, HOSTILE, (HOSTILE,), HOSTILE)
     run = replace(run, components=(model.Component(HOSTILE, HOSTILE),), ca_bundles=(model.CaBundle(HOSTILE, None),))
     asked = replace(request(tmp_path, "1", junit=True, openmetrics=tmp_path / "m.prom"), title=HOSTILE, run=run)
     servers = [
@@ -699,9 +698,9 @@ def test_by_control() -> None:
     """Fails, passes, or cannot be told; each server counts once."""
     looks = [status(finding()), status(), status(accounts=None), None, status(finding(severity="low"))]
     rows = views.page(report(*(server(look, str(number)) for number, look in enumerate(looks))), "").controls
-    found = {row.id: (row.failed, row.passed, row.unchecked) for row in rows}
-    assert found["NIST IA-5(1)"] == (1, 2, 2)
-    assert found["NIST SC-17"] == (0, 4, 1)
+    found = {row.id: (row.failed, row.passed, row.unchecked, row.waived) for row in rows}
+    assert found["NIST IA-5(1)"] == (1, 2, 2, 0)
+    assert found["NIST SC-17"] == (0, 4, 1, 0)
     assert {sum(counts) for counts in found.values()} == {5}
 
 

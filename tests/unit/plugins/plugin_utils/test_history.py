@@ -1,0 +1,345 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The history: what each server was, whatever runs, machines, kills and damaged files there were."""
+
+from __future__ import annotations
+
+import datetime as dt
+import grp
+import gzip
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import typing as t
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history import storage
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import CHANGE, History, entry
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, model
+
+TODAY = utc_now().replace(hour=3, minute=0, second=0)
+OPEN = model.Account("app", "%", "NONE")
+CLOSED = model.Account("app", "%", "ANY")
+FINDING = model.Finding("account-without-tls", "high", "app@%", "app@% can log in without TLS.")
+
+
+def day(number: int) -> str:
+    """The time of a nightly run, so many days from the first one, 90 days ago."""
+    return iso8601(TODAY - dt.timedelta(days=90 - number))
+
+
+def checked(name: str, at: str, *findings: model.Finding, **more: t.Any) -> model.Server:
+    known: dict[str, t.Any] = {
+        "verdict": "non_compliant" if findings else "compliant",
+        "tls": model.Tls(True, ("TLSv1.3",), False),
+        "session": model.Session("me@%", True, "tcp"),
+        "accounts": (CLOSED,),
+        "sessions": model.Sessions(0, 0, 0),
+        **more,
+    }
+    return model.Server(name, name, model.CHECKED, checked_at=at, findings=findings, **known)
+
+
+def unreachable(name: str, at: str) -> model.Server:
+    return model.Server(name, name, model.UNREACHABLE, checked_at=at, message="Cannot reach it.")
+
+
+def not_checked(name: str) -> model.Server:
+    return model.Server(name, name, model.NOT_CHECKED, message="It was not checked.")
+
+
+class Site:
+    """A machine with a state directory and a report directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.state = directory / "state" / "history"
+        self.runs = 0
+
+    def history(self) -> History:
+        return History(self.state, self.directory / "cache")
+
+    def report(self, at: str, *servers: model.Server, fleet: t.Container[str] = (), **more: t.Any) -> model.Report:
+        return self.written(at, *servers, fleet=fleet, **more).report
+
+    def written(self, at: str, *servers: model.Server, **more: t.Any) -> build.WrittenReport:
+        self.runs += 1
+        run = model.Run(f"{self.directory.name}{self.runs}", at, "0.2.0", "2.19.0", started_at=at)
+        more = {"history": self.history(), **more}
+        return build.write_report(build.ReportRequest(self.directory / "report", "T", run, **more), servers)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path / "a")
+
+
+FLEET = frozenset({"auth", "shop"})
+
+
+def drifts(report: model.Report) -> list[tuple[str, str | None]]:
+    assert report.changes is not None
+    return [(each.server, each.since) for each in report.changes.regressions]
+
+
+def test_a_limited_run_between_two_full_ones(site: Site) -> None:
+    """It reports the fleet as it is known, and the next full one still sees the drift of the others."""
+    site.report(day(1), checked("auth", day(1)), checked("shop", day(1)), fleet=FLEET)
+    limited = site.report(day(2), checked("auth", day(2)), fleet=FLEET)
+    assert [(each.name, each.in_run, each.checked_at) for each in limited.servers] == [
+        ("auth", True, day(2)),
+        ("shop", False, day(1)),
+    ]
+    assert (limited.summary.servers, limited.summary.earlier, limited.summary.oldest_check) == (2, 1, day(1))
+    assert limited.changes is not None
+    assert limited.changes.servers_added == ()
+    full = site.report(day(3), checked("auth", day(3)), checked("shop", day(3), FINDING, accounts=(OPEN,)), fleet=FLEET)
+    assert drifts(full) == [("shop", day(1))]
+    assert full.changes is not None
+    assert full.changes.servers_added == ()
+    assert full.summary.earlier == 0
+
+
+def test_a_failed_run_destroys_nothing(site: Site) -> None:
+    """A wrong password, then a login again: drift since the last good check, which the failed run names."""
+    site.report(day(1), checked("shop", day(1)), fleet=FLEET)
+    failed = site.report(day(2), unreachable("shop", day(2)), fleet=FLEET)
+    assert failed.servers[0].last_good_at == day(1)
+    assert failed.changes is not None
+    assert [change.id for change in failed.changes.worse] == ["server"]
+    now = checked("shop", day(3), FINDING, accounts=(OPEN,))
+    assert drifts(site.report(day(3), now, fleet=FLEET)) == [("shop", day(1))]
+
+
+def test_a_check_without_login_hides_no_drift(site: Site) -> None:
+    """What the last check has not seen is compared with the last one that has."""
+    site.report(day(1), checked("shop", day(1)))
+    outside = replace(checked("shop", day(2)), accounts=None, session=None, sessions=None)
+    site.report(day(2), outside)
+    found = site.report(day(3), checked("shop", day(3), FINDING, accounts=(OPEN,)))
+    assert drifts(found) == [("shop", day(2))]
+    assert found.changes is not None
+    assert ([change.id for change in found.changes.worse], found.changes.first_seen) == (["account-without-tls"], ())
+
+
+def test_a_run_that_checks_nothing(site: Site) -> None:
+    """As with --tags report: the fleet as it is known, and no record of what did not happen."""
+    site.report(day(1), checked("auth", day(1)), unreachable("shop", day(1)), fleet=FLEET)
+    files = sorted(site.state.iterdir())
+    made = site.report(day(2), not_checked("auth"), not_checked("shop"), not_checked("new"), fleet=FLEET)
+    assert [(each.name, each.state, each.in_run) for each in made.servers] == [
+        ("auth", "checked", False),
+        ("new", "not_checked", True),
+        ("shop", "unreachable", False),
+    ]
+    assert sorted(site.state.iterdir()) == files
+
+
+def test_a_finding_keeps_the_day_it_was_first_seen(site: Site) -> None:
+    """Across limited and failed runs."""
+    bad = (FINDING,)
+    site.report(day(1), checked("shop", day(1), *bad))
+    site.report(day(2), unreachable("shop", day(2)), fleet=FLEET)
+    made = site.report(day(3), checked("shop", day(3), *bad), fleet=FLEET)
+    assert [finding.first_seen for finding in made.servers[0].findings] == [day(1)]
+
+
+def test_batches_of_a_run_are_one_file(site: Site) -> None:
+    """Also a second report of other hosts, in the same run."""
+    run = model.Run("1", day(1), "0.2.0", "2.19.0", started_at=day(1))
+
+    def write(*servers: model.Server) -> model.Report:
+        request = build.ReportRequest(site.directory / "report", "T", run, site.history())
+        return build.write_report(request, servers).report
+
+    write(checked("auth", day(1)), not_checked("shop"))
+    write(checked("auth", day(2)), checked("shop", day(2)))
+    write(checked("other", day(2)))
+    (file,) = site.state.iterdir()
+    assert [about["name"] for about in storage.read_header(file)["entries"]] == ["auth", "shop", "other"]
+    assert storage.read_header(file)["entries"][0]["at"] == day(1)
+
+
+def test_histories_of_two_machines_merge_by_copying(tmp_path: Path) -> None:
+    """Nothing is lost, and the newest check of either counts."""
+    one, other = Site(tmp_path / "a"), Site(tmp_path / "b")
+    one.report(day(1), checked("shop", day(1)))
+    other.report(day(2), checked("shop", day(2), FINDING, accounts=(OPEN,)), checked("auth", day(2)))
+    one.report(day(3), checked("auth", day(3)))
+    for file in other.state.iterdir():
+        shutil.copy2(file, one.state)
+    known = one.history().of_hosts(FLEET)
+    assert {name: server.checked_at for name, server in known.items()} == {"auth": day(3), "shop": day(2)}
+    made = one.report(day(4), checked("shop", day(4)))
+    assert made.changes is not None
+    assert [change.id for change in made.changes.resolved] == ["account-without-tls"]
+
+
+_WRITER = """
+import sys
+sys.path.insert(0, {paths!r})
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history import storage
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import History, entry
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import model
+from pathlib import Path
+history = History(Path({state!r}), Path({cache!r}))
+print("ready", flush=True)
+number = 0
+while number < {count}:
+    number += 1
+    run = model.Run(f"{name}{{number}}", {at!r}, "0.2.0", "2.19.0")
+    others = [entry("change", f"{name}{{number}}", "h", {at!r}, {{"n": n, "x": "y" * 2000}}) for n in range(200)]
+    history.record(run, "enforce", [], others)
+    history.last_entries("change")
+"""
+
+
+def _writer(site: Site, name: str, count: int) -> subprocess.Popen[str]:
+    root = str(Path(storage.__file__).parents[6])
+    code = _WRITER.format(
+        paths=root, state=str(site.state), cache=str(site.directory / "cache"), name=name, at=day(1), count=count
+    )
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+
+
+def test_runs_at_once_and_a_kill(site: Site) -> None:
+    """Two write and read at once; a third is killed at any point. What was complete is there, whole, for everybody."""
+    two = [_writer(site, name, 12) for name in ("one", "two")]
+    third = _writer(site, "killed", 10000)
+    assert third.stdout is not None
+    third.stdout.readline()
+    for process in two:
+        assert process.wait(60) == 0
+    third.send_signal(signal.SIGKILL)
+    third.wait()
+    history = site.history()
+    names = set(history.last_entries(CHANGE))
+    assert {f"{name}{number}" for name in ("one", "two") for number in range(1, 13)} <= names
+    complete = [path for path in site.state.iterdir() if not path.name.startswith(".")]
+    assert len(names) == len(complete)
+    assert history.warnings == []
+    for process in (*two, third):
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is incomplete"),
+        (b"no gzip", "Not a gzipped file"),
+        (gzip.compress(b"{}\n" * 2), "is not of the format dbtls.rds_mysql/history"),
+        (gzip.compress(b'{"format": "dbtls.rds_mysql/history", "version": 99}\n'), "has version 99"),
+        (gzip.compress(b"{\n"), "holds a line that is not JSON"),
+        (gzip.compress(b"[" * 100000 + b"\n"), "holds a line that is not JSON"),
+        (
+            gzip.compress(b'{"format": "dbtls.rds_mysql/history", "version": 1, "run": {}, "entries": [1]}\n'),
+            "has an incomplete first line",
+        ),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_damaged_file_is_named_and_ignored(site: Site, content: bytes | None, reason: str) -> None:
+    """The others count."""
+    site.report(day(1), checked("shop", day(1)))
+    (good,) = site.state.iterdir()
+    bad = good.with_name(good.name.replace("a1", "b1"))
+    # The first half of a good one, as of a copy that was interrupted.
+    bad.write_bytes(good.read_bytes()[:200] if content is None else content)
+    made = site.written(day(2), checked("shop", day(2), FINDING, accounts=(OPEN,)))
+    assert drifts(made.report) == [("shop", day(1))]
+    (warning,) = made.warnings
+    assert warning.startswith(str(bad))
+    assert reason in warning
+    assert warning.endswith("It is ignored.")
+
+
+def test_an_index_that_is_damaged_or_cannot_be_kept(site: Site) -> None:
+    """It is made again, or held in memory."""
+    site.report(day(1), checked("shop", day(1)))
+    (index,) = (site.directory / "cache").iterdir()
+    assert stat.S_IMODE(index.stat().st_mode) == 0o600
+    index.write_bytes(b"not a database, and longer than its header of 100 bytes" * 10)
+    assert set(site.history().of_hosts(FLEET)) == {"shop"}
+    assert set(site.history().of_hosts(FLEET)) == {"shop"}
+    history = History(site.state, Path("/proc/nowhere"))
+    assert set(history.of_hosts(FLEET)) == {"shop"}
+    assert history.warnings == []
+
+
+def test_a_place_that_cannot_be_written(site: Site) -> None:
+    """A report of today is worth more than none, and says that it is not recorded."""
+    site.directory.mkdir(parents=True)
+    (site.directory / "state").write_text("a file")
+    made = site.written(day(1), checked("shop", day(1)))
+    assert made.report.summary.servers == 1
+    assert any("The history cannot be" in warning and str(site.state) in warning for warning in made.warnings)
+
+
+def test_permissions_and_retention(site: Site) -> None:
+    """Nobody else reads it; old runs go, other files stay."""
+    before = os.umask(0)
+    try:
+        site.report(day(1), checked("shop", day(1)))
+    finally:
+        os.umask(before)
+    (first,) = site.state.iterdir()
+    assert stat.S_IMODE(first.stat().st_mode) == 0o600
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (site.state, site.state.parent)} == {0o700}
+    (site.state / "notes.txt").write_text("mine")
+    site.written(day(80), checked("auth", day(80)), history=replace(site.history(), days=30))
+    assert not first.exists()
+    assert len(list(site.state.iterdir())) == 2
+
+
+def test_a_group(site: Site) -> None:
+    """A team's own."""
+    group = grp.getgrgid(os.getgid()).gr_name
+    history = replace(site.history(), access=storage.Access(group))
+    site.written(day(1), checked("shop", day(1)), history=history)
+    (file,) = site.state.iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o660
+    assert stat.S_IMODE(site.state.stat().st_mode) == 0o2770
+    nobody = replace(site.history(), access=storage.Access("no-such-group"))
+    made = site.written(day(2), checked("shop", day(2)), history=nobody)
+    assert [warning for warning in made.warnings if "there is no group no-such-group" in warning]
+
+
+def test_entries_of_other_types(site: Site) -> None:
+    """Changes beside checks, the newest about each name."""
+    run = model.Run("1", day(1), "0.2.0", "2.19.0", user="me", host="here", started_at=day(1))
+    change = entry(CHANGE, "shop", "shop", day(1), {"outcome": "changed"})
+    site.history().record(run, "enforce", [checked("shop", day(1))], [change])
+    assert site.history().entries(CHANGE) == [change.data]
+    assert set(site.history().of_hosts({"shop"})) == {"shop"}
+
+
+def test_the_documented_form(site: Site) -> None:
+    """What the contributors' page says of a file."""
+    site.report(day(1), checked("shop", day(1), FINDING))
+    (file,) = site.state.iterdir()
+    header, line = (json.loads(each) for each in gzip.decompress(file.read_bytes()).splitlines())
+    assert (header["format"], header["version"], header["kind"]) == (storage.FORMAT, 1, "audit")
+    assert header["run"]["id"] == "a1"
+    assert header["entries"] == [
+        {
+            "type": "check",
+            "name": "shop",
+            "host": "shop",
+            "at": day(1),
+            "state": "checked",
+            "verdict": "non_compliant",
+            "seen": ["checked", "tls", "accounts", "sessions", "secure_transport", "login"],
+        }
+    ]
+    assert line["accounts"][0]["user"] == "app"
+    assert line["findings"][0]["first_seen"] == day(1)
