@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import SEVERITIES
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import UNDECIDED
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
     CHECKED,
     NOT_CHECKED,
@@ -47,9 +48,9 @@ def _unchecked(report: Report) -> list[str]:
     """Servers that have the same to say share a line."""
     servers: dict[tuple[str, str], list[str]] = {}
     for server in report.servers:
-        if server.state != CHECKED:
+        if server.state != CHECKED or (server.verdict == UNDECIDED and server.message):
             servers.setdefault((server.state, server.message or ""), []).append(server.name)
-    words = {UNREACHABLE: "unreachable", NOT_CHECKED: "not checked"}
+    words = {UNREACHABLE: "unreachable", NOT_CHECKED: "not checked", CHECKED: "partially checked"}
     return [
         f"{_names(names)}: {words[state]}: {clip(message, 2 * _LONGEST)}"
         for (state, message), names in sorted(servers.items(), key=lambda one: (-len(one[1]), one[1][0]))
