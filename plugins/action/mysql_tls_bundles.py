@@ -42,7 +42,8 @@ class ActionModule(ControllerAction):
         errors.update({host: bundles.errors[path] for host, path in ca_certs.items() if path in bundles.errors})
         if ca_certs and all(path in bundles.errors for path in ca_certs.values()):
             # Said once, and not by each host.
-            return {"failed": True, "msg": " ".join(dict.fromkeys(bundles.errors.values())), "warnings": bundles.warnings}
+            reasons = " ".join(dict.fromkeys(bundles.errors.values()))
+            return {"failed": True, "msg": reasons, "warnings": bundles.warnings}
         return {
             "changed": False,
             "bundles": bundles.files,

@@ -9,15 +9,16 @@ module: mysql_tls_fleet
 short_description: Check the servers of all hosts of a play in one task
 version_added: 0.2.0
 description:
-  - Does what the entry point C(audit) of the role P(dbtls.rds_mysql.mysql_tls#role) does, in one task for all hosts. The
-    playbook C(dbtls.rds_mysql.audit) uses it.
+  - Does what the entry point C(audit) of the role P(dbtls.rds_mysql.mysql_tls#role) does, in one task for all hosts.
+    The playbook C(dbtls.rds_mysql.audit) uses it.
   - Reads the variables of the role for each host, with everything that the host's own tasks would see, fetches the CA
     bundles that are needed, checks all servers at once, each with its own deadline, and writes the report.
-  - Unknown variables and missing credentials fail the task before a server is contacted. A host whose variables cannot be
-    evaluated is reported as not checked, and the others are checked.
+  - Unknown variables and missing credentials fail the task before a server is contacted. A host whose variables cannot
+    be evaluated is reported as not checked, and the others are checked.
   - While it works, it shows every few seconds how many servers are checked, and which of them do not answer. When it is
     interrupted, it reports what it has seen until then.
-  - Works on the controller only, whatever the connection of the host. Run it once for all hosts, from a task of the role.
+  - Works on the controller only, whatever the connection of the host. Run it once for all hosts, from a task of the
+    role.
 author:
   - dbtls contributors (@dbtls)
 extends_documentation_fragment:

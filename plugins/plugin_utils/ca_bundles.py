@@ -76,7 +76,8 @@ class CaBundles:
                 )
             else:
                 self.warnings.append(
-                    f"The CA bundle could not be fetched: {reason}. The one of an earlier run, {age} old, is used: {path}"
+                    f"The CA bundle could not be fetched: {reason}. The one of an earlier run is used, which is {age} "
+                    f"old: {path}"
                 )
 
 
@@ -85,7 +86,7 @@ def _age_of_usable(path: str, checksum: str) -> str | None:
     try:
         with open(path, "rb") as file:
             content = file.read()
-            written = dt.datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, dt.timezone.utc)
+            written = dt.datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, dt.UTC)
         certificates = parse_pem(content, "dest")
     except (OSError, CertificateError):
         return None

@@ -19,9 +19,15 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.option_file
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import PREFIX, HostVariables
 
 # Extra variables that Ansible evaluates before there is a host. See the role's README.
-OF_PLAYBOOKS = frozenset({"mysql_tls_hosts", "mysql_tls_canary", "mysql_tls_serial", "mysql_tls_per_host"})
+OF_PLAYBOOKS = frozenset({"mysql_tls_hosts", "mysql_tls_canary", "mysql_tls_serial"})
 # What the collection registers for a host, or publishes and takes back.
-OF_RESULTS = frozenset({"mysql_tls_look", "mysql_tls_audit", "mysql_tls_change", "mysql_tls_roll_out", "mysql_tls_rollback_records"})
+OF_RESULTS = frozenset(
+    {
+        *("mysql_tls_look", "mysql_tls_audit", "mysql_tls_change", "mysql_tls_roll_out"),
+        "mysql_tls_rollback_records",
+    }
+)
+PASSWORD = "mysql_tls_login_password"
 OWN = "mysql_tls_own_variables"
 
 _BATCHES = ("mysql_tls_canary", "mysql_tls_serial")
@@ -99,14 +105,13 @@ class MissingScope:
                 "mysql_tls_all_accounts to true for every account."
             )
         if self._twice:
-            found.append(
-                f"Both mysql_tls_accounts and mysql_tls_all_accounts are set for {listed(self._twice)}. Set one of them."
-            )
+            twice = listed(self._twice)
+            found.append(f"Both mysql_tls_accounts and mysql_tls_all_accounts are set for {twice}. Set one of them.")
         return found
 
 
 class MissingCredentials:
-    """Hosts with a user and no password, or with a password and no user. Nothing is evaluated that may ask a service."""
+    """Hosts with a user and no password, or a password and no user. Nothing is evaluated that may ask a service."""
 
     def __init__(self) -> None:
         self._no_password: list[str] = []
@@ -118,14 +123,14 @@ class MissingCredentials:
         try:
             user = variables.may_be_set("mysql_tls_login_user")
             # An empty password is one, where it was set.
-            password = variables.may_be_set("mysql_tls_login_password") or variables.is_empty("mysql_tls_login_password")
+            password = variables.may_be_set(PASSWORD) or variables.is_empty(PASSWORD)
             certificate = variables.may_be_set("mysql_tls_client_cert")
             in_file = self._in_file(variables.value("mysql_tls_config_file"))
         except AnsibleError:
             return
         if (user or "user" in in_file) and not password and not certificate and "password" not in in_file:
             self._no_password.append(host)
-        if variables.may_be_set("mysql_tls_login_password") and not user and "user" not in in_file:
+        if variables.may_be_set(PASSWORD) and not user and "user" not in in_file:
             self._no_user.append(host)
 
     def _in_file(self, path: str | None) -> t.Container[str]:
@@ -150,7 +155,7 @@ class MissingCredentials:
         return found
 
 
-Check = t.Union[UnknownVariables, MissingScope, MissingCredentials]
+Check = UnknownVariables | MissingScope | MissingCredentials
 
 
 def unknown_variables(fleet: t.Mapping[str, HostVariables], variables: t.Collection[str]) -> list[str]:
