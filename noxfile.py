@@ -169,6 +169,8 @@ def docs(session: nox.Session) -> None:
     run(session, "antsibull-docs", "collection", *options, "--fail-on-error", "--dest-dir", source, COLLECTION)
     (source / "environment_variables.rst").unlink()
     shutil.copy(settings / "index.rst", source)
+    for directory in ("images", "systemd"):  # antsibull-docs takes the pages alone
+        shutil.copytree(STAGE / "docs" / "docsite" / "rst" / directory, source / "docsite" / directory)
     options = ["--nitpicky", "--fail-on-warning", "--keep-going", "--quiet", "-b", "html"]
     run(session, "sphinx-build", *options, "-c", settings, source, html)
     for page in html.rglob("*.html"):

@@ -45,14 +45,7 @@ _value:
 
 import typing as t
 
-from ansible.errors import AnsibleFilterError
-
-
-def ca_cert(needed: t.Mapping[str, t.Any], host: str) -> str:
-    """The filter's work. See its documentation."""
-    if host in needed["errors"]:
-        raise AnsibleFilterError(f"{host} has no CA certificates to verify with. {needed['errors'][host]}")
-    return str(needed["ca_certs"][host])
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_certs import ca_cert
 
 
 class FilterModule:

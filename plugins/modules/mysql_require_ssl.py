@@ -37,7 +37,7 @@ options:
   user:
     description:
       - Name of the user, exactly.
-      - Exactly one of O(user), O(accounts), O(all_accounts) and O(restore_file) is needed, or none with
+      - Exactly one of O(user), O(accounts), O(all_accounts), O(plan) and O(restore_file) is needed, or none with
         O(require_secure_transport).
     type: str
   host:
@@ -135,6 +135,130 @@ options:
         client can set it; the task then fails before anything is written, unless it has the wanted value already.
       - V(true) is refused where the connection of this task itself uses TCP without TLS.
     type: bool
+  plan:
+    description:
+      - Exactly the changes of a plan, instead of O(user), O(accounts) or O(all_accounts). It has the form of RV(plan),
+        which this module returns in check mode.
+      - An account that has the planned requirement already is left as it is. Where the server is another one, or an
+        account or the server-wide switch is neither what the plan saw nor what it was to become, nothing is changed,
+        and the task fails with V(changed_since_plan) as RV(reason).
+    type: dict
+    version_added: 0.2.0
+    suboptions:
+      identity:
+        description: The server that the plan is about.
+        type: dict
+        required: true
+        suboptions:
+          hostname:
+            description: The server's C(@@hostname).
+            type: str
+            required: true
+          port:
+            description: The server's C(@@port).
+            type: str
+            required: true
+          datadir:
+            description: The server's C(@@datadir).
+            type: str
+            required: true
+          server_id:
+            description: The server's C(@@server_uuid) (MySQL), or C(@@pid_file) and C(@@server_uid) (MariaDB).
+            type: str
+            required: true
+      read_only:
+        description: Whether the accounts come from another server, which is the one where they are changed.
+        type: bool
+        default: false
+      accounts:
+        description: The accounts to change.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          user:
+            description: User part of the account, exactly.
+            type: str
+            required: true
+          host:
+            description: Host part of the account, exactly.
+            type: str
+            required: true
+          before:
+            description: The requirement that the plan saw.
+            type: dict
+            required: true
+            suboptions:
+              ssl_type:
+                description: The kind of requirement.
+                type: str
+                choices: [NONE, ANY, X509, SPECIFIED]
+                required: true
+              cipher:
+                description: Cipher, with V(SPECIFIED).
+                type: str
+              issuer:
+                description: Issuer of the client certificate, with V(SPECIFIED).
+                type: str
+              subject:
+                description: Subject of the client certificate, with V(SPECIFIED).
+                type: str
+          after:
+            description: The requirement that the account is to have.
+            type: dict
+            required: true
+            suboptions:
+              ssl_type:
+                description: The kind of requirement.
+                type: str
+                choices: [NONE, ANY, X509, SPECIFIED]
+                required: true
+              cipher:
+                description: Cipher, with V(SPECIFIED).
+                type: str
+              issuer:
+                description: Issuer of the client certificate, with V(SPECIFIED).
+                type: str
+              subject:
+                description: Subject of the client certificate, with V(SPECIFIED).
+                type: str
+      require_secure_transport:
+        description: The server-wide switch, where it is to change.
+        type: dict
+        suboptions:
+          before:
+            description: The value that the plan saw.
+            type: dict
+            required: true
+            suboptions:
+              value:
+                description: What the server goes by.
+                type: bool
+                required: true
+              persisted:
+                description: What C(SET PERSIST) has left for the next start; not set where it has left nothing.
+                type: bool
+          after:
+            description: The value that it is to have.
+            type: dict
+            required: true
+            suboptions:
+              value:
+                description: What the server goes by.
+                type: bool
+                required: true
+              persisted:
+                description: What C(SET PERSIST) has left for the next start; not set where it has left nothing.
+                type: bool
+  change_replicas:
+    description:
+      - What a source changes in its accounts comes to its replicas by replication. By default, accounts of a server
+        that replicates them from another one are not changed, and RV(skipped_reason) is V(read_only).
+      - V(true) changes them on a replica that can be written to. It is for servers that replicate from each other.
+      - Accounts of a server that is read-only are never changed.
+    type: bool
+    default: false
+    version_added: 0.2.0
   rollback_file:
     description:
       - Absolute path of a file to record the change in, on the machine where this module runs, as JSON.
@@ -281,6 +405,18 @@ EXAMPLES = r"""
     restore_file: /var/lib/dbtls/db.example.com.json
     restore: all
 
+- name: Plan what would change
+  dbtls.rds_mysql.mysql_require_ssl:
+    config_file: ~/.my.cnf
+    all_accounts: true
+  check_mode: true
+  register: planned
+
+- name: Change exactly that
+  dbtls.rds_mysql.mysql_require_ssl:
+    config_file: ~/.my.cnf
+    plan: "{{ planned.plan }}"
+
 - name: Take the requirement off again
   dbtls.rds_mysql.mysql_require_ssl:
     config_file: ~/.my.cnf
@@ -309,10 +445,60 @@ accounts:
       sample: NONE
     after:
       description:
-        - The same, after the change. Where everything was put back, what it was before.
-        - In check mode, and where a guard stopped the task before anything was written, what it would have become.
+        - The same, after the change. Where everything was put back, where a guard stopped the task before anything was
+          written, and where RV(skipped_reason) is set, what it was before.
+        - In check mode, what it would become.
       type: str
       sample: ANY
+server:
+  description: Where the accounts come from.
+  returned: once the accounts are known
+  type: dict
+  version_added: 0.2.0
+  contains:
+    read_only:
+      description: Whether C(read_only), C(super_read_only) or C(innodb_read_only) is on.
+      type: bool
+      sample: false
+    replica_of:
+      description:
+        - Host and port of the server that this one replicates accounts from. V(null) for none, or where the login lacks
+          the privilege C(REPLICATION CLIENT) (C(REPLICA MONITOR) on MariaDB) to see it.
+      type: str
+      sample: null
+skipped_reason:
+  description:
+    - V(read_only) where accounts should change, and the server is read-only or replicates them from another one.
+      Nothing is changed there; RV(msg) and a warning say so. Once the change has arrived from its source, this is not
+      returned any more.
+  returned: only in that case
+  type: str
+  version_added: 0.2.0
+  sample: read_only
+plan:
+  description:
+    - What was to change, in the form that O(plan) takes; also where a guard stopped the task, and where
+      RV(skipped_reason) is set. It holds no secrets.
+  returned: once the accounts are known
+  type: dict
+  version_added: 0.2.0
+  sample:
+    identity: {hostname: db1, port: "3306", datadir: /var/lib/mysql/, server_id: 8a94f357-aab4-11df-86ab-c80aa9429562}
+    read_only: false
+    accounts:
+      - user: app
+        host: "%"
+        before: {ssl_type: NONE, cipher: "", issuer: "", subject: ""}
+        after: {ssl_type: ANY, cipher: "", issuer: "", subject: ""}
+    require_secure_transport: null
+reason:
+  description:
+    - V(changed_since_plan) where the server, an account or the server-wide switch is neither what O(plan) says of
+      before nor what it says of after.
+  returned: only in that case
+  type: str
+  version_added: 0.2.0
+  sample: changed_since_plan
 statements:
   description:
     - The statements as they were executed, or as they would be in check mode. They hold no secrets.
@@ -548,10 +734,10 @@ diff:
   returned: once the accounts are known
   type: dict
   sample:
-    before_header: TLS requirements
+    before_header: TLS requirements on db.example.com:3306
     before: |
       app@%: NONE
-    after_header: TLS requirements
+    after_header: TLS requirements on db.example.com:3306
     after: |
       app@%: ANY
 """

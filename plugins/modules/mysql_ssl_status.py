@@ -260,8 +260,11 @@ mysql_ssl:
       description:
         - The version of the server, its family (V(mysql) or V(mariadb)), and whether it is V(rds) or V(aurora) that
           manages it (null otherwise, or without a login).
+        - C(read_only) is whether C(read_only), C(super_read_only) or C(innodb_read_only) is on (null without a login).
+          C(replica_of) is host and port of the server that it replicates accounts from (null for none, without a login,
+          or where the login lacks C(REPLICATION CLIENT)).
       type: dict
-      sample: {version: 8.4.6, family: mysql, managed_by: rds}
+      sample: {version: 8.4.6, family: mysql, managed_by: rds, read_only: false, replica_of: null}
     tls:
       description:
         - What the server offers. C(have_ssl) and C(have_openssl) are V(YES), V(DISABLED) or V(NO), from the server's

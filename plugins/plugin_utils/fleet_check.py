@@ -72,6 +72,7 @@ class Job:
 
 
 STATUS_JOB = Job("mysql_ssl_status", STATUS, role_options.status, status.run)
+SESSIONS_JOB = Job("mysql_ssl_status", STATUS, role_options.sessions, status.run)
 # mysql_require_ssl in check mode: what it would change, or why it refuses.
 PLAN_JOB = Job("mysql_require_ssl", REQUIRE, role_options.require, lambda options: enforce.run(options, True))
 

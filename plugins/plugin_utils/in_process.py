@@ -165,7 +165,9 @@ def absolute_paths(
         if option["type"] == "path" and value:
             result[name] = os.path.join(directory, value)
         elif "options" in option and value:
-            result[name] = [absolute_paths(item, option["options"], directory) for item in value]
+            many = isinstance(value, list)
+            made = [absolute_paths(item, option["options"], directory) for item in (value if many else [value])]
+            result[name] = made if many else made[0]
     return result
 
 

@@ -37,6 +37,11 @@ def status(variables: HostVariables, ca_cert: str) -> dict[str, t.Any]:
     return {**connection(variables, ca_cert), **_set({"fail_on": variables.value("mysql_tls_fail_on")})}
 
 
+def sessions(variables: HostVariables, ca_cert: str) -> dict[str, t.Any]:
+    """The options of mysql_ssl_status that shows only who is connected."""
+    return {**connection(variables, ca_cert), "sessions_only": True}
+
+
 def require(variables: HostVariables, ca_cert: str) -> dict[str, t.Any]:
     """The options of mysql_require_ssl, without a file for the record."""
     names = ("accounts", "all_accounts", "exclude", "ssl_type", "plaintext_sessions", "require_secure_transport")

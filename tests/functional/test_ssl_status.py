@@ -92,6 +92,8 @@ def test_logged_in(db: Database, modules: Modules) -> None:
         "version": db.value("SELECT VERSION()"),
         "family": "mariadb" if db.mariadb else "mysql",
         "managed_by": None,
+        "read_only": False,
+        "replica_of": None,
     }
     with db.login(me, TLS) as mine, mine.cursor() as cursor:
         tls = mine._sock  # type: ignore[attr-defined]

@@ -12,10 +12,47 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.reque
     PLAINTEXT_SESSIONS,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.restore import LAST, RESTORE
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import LEVELS
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import (
     ModuleSpec,
     connection_argument_spec,
 )
+
+_REQUIREMENT = {
+    "type": "dict",
+    "required": True,
+    "options": {
+        "ssl_type": {"type": "str", "required": True, "choices": list(LEVELS)},
+        "cipher": {"type": "str"},
+        "issuer": {"type": "str"},
+        "subject": {"type": "str"},
+    },
+}
+_SWITCH = {
+    "type": "dict",
+    "required": True,
+    "options": {"value": {"type": "bool", "required": True}, "persisted": {"type": "bool"}},
+}
+_PLAN = {
+    "identity": {
+        "type": "dict",
+        "required": True,
+        "options": {name: {"type": "str", "required": True} for name in ("hostname", "port", "datadir", "server_id")},
+    },
+    "read_only": {"type": "bool", "default": False},
+    "accounts": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "user": {"type": "str", "required": True},
+            "host": {"type": "str", "required": True},
+            "before": _REQUIREMENT,
+            "after": _REQUIREMENT,
+        },
+    },
+    "require_secure_transport": {"type": "dict", "options": {"before": _SWITCH, "after": _SWITCH}},
+}
 
 REQUIRE = ModuleSpec(
     argument_spec=dict(
@@ -35,6 +72,8 @@ REQUIRE = ModuleSpec(
         flush={"type": "str", "default": "auto", "choices": list(FLUSH)},
         plaintext_sessions={"type": "str", "default": "fail", "choices": list(PLAINTEXT_SESSIONS)},
         require_secure_transport={"type": "bool"},
+        plan={"type": "dict", "options": _PLAN},
+        change_replicas={"type": "bool", "default": False},
         rollback_file={"type": "path"},
         restore_file={"type": "path"},
         restore={"type": "str", "default": LAST, "choices": list(RESTORE)},

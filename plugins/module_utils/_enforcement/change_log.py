@@ -118,6 +118,7 @@ class ChangeLog:
             ),
             method=bool(selection.listed),
             warnings=wanted.warnings,
+            on_replicas=True,  # where a guard refuses it
         )
         plan = complete_plan(control, dialect, request, decision)
         return self._on_the_recorded_server(plan, wanted)

@@ -26,6 +26,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.kill_
     kill_statements,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Plan, make_plan
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.planned import Planned
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import (
     EnforcementError,
     Request,
@@ -53,6 +54,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session imp
 
 # How often a plan is made again because somebody else has changed accounts meanwhile.
 _PLANS = 3
+# The return value skipped_reason.
+READ_ONLY = "read_only"
 # One run at a time on a server; of the server's own locks, which are gone with the session that holds them.
 _LOCK = "dbtls.rds_mysql.mysql_require_ssl"
 
@@ -72,8 +75,10 @@ class Result:
 
     def describe(self) -> dict[str, t.Any]:
         """The module's return values."""
+        skipped = {"skipped_reason": READ_ONLY, "msg": self.plan.skipped} if self.plan.held_back else {}
         return dict(
             self.plan.describe(),
+            **skipped,
             changed=self.changed,
             statements=list(self.statements),
             rollback_statements=list(self.rollback_statements),
@@ -86,34 +91,48 @@ class Result:
 
 
 def enforce(
-    options: ConnectionOptions, request: Request, check_mode: bool, change_log: ChangeLog | None = None
+    options: ConnectionOptions,
+    request: Request,
+    check_mode: bool,
+    change_log: ChangeLog | None = None,
+    planned: Planned | None = None,
 ) -> Result:
     """Give the accounts their requirement, or in check mode say what that would do.
 
     :arg change_log: The files of what was changed, where there are any.
+    :arg planned: A plan that was made before, which alone counts then.
     :raises RdsMysqlError: or one of its kinds. Unless its details have ``rolled_back`` or ``state_unknown``, nothing
         was written.
     """
     with open_session(options) as control:
         dialect = discover(control)
         try:
-            return _enforce(control, dialect, request, check_mode, change_log or ChangeLog())
+            return _enforce(control, dialect, request, check_mode, change_log or ChangeLog(), planned)
         except AnotherServer as e:
             raise EnforcementError(f"{e.message} Nothing was changed.", **e.details) from e
 
 
-def _enforce(control: Session, dialect: Dialect, request: Request, check_mode: bool, change_log: ChangeLog) -> Result:
+def _enforce(
+    control: Session,
+    dialect: Dialect,
+    request: Request,
+    check_mode: bool,
+    change_log: ChangeLog,
+    planned: Planned | None,
+) -> Result:
     known = read_accounts(control, dialect)
     request = change_log.open(control, dialect, request)
+    make = planned.plan if planned else make_plan
+    if planned:
+        request = replace(request, selection=planned.selection)
     notes: tuple[str, ...] = ()
     for attempt in range(_PLANS):
-        plan = change_log.restoring_plan(control, dialect, known, request) or make_plan(
-            control, dialect, known, request
-        )
+        plan = change_log.restoring_plan(control, dialect, known, request) or make(control, dialect, known, request)
         try:
             guard(control, dialect, plan, request)
         except RdsMysqlError as e:
-            e.details.update(plan.describe())
+            # What the server is; what it was to become is in the plan.
+            e.details.update(plan.describe({}, switched=False))
             raise
         killing = kill_statements(control, plan, request)
         if check_mode or not plan.writes:
@@ -326,7 +345,7 @@ def _verify_unchanged(control: Session, dialect: Dialect, result: Result, reques
         raise EnforcementError(f"verify: {e.message} Nothing was changed.", **details) from e
     return replace(
         result,
-        verified=verifier.verified,
+        verified=verifier.verified and not result.plan.held_back,
         verification=tuple(verifier.done),
         warnings=result.warnings + (verifier.doubts if request.verify else ()) + result.change_log.made(),
     )
@@ -338,4 +357,5 @@ def run(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     :raises RdsMysqlError: or one of its kinds, with return values among its details.
     """
     options = ConnectionOptions.from_params(params)
-    return enforce(options, request_from_params(params), check_mode, ChangeLog.from_params(params)).describe()
+    request, planned = request_from_params(params), Planned.from_params(params)
+    return enforce(options, request, check_mode, ChangeLog.from_params(params), planned).describe()

@@ -165,10 +165,12 @@ def session_warnings(plan: Plan, request: Request) -> tuple[str, ...]:
     """What to say of clients that would not get in again, where they are no reason to stop."""
     check = plan.session_check
     warnings = []
-    if request.plaintext_sessions == "warn" and check.obstacle:
+    # What is held back comes here by itself, and no guard of this server is asked then.
+    warns = request.plaintext_sessions == "warn" or (plan.held_back and request.plaintext_sessions != "allow")
+    if warns and check.obstacle:
         connected = f" These clients are connected: {list_sessions(check.sessions)}." if check.sessions else ""
         warnings.append(f"{check.obstacle}; plaintext clients could not be detected.{connected}")
-    elif request.plaintext_sessions == "warn" and check.sessions:
+    elif warns and check.sessions:
         listed = list_sessions(check.sessions)
         warnings.append(f"Clients that are connected without TLS will not get in again: {listed}.")
     replicas = [session for session in check.sessions if session.replicates]

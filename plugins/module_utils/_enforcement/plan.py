@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
@@ -17,6 +17,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plain
     WhoHasToUseTls,
     find_plaintext_sessions,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.record_values import describe_changes
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import (
     ALTER_USER,
     GRANT_TABLES,
@@ -43,13 +44,19 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import TABLE_DENIED, QueryFailed
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import ServerIdentity, read_only_identity
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.replication import ServerRole, read_role
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchChange
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
+
+_MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything decided before anything is written, about one server."""
+    """Everything decided before anything is written, about one server.
+
+    ``held_back`` are changes that are not made here, as the server's accounts come from another one.
+    """
 
     identity: ServerIdentity
     targets: tuple[AccountState, ...]
@@ -60,6 +67,9 @@ class Plan:
     session_check: SessionCheck
     warnings: tuple[str, ...]
     switch: SwitchChange | None = None
+    endpoint: str = ""
+    role: ServerRole = field(default_factory=ServerRole)
+    held_back: tuple[Change, ...] = ()
 
     @property
     def plaintext_sessions(self) -> tuple[PlaintextSession, ...]:
@@ -84,12 +94,13 @@ class Plan:
     @property
     def tightens(self) -> bool:
         """Whether accounts are to get a requirement, be it another one than they have."""
-        return bool(self.who_has_to_use_tls.accounts)
+        return any(change.after.ssl_type != "NONE" for change in self.changes)
 
     @property
     def who_has_to_use_tls(self) -> WhoHasToUseTls:
         """Whose clients cannot log in without TLS any more."""
-        accounts = tuple(change.account for change in self.changes if change.after.ssl_type != "NONE")
+        changes = self.changes + self.held_back
+        accounts = tuple(change.account for change in changes if change.after.ssl_type != "NONE")
         return WhoHasToUseTls(accounts, everybody=self.enables_secure_transport)
 
     @property
@@ -173,13 +184,40 @@ class Plan:
             "method": self.method,
             "flushed": bool(self.changes) and self.flushes,
             "plaintext_sessions": [session.describe() for session in self.plaintext_sessions],
+            "server": self.role.describe(),
+            "plan": self.exactly(),
             "diff": {
-                "before_header": "TLS requirements",
-                "after_header": "TLS requirements",
+                "before_header": f"TLS requirements on {self.endpoint}",
+                "after_header": f"TLS requirements on {self.endpoint}",
                 "before": "".join(before_lines),
                 "after": "".join(after_lines),
             },
         }
+
+    def exactly(self) -> dict[str, t.Any]:
+        """The form that the option ``plan`` takes."""
+        switch = self.switch if self.switch and self.changes_secure_transport else None
+        return {
+            "identity": self.identity.describe(),
+            "read_only": bool(self.held_back),
+            "accounts": describe_changes(self.changes + self.held_back),
+            secure_transport.NAME: (
+                {"before": asdict(switch.before), "after": asdict(switch.after)} if switch else None
+            ),
+        }
+
+    @property
+    def skipped(self) -> str:
+        """Why changes are held back, as a sentence."""
+        accounts = ", ".join(str(change.account) for change in self.held_back[:_MOST_NAMED])
+        rest = len(self.held_back) - _MOST_NAMED
+        kind = "read-only" if self.role.read_only else "a replica"
+        source = f" ({self.role.replica_of})" if self.role.replica_of else ""
+        return (
+            f"{self.endpoint} was skipped: {kind}, changes come from its "
+            f"source{source}. These accounts have not changed here yet: {accounts}"
+            f"{f' and {rest} more' if rest > 0 else ''}."
+        )
 
 
 def make_plan(control: Session, dialect: Dialect, known: t.Sequence[AccountState], request: Request) -> Plan:
@@ -210,13 +248,17 @@ def make_plan(control: Session, dialect: Dialect, known: t.Sequence[AccountState
 
 @dataclass(frozen=True)
 class Decision:
-    """What is to change. ``method``: whether one is needed, as this is about accounts."""
+    """What is to change. ``method``: whether one is needed, as this is about accounts.
+
+    ``on_replicas``: also where accounts come from another server.
+    """
 
     targets: tuple[AccountState, ...]
     changes: tuple[Change, ...]
     switch: SwitchChange | None
     method: bool
     warnings: tuple[str, ...] = ()
+    on_replicas: bool = False
 
 
 def complete_plan(control: Session, dialect: Dialect, request: Request, decision: Decision) -> Plan:
@@ -225,40 +267,38 @@ def complete_plan(control: Session, dialect: Dialect, request: Request, decision
     :raises EnforcementError: when the method does not work on this server.
     """
     method = _choose_method(control, dialect, request) if decision.method else None
+    role = read_role(control, dialect)
+    holds_back = role.follows and not decision.on_replicas and (role.read_only or not request.change_replicas)
     plan = Plan(
         identity=read_only_identity(control, dialect),
         targets=decision.targets,
-        changes=decision.changes,
+        changes=() if holds_back else decision.changes,
         method=method,
         flushes=method is not None and _flushes(method, request.flush, control.options.endpoint),
         login_account=current_account(control),
         session_check=SessionCheck(),
         warnings=(),
         switch=decision.switch,
+        endpoint=str(control.options.endpoint),
+        role=role,
+        held_back=decision.changes if holds_back else (),
     )
     check = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls)
-    return replace(plan, session_check=check, warnings=decision.warnings + _warnings(control, dialect, plan))
+    return replace(plan, session_check=check, warnings=decision.warnings + _warnings(dialect, plan))
 
 
-def _warnings(control: Session, dialect: Dialect, plan: Plan) -> tuple[str, ...]:
+def _warnings(dialect: Dialect, plan: Plan) -> tuple[str, ...]:
     warnings = []
     if plan.changes_secure_transport and not dialect.has_persist:
         warnings.append(secure_transport.not_lasting(dialect, plan.switch is not None and plan.switch.wanted))
-    if plan.changes and dialect.read_only_variable is None and _is_replica(control, dialect):
+    if plan.held_back:
+        warnings.append(plan.skipped)
+    if plan.changes and plan.role.replica_of:
         warnings.append(
-            f"{control.options.endpoint} is a replica. What is changed here is not sent to its source, and what is "
-            "changed there comes here: change the accounts on the source."
+            f"{plan.endpoint} is a replica of {plan.role.replica_of}. What is changed here is not sent to its source, "
+            "and what is changed there comes here: change the accounts on the source."
         )
     return tuple(warnings)
-
-
-def _is_replica(control: Session, dialect: Dialect) -> bool:
-    try:
-        return bool(control.query(dialect.replica_status_statement))
-    except QueryFailed as e:
-        if e.connection_lost:
-            raise
-        return False  # That needs the privilege REPLICATION CLIENT, and nothing else here does.
 
 
 def _needs_change(now: Requirement, request: Request) -> bool:

@@ -45,6 +45,7 @@ class Request:
     plaintext_sessions: str = "fail"
     require_secure_transport: bool | None = None
     verify: tuple[Login, ...] = ()
+    change_replicas: bool = False
 
 
 def request_from_params(params: t.Mapping[str, t.Any]) -> Request:
@@ -52,17 +53,16 @@ def request_from_params(params: t.Mapping[str, t.Any]) -> Request:
 
     :raises OptionError: naming the option that is wrong.
     """
-    restores = bool(params.get("restore_file"))
-    ways = [name for name in ("user", "accounts", "all_accounts", "restore_file") if params.get(name)]
+    given_otherwise = next((name for name in ("plan", "restore_file") if params.get(name)), None)
+    ways = [name for name in ("user", "accounts", "all_accounts", "plan", "restore_file") if params.get(name)]
     switch = params.get("require_secure_transport")
     if len(ways) > 1 or (not ways and switch is None):
         raise OptionError(
-            "Exactly one of user, accounts, all_accounts and restore_file says which accounts are meant; {}.".format(
-                "none is given" if not ways else "given are {}".format(" and ".join(ways))
-            )
+            "Exactly one of user, accounts, all_accounts, plan and restore_file says which accounts are meant; "
+            "{}.".format("none is given" if not ways else "given are {}".format(" and ".join(ways)))
         )
-    if restores:
-        _nothing_else(params)
+    if given_otherwise:
+        _nothing_else(params, given_otherwise)
     ssl_type = str(params["ssl_type"]).upper()
     parts = {name: str(params.get(name) or "") for name in ("cipher", "issuer", "subject")}
     if ssl_type == "SPECIFIED" and not any(parts.values()):
@@ -79,7 +79,7 @@ def request_from_params(params: t.Mapping[str, t.Any]) -> Request:
         include_system=bool(params["include_system"]),
     )
     return Request(
-        selection=selection if ways and not restores else None,
+        selection=selection if ways and not given_otherwise else None,
         requirement=Requirement(ssl_type, **parts),
         exact=bool(params["exact"]),
         method=str(params["method"]),
@@ -89,11 +89,12 @@ def request_from_params(params: t.Mapping[str, t.Any]) -> Request:
         verify=tuple(
             Login(str(entry["user"]), str(entry.get("password") or "")) for entry in params.get("verify") or ()
         ),
+        change_replicas=bool(params.get("change_replicas")),
     )
 
 
-# What the file says already, and the values that are as good as none.
-_SAID_BY_THE_FILE: t.Mapping[str, t.Any] = {
+# What the file, or the plan, says already, and the values that are as good as none.
+_SAID_ALREADY: t.Mapping[str, t.Any] = {
     "cipher": None,
     "exact": False,
     "exclude": None,
@@ -101,16 +102,17 @@ _SAID_BY_THE_FILE: t.Mapping[str, t.Any] = {
     "include_system": False,
     "issuer": None,
     "require_secure_transport": None,
-    "rollback_file": None,
     "ssl_type": "any",
     "subject": None,
 }
 
 
-def _nothing_else(params: t.Mapping[str, t.Any]) -> None:
-    given = [name for name, none in _SAID_BY_THE_FILE.items() if params.get(name) not in (None, none)]
+def _nothing_else(params: t.Mapping[str, t.Any], option: str) -> None:
+    given = [name for name, none in _SAID_ALREADY.items() if params.get(name) not in (None, none)]
+    if option == "restore_file" and params.get("rollback_file") is not None:
+        given = sorted([*given, "rollback_file"])
     if given:
-        raise OptionError(f"restore_file: the file says what is put back; {', '.join(given)} cannot go with it.")
+        raise OptionError(f"{option}: it says what is changed; {', '.join(given)} cannot go with it.")
 
 
 def _optional(value: t.Any | None) -> str | None:

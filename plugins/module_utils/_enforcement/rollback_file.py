@@ -14,14 +14,24 @@ import os
 import stat
 import typing as t
 import uuid
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import locked_directory, write_atomically
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Plan
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.record_values import (
+    Nonsense,
+    describe_changes,
+    get_changes,
+    get_identity,
+    get_list,
+    get_mapping,
+    get_switch_state,
+    get_text,
+    get_value,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import Change
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import LEVELS, Account, Requirement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import ServerIdentity
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
@@ -39,17 +49,11 @@ _STATES = (BEGUN, MADE, UNDONE, RESTORED)
 
 # Ten thousand accounts take about 6 MB.
 _MAX_BYTES = 64 * 1024 * 1024
-# Columns of mysql.user: 255 characters for a host, 128 at most for a user (MariaDB), TEXT for a requirement's parts.
-_LONGEST_USER, _LONGEST_HOST, _LONGEST_PART = 128, 255, 65535
 _LOCK_SECONDS = 10.0
 
 
 class RecordError(RdsMysqlError):
     """The file cannot be read or written, or is none of this kind; the message names the option and the file."""
-
-
-class _Nonsense(ValueError):
-    """What is read is no such record; says where."""
 
 
 @dataclass(frozen=True)
@@ -121,15 +125,7 @@ class ChangeRecord:
                 "family": self.family,
                 "version": self.version,
             },
-            "accounts": [
-                {
-                    "user": change.account.user,
-                    "host": change.account.host,
-                    "before": asdict(change.before),
-                    "after": asdict(change.after),
-                }
-                for change in self.changes
-            ],
+            "accounts": describe_changes(self.changes),
             "require_secure_transport": (
                 {"before": asdict(self.switch[0]), "after": asdict(self.switch[1])} if self.switch else None
             ),
@@ -142,112 +138,47 @@ class ChangeRecord:
 
         :raises ValueError: saying what is wrong.
         """
-        server = _mapping(value, "server")
-        changes = tuple(_change(entry) for entry in _list(value, "accounts"))
-        if len({change.account for change in changes}) != len(changes):
-            raise _Nonsense("an account is in a change twice")
-        switch = _get(value, "require_secure_transport", (dict, type(None)))
-        statements = _list(value, "rollback_statements")
+        server = get_mapping(value, "server")
+        changes = get_changes(value)
+        switch = get_value(value, "require_secure_transport", (dict, type(None)))
+        statements = get_list(value, "rollback_statements")
         if not all(isinstance(statement, str) for statement in statements):
-            raise _Nonsense("rollback_statements holds something other than texts")
-        state = _text(value, "state", 20)
+            raise Nonsense("rollback_statements holds something other than texts")
+        state = get_text(value, "state", 20)
         if state not in _STATES:
-            raise _Nonsense(f"{state!r} is no state of a change")
+            raise Nonsense(f"{state!r} is no state of a change")
         return cls(
-            id=_text(value, "id", 64),
+            id=get_text(value, "id", 64),
             state=state,
-            begun_at=_text(value, "begun_at", 40),
-            ended_at=None if _get(value, "ended_at", (str, type(None))) is None else _text(value, "ended_at", 40),
+            begun_at=get_text(value, "begun_at", 40),
+            ended_at=get_text(value, "ended_at", 40) if get_value(value, "ended_at", (str, type(None))) else None,
             endpoint=_endpoint(server),
-            identity=_identity(server),
-            family=_text(server, "family", 20),
-            version=_text(server, "version", 200),
+            identity=None if server.get("identity") is None else get_identity(server),  # 0.1 did not record it.
+            family=get_text(server, "family", 20),
+            version=get_text(server, "version", 200),
             changes=changes,
-            switch=(_switch_state(switch, "before"), _switch_state(switch, "after")) if switch else None,
+            switch=(get_switch_state(switch, "before"), get_switch_state(switch, "after")) if switch else None,
             rollback_statements=tuple(statements),
         )
 
 
-# Reading: each value is of the type and the length that it has to be.
-
-
-def _get(value: t.Any, name: str, kinds: tuple[type, ...]) -> t.Any:
-    if not isinstance(value, dict) or name not in value:
-        raise _Nonsense(f"{name} is missing")
-    found = value[name]
-    if not isinstance(found, kinds) or (isinstance(found, bool) and bool not in kinds):
-        raise _Nonsense(f"{name} is {type(found).__name__}")
-    return found
-
-
-def _mapping(value: t.Any, name: str) -> dict[str, t.Any]:
-    found: dict[str, t.Any] = _get(value, name, (dict,))
-    return found
-
-
-def _list(value: t.Any, name: str) -> list[t.Any]:
-    found: list[t.Any] = _get(value, name, (list,))
-    return found
-
-
-def _text(value: t.Any, name: str, longest: int) -> str:
-    text: str = _get(value, name, (str,))
-    if len(text) > longest or "\0" in text:
-        raise _Nonsense(f"{name} is none that a server can have")
-    try:
-        # As names are sent; bytes that are no UTF-8 stay what they are.
-        text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError as e:
-        raise _Nonsense(f"{name} is no text") from e
-    return text
-
-
-def _requirement(value: dict[str, t.Any], name: str) -> Requirement:
-    found = _mapping(value, name)
-    parts = {part: _text(found, part, _LONGEST_PART) for part in ("cipher", "issuer", "subject")}
-    requirement = Requirement(_text(found, "ssl_type", 20), **parts)
-    if requirement.ssl_type not in LEVELS:
-        raise _Nonsense(f"{requirement.ssl_type!r} is no requirement")
-    return requirement
-
-
-def _change(value: t.Any) -> Change:
-    account = Account(_text(value, "user", _LONGEST_USER), _text(value, "host", _LONGEST_HOST))
-    change = Change(account, _requirement(value, "before"), _requirement(value, "after"))
-    if change.before == change.after:
-        raise _Nonsense(f"{account} has the same requirement before and after")
-    return change
-
-
-def _switch_state(value: dict[str, t.Any], name: str) -> SwitchState:
-    found = _mapping(value, name)
-    return SwitchState(_get(found, "value", (bool,)), _get(found, "persisted", (bool, type(None))))
-
-
 def _endpoint(server: dict[str, t.Any]) -> Endpoint:
-    host, port = _get(server, "host", (str, type(None))), _get(server, "port", (int, type(None)))
-    socket = _get(server, "socket", (str, type(None)))
+    host, port = get_value(server, "host", (str, type(None))), get_value(server, "port", (int, type(None)))
+    socket = get_value(server, "socket", (str, type(None)))
     if (host is None or port is None) == (socket is None):
-        raise _Nonsense("server has to have host and port, or socket")
+        raise Nonsense("server has to have host and port, or socket")
     return Endpoint(host.lower() if host else None, port, socket)
-
-
-def _identity(server: dict[str, t.Any]) -> ServerIdentity | None:
-    if server.get("identity") is None:  # 0.1 did not record it.
-        return None
-    found = _mapping(server, "identity")
-    return ServerIdentity(*(_text(found, part.name, _LONGEST_PART) for part in fields(ServerIdentity)))
 
 
 def _parse(content: bytes) -> tuple[ChangeRecord, ...]:
     document = json.loads(content.decode("utf-8"))
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise _Nonsense(f"it is not of the format {FORMAT}")
+        raise Nonsense(f"it is not of the format {FORMAT}")
     if document.get("version") != _VERSION:
-        raise _Nonsense(f"its version is {str(document.get('version'))[:20]!r}, and this release knows {_VERSION}")
-    records = tuple(ChangeRecord.parse(value) for value in _list(document, "changes"))
+        raise Nonsense(f"its version is {str(document.get('version'))[:20]!r}, and this release knows {_VERSION}")
+    records = tuple(ChangeRecord.parse(value) for value in get_list(document, "changes"))
     if len({record.id for record in records}) != len(records):
-        raise _Nonsense("two changes have the same id")
+        raise Nonsense("two changes have the same id")
     return records
 
 
@@ -289,7 +220,7 @@ class RollbackFile:
             raise self.error(f"cannot be read: {e.strerror}.") from e
         try:
             records = _parse(content)
-        except _Nonsense as e:
+        except Nonsense as e:
             raise self.error(f"is no file that this module has written: {e}.") from e
         except (ValueError, RecursionError) as e:
             raise self.error("is no file that this module has written: it is no JSON.") from e

@@ -47,7 +47,8 @@ _MYSQL_ROLES = (8, 0)
 _MYSQL_PERSIST = (8, 0)
 _MYSQL_REPLICA = (8, 0, 22)
 # The weakest last. Some administrators may write in spite of read_only; it is set on replicas for their sake as well.
-_READ_ONLY = ("innodb_read_only", "super_read_only", "read_only", "transaction_read_only", "tx_read_only")
+_OF_SERVERS = ("innodb_read_only", "super_read_only", "read_only")
+_READ_ONLY = (*_OF_SERVERS, "transaction_read_only", "tx_read_only")
 _MYSQL_CONNECTION_TYPE = (5, 7, 2)
 _MARIADB_CONNECTION_TYPE = (10, 5)
 _MYSQL_RELOAD_TLS = (8, 0, 16)
@@ -137,6 +138,16 @@ class Dialect:
     def read_only_variable(self) -> str | None:
         """The variable that makes the server read-only, if one does."""
         return next((name for name in _READ_ONLY if self.variables.get(name, "OFF").upper() not in ("OFF", "0")), None)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it is for reading only, as replicas and Aurora readers are."""
+        return self.read_only_variable in _OF_SERVERS
+
+    @property
+    def replica_status_offset(self) -> int:
+        """How many columns of the answer to :attr:`replica_status_statement` come before Slave_IO_State."""
+        return 2 if self.is_mariadb else 0
 
     @property
     def replica_status_statement(self) -> str:

@@ -26,6 +26,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login_error
     tls_failure,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.replication import read_role
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import NO_SUCH_ROWS, Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import live_sessions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import (
@@ -190,6 +191,7 @@ def _ask(session: Session, unauthenticated: ServerStatus) -> ServerStatus:
         or unauthenticated.certificate,
         accounts=known,
         sessions=live_sessions(session, dialect),
+        role=read_role(session, dialect),
         warnings=tuple(warnings),
     )
 

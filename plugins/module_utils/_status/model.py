@@ -18,6 +18,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options imp
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import Certificate
 
 if t.TYPE_CHECKING:
+    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.replication import ServerRole
     from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import LiveSession
     from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.tls_versions import Probe
 
@@ -68,6 +69,7 @@ class ServerStatus:
     certificate: ServerCertificate | None = None
     accounts: tuple[AccountState, ...] | None = None
     sessions: tuple[LiveSession, ...] | None = None
+    role: ServerRole | None = None
     warnings: tuple[str, ...] = ()
     now: dt.datetime = field(default_factory=utc_now)
 

@@ -36,6 +36,8 @@ def describe(status: ServerStatus, found: t.Sequence[Finding]) -> dict[str, t.An
             "version": status.dialect.version if status.dialect else greeting.version,
             "family": greeting.family,
             "managed_by": status.managed_by,
+            "read_only": status.role.read_only if status.role else None,
+            "replica_of": status.role.replica_of if status.role else None,
         },
         "tls": _describe_tls(status),
         "session": None if status.session is None else dict(vars(status.session)),

@@ -136,10 +136,10 @@ def judge(server: str, user: str, host: str, observed: Observed) -> Readiness:
     clients = {
         who: seen
         for who, seen in observed.sightings.items()
-        if _may_be(user, host, who.user, who.host)
+        if may_be(user, host, who.user, who.host)
         and (who.transport != "Socket" or host_admits(host, who.host))  # which no name server has named
     }
-    counted = [(name, one) for name, one in observed.logins if _may_be(user, host, *name)]
+    counted = [(name, one) for name, one in observed.logins if may_be(user, host, *name)]
     sightings = tuple(
         Sighting(*who, seen.first, seen.last, seen.times)
         for who, seen in sorted(clients.items(), key=lambda item: item[1].last, reverse=True)
@@ -149,6 +149,19 @@ def judge(server: str, user: str, host: str, observed: Observed) -> Readiness:
     times += [one.last_plaintext for one in observed.without_tls(counted) if one.last_plaintext]
     state, reason = _state(user, clients, counted, observed)
     return Readiness(server, f"{user}@{host}", state, reason, max(times, default=None), sightings)
+
+
+def readiness_of(
+    server: str,
+    endpoint: str,
+    accounts: t.Iterable[tuple[str, str]],
+    days: t.Iterable[tuple[str, ServerDay]],
+    rules: Rules,
+    now: dt.datetime,
+) -> list[Readiness]:
+    """Whether accounts (user and host) of a server are ready. Days of another server by that name do not count."""
+    observed = Observed([(date, day) for date, day in days if day.endpoint == endpoint], rules, now)
+    return [judge(server, user, host, observed) for user, host in accounts]
 
 
 def _state(
@@ -244,7 +257,7 @@ def _who(plaintext: t.Mapping[Who, Seen]) -> str:
     )
 
 
-def _may_be(user: str, host: str, client_user: str | None, client_host: str | None) -> bool:
+def may_be(user: str, host: str, client_user: str | None, client_host: str | None) -> bool:
     """Whether a client, or logins that were counted, may be this account's: servers do not tell which one it was."""
     if client_user is None:
         return False

@@ -21,6 +21,8 @@ ENCRYPTED = "SSL/TLS"
 # What clients say about themselves may be another text each time. Beyond so many sightings it is left out, so that the
 # rest are as many as there are users and client hosts.
 MOST_DESCRIBED = 500
+# Somebody who guesses passwords all day is in each pass; what he fills is bounded.
+MOST_REFUSED = 2000
 
 
 class Who(t.NamedTuple):
@@ -52,14 +54,22 @@ class Seen:
 class Logins:
     """Logins that the server has counted between passes. ``plaintext`` is None where it does not count those.
 
-    ``last_plaintext`` and ``last_refused`` are the times of the passes that first knew of them.
+    ``last_plaintext`` is the time of the pass that first knew of the last one.
     """
 
     logins: int = 0
     plaintext: int | None = None
     refused: int | None = None
     last_plaintext: str | None = None
-    last_refused: str | None = None
+
+
+class Refused(t.NamedTuple):
+    """Refused logins that a pass was the first to know of. ``user`` and ``host`` as of a counter."""
+
+    at: str
+    user: str | None
+    host: str | None
+    logins: int
 
 
 Name = tuple[str | None, str | None]
@@ -93,6 +103,7 @@ class ServerDay:
     counted: int = 0
     sightings: dict[Who, Seen] = field(default_factory=dict)
     logins: dict[Name, Logins] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
     last: Reading | None = None
     last_pass: str | None = None
 
@@ -200,8 +211,9 @@ def _count(day: ServerDay, name: Name, delta: tuple[int, int | None, int | None]
         plaintext=_sum(known.plaintext, plaintext),
         refused=_sum(known.refused, refused),
         last_plaintext=now if plaintext else known.last_plaintext,
-        last_refused=now if refused else known.last_refused,
     )
+    if refused and len(day.refused) < MOST_REFUSED:
+        day.refused.append(Refused(now, *name, refused))
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

@@ -25,6 +25,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.observed import (
     Logins,
     Reading,
+    Refused,
     Seen,
     ServerDay,
     Who,
@@ -33,6 +34,9 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.observed
 
 FORMAT = "dbtls.rds_mysql/observations"
 FORMAT_VERSION = 1
+
+DIRECTORY = "observations"
+"""In the state directory."""
 
 _LOCK_SECONDS = 60.0
 _FILE = re.compile(r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})-(?P<id>[0-9a-f]{8})\.json\.gz\Z")
@@ -165,6 +169,7 @@ def _encode_day(day: ServerDay) -> dict[str, t.Any]:
         "counted": f"{day.counted:x}",
         "sightings": [[*who, *dataclasses.astuple(seen)] for who, seen in day.sightings.items()],
         "logins": [[*name, *dataclasses.astuple(logins)] for name, logins in day.logins.items()],
+        "refused": day.refused,
         "last": None if day.last is None else vars(day.last),
         "last_pass": day.last_pass,
     }
@@ -177,6 +182,7 @@ def _decode_day(day: t.Mapping[str, t.Any]) -> ServerDay:
         counted=int(day["counted"], 16),
         sightings={Who(*row[:5]): Seen(*row[5:]) for row in day["sightings"]},
         logins={(row[0], row[1]): Logins(*row[2:]) for row in day["logins"]},
+        refused=[Refused(*row) for row in day["refused"]],
         last=None if day["last"] is None else Reading(**day["last"]),
         last_pass=day["last_pass"],
     )

@@ -53,11 +53,16 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class ServerSoftware:
-    """Version, family (``mysql`` or ``mariadb``), and who manages it (``rds``, ``aurora`` or None)."""
+    """Version, family (``mysql`` or ``mariadb``), and who manages it (``rds``, ``aurora`` or None).
+
+    ``read_only`` is None without a login; ``replica_of`` is the source of its accounts, if there is one.
+    """
 
     version: str
     family: str
     managed_by: str | None = None
+    read_only: bool | None = None
+    replica_of: str | None = None
 
 
 @dataclass(frozen=True)

@@ -446,7 +446,11 @@ class MemoryServer:
             raise ServerError(
                 1227, _DENIED.format("SLAVE MONITOR" if self.release.mariadb else "SUPER, REPLICATION CLIENT")
             )
-        return [("Waiting for source to send event",)] if self.replicates else []
+        if not self.replicates:
+            return []
+        own = ("", "") if self.release.mariadb else ()
+        of_source = ("source", "repl", 3306, 60, "log.1", 4, "relay.1", 4, "log.1", "Yes", "Yes")
+        return [(*own, "Waiting for source to send event", *of_source, "", "", "", "", "", "")]
 
     def _shown_account(self, session: ServerSession, parser: Parser) -> Key:
         if parser.word("CURRENT_USER"):

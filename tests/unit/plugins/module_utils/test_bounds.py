@@ -86,6 +86,8 @@ def knows(accounts: Answer, pause: float = 0.0) -> Answer:
             send_rows(conversation, [("admin@%",)])
         elif "mysql.user" in statement:
             accounts(conversation, statement)
+        elif "STATUS" in statement:
+            send_rows(conversation, [])
         else:
             conversation.send(OK)
 

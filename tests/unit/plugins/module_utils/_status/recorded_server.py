@@ -116,6 +116,8 @@ def plays(
                 send_rows(conversation, rows.accounts)
         elif "performance_schema.threads" in statement and rows.sessions is not None:
             send_rows(conversation, rows.sessions)
+        elif "STATUS" in statement:
+            send_rows(conversation, [])
         else:
             conversation.send(OK)
 

@@ -28,7 +28,13 @@ if t.TYPE_CHECKING:
 )
 def test_who_manages_a_server(name: str, managed_by: str | None, family: str, pki: Pki) -> None:
     seen = check(RECORDED[name], pki.server())
-    assert seen["server"] == {"version": RECORDED[name]["version"], "family": family, "managed_by": managed_by}
+    assert seen["server"] == {
+        "version": RECORDED[name]["version"],
+        "family": family,
+        "managed_by": managed_by,
+        "read_only": False,
+        "replica_of": None,
+    }
     found = {finding["id"]: finding for finding in seen["findings"]}
     todo = found["transport-not-required"]["remediation"]
     # Where AWS manages a server, nobody sets its variables with SQL.

@@ -1,0 +1,91 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Looks who is connected to the servers of all hosts, in one task, and keeps what it saw."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from contextlib import closing
+from pathlib import Path
+
+from ansible.utils.display import Display
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_certs import ca_cert
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, HostVariables
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness import store
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.watching import Watched
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import Endpoint
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import all_visible, visible
+
+ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
+    "hosts": {"type": "list", "elements": "str"},
+    "state_dir": {"type": "path", "required": True},
+    "bundles": {"type": "dict", "required": True},
+    "watch_for": {"type": "int", "default": 0},
+    "interval": {"type": "int", "default": 60},
+    "keep_days": {"type": "int", "default": 100},
+}
+
+_display = Display()
+
+
+class ActionModule(ControllerAction):
+    """``mysql_tls_watch``."""
+
+    argument_spec = ARGUMENT_SPEC
+
+    def work(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        """One pass, or passes for some time."""
+        hosts = hosts_of(options, variables, "ansible_play_hosts_all")
+        directory = Path(options["state_dir"]).expanduser() / store.DIRECTORY
+        run = Watched()
+        next_at = time.monotonic()
+        end = next_at + options["watch_for"]
+        try:
+            while True:
+                # Each time anew: a password may be a token that lasts for minutes.
+                self._pass(Fleet(self._task, variables, self._loader), hosts, options, directory, run)
+                # A pass that takes longer is followed by the next one at once.
+                next_at = max(next_at + max(1, options["interval"]), time.monotonic())
+                if next_at > end:
+                    break
+                time.sleep(max(0.0, next_at - time.monotonic()))
+        except RdsMysqlError as e:
+            return {"changed": False, "failed": True, "msg": visible(e.message), **_described(run)}
+        failed = bool(run.failed) or not run.servers
+        told = run.sentence() if run.servers or run.failed else "No server was checked: the play has no hosts."
+        return {"changed": False, "failed": failed, "msg": visible(told), **_described(run)}
+
+    def _pass(self, fleet: Fleet, hosts: list[str], options: dict[str, t.Any], directory: Path, run: Watched) -> None:
+        """Look at every server once, and keep what was seen.
+
+        :raises RdsMysqlError: when that cannot be written.
+        """
+        at, began = utc_now(), time.monotonic()
+
+        def bundle(variables: HostVariables) -> str:
+            return ca_cert(options["bundles"], str(variables.value("inventory_hostname")))
+
+        prepared = fleet_check.prepare(fleet, hosts, fleet_check.SESSIONS_JOB, bundle)
+        found: list[store.Pass] = []
+        failed: dict[str, str] = {}
+        with closing(fleet_check.run(prepared, fleet_check.SESSIONS_JOB, _display.display)) as results:
+            for host, result in results:
+                if result.get("failed"):
+                    failed[host] = str(result.get("msg", ""))
+                else:
+                    seen = result["mysql_ssl_sessions"]
+                    found.append(store.Pass(host, str(Endpoint(**seen["endpoint"])), seen))
+        if found:
+            store.record(directory, found, at, options["keep_days"])
+        run.add(found, failed, time.monotonic() - began)
+
+
+def _described(run: Watched) -> dict[str, t.Any]:
+    return {name: all_visible(value) for name, value in {**run.describe(), "lines": run.lines()}.items()}

@@ -1,0 +1,133 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Exactly the changes of a plan that was made before, where the server still is what the plan saw."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Decision, Plan, complete_plan
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.record_values import (
+    get_changes,
+    get_identity,
+    get_switch_state,
+    get_value,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import EnforcementError, Request
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import Change
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import secure_transport
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.account_patterns import Selection
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import AccountState
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import ServerIdentity
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchChange, SwitchState
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
+
+# The return value reason.
+CHANGED_SINCE_PLAN = "changed_since_plan"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What was planned for one server: its accounts, and the server-wide switch before and after where it changes.
+
+    ``read_only``: its accounts come from another server, and are changed there.
+    """
+
+    identity: ServerIdentity
+    read_only: bool
+    changes: tuple[Change, ...]
+    switch: tuple[SwitchState, SwitchState] | None
+
+    @classmethod
+    def from_params(cls, params: t.Mapping[str, t.Any]) -> Planned | None:
+        """From a module's validated parameters.
+
+        :raises OptionError: naming what cannot be meant.
+        """
+        value = params.get("plan")
+        if not value:
+            return None
+        try:
+            return cls.parse(_with_empty_parts(value))
+        except ValueError as e:
+            raise OptionError(f"plan: this is not a plan of mysql_require_ssl: {e}.") from e
+
+    @classmethod
+    def parse(cls, value: t.Any) -> Planned:
+        """From the form that the return value ``plan`` has.
+
+        :raises ValueError: saying what is wrong.
+        """
+        switch = get_value(value, secure_transport.NAME, (dict, type(None)))
+        return cls(
+            identity=get_identity(value),
+            read_only=get_value(value, "read_only", (bool,)),
+            changes=get_changes(value),
+            switch=(get_switch_state(switch, "before"), get_switch_state(switch, "after")) if switch else None,
+        )
+
+    @property
+    def selection(self) -> Selection:
+        """The accounts of the plan."""
+        return Selection(listed=frozenset(change.account for change in self.changes))
+
+    def plan(self, control: Session, dialect: Dialect, known: t.Sequence[AccountState], request: Request) -> Plan:
+        """What is left to do of it. What is as planned already is done.
+
+        :raises EnforcementError: when the server, an account or the switch is neither what the plan saw nor what it
+            was to become.
+        """
+        endpoint = control.options.endpoint
+        now = {state.account: state.requirement for state in known if not state.is_role}
+        told, left = [], []
+        for change in self.changes:
+            found = now.get(change.account)
+            if found == change.before:
+                left.append(change)
+            elif found != change.after:
+                told.append(f"{change.account} " + (f"has {found.describe()} by now" if found else "is gone"))
+        switch = None
+        if self.switch:
+            before, after = self.switch
+            found_switch = secure_transport.read_switch(control, dialect)
+            switch = SwitchChange(found_switch, after.value, lasting=dialect.has_persist, recorded=after)
+            if found_switch not in (before, after):
+                told.append(f"{secure_transport.NAME} is {'ON' if found_switch.value else 'OFF'} by now")
+        decision = Decision(
+            targets=tuple(state for state in known if self.selection.includes(state)),
+            changes=tuple(left),
+            switch=switch,
+            method=bool(self.changes),
+        )
+        plan = complete_plan(control, dialect, request, decision)
+        if not plan.identity.has_data_of(self.identity):
+            told = [f"it was {self.identity}, and is {plan.identity} by now"]
+        elif left and bool(plan.held_back) != self.read_only:
+            told.append("it is read-only by now" if plan.held_back else "it is not read-only any more")
+        if told:
+            raise EnforcementError(
+                f"{endpoint} has changed since the plan: {', '.join(told)}. Nothing was changed. Make a new plan.",
+                reason=CHANGED_SINCE_PLAN,
+                **plan.describe({}, switched=False),
+            )
+        if plan.identity != self.identity:
+            moved = f"The plan is about {self.identity}, which seems to be {plan.identity} by now."
+            return replace(plan, warnings=(*plan.warnings, moved))
+        return plan
+
+
+def _with_empty_parts(value: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Ansible gives options that are not set as None."""
+
+    def whole(requirement: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        return {name: part or "" for name, part in requirement.items()}
+
+    accounts = [
+        {**account, **{name: whole(account[name]) for name in ("before", "after")}} for account in value["accounts"]
+    ]
+    return {**value, "accounts": accounts}

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What one or more passes over a fleet saw, in numbers and in lines for a console."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.store import Pass
+
+_MOST_LINES = 20
+
+
+@dataclass
+class Watched:
+    """All passes of a run: servers that were checked, clients without TLS, and why others could not be checked."""
+
+    passes: int = 0
+    seconds: float = 0.0
+    servers: set[str] = field(default_factory=set)
+    blind: set[str] = field(default_factory=set)
+    plaintext: dict[tuple[str, str, str, str, str], int] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def add(self, found: t.Sequence[Pass], failed: t.Mapping[str, str], seconds: float) -> None:
+        """One pass, which took so many seconds."""
+        self.passes += 1
+        self.seconds = max(self.seconds, seconds)
+        for one in found:
+            self.servers.add(one.server)
+            if one.seen["source"] != "performance_schema.threads" and one.seen["counters"]["users"] is None:
+                self.blind.add(one.server)
+            for client in one.seen["clients"]:
+                if client["transport"] == "TCP/IP":
+                    key = (one.server, client["user"], client["host"], client["program"], client["driver"])
+                    self.plaintext[key] = max(self.plaintext.get(key, 0), len(client["connection_ids"]))
+        self.failed.update(failed)
+
+    def describe(self) -> dict[str, t.Any]:
+        """Return values."""
+        names = ("server", "user", "host", "program", "driver")
+        return {
+            "passes": self.passes,
+            "checked": len(self.servers),
+            "plaintext": [
+                {**dict(zip(names, key, strict=True)), "sessions": n} for key, n in sorted(self.plaintext.items())
+            ],
+            "blind": sorted(self.blind),
+            "unchecked": dict(sorted(self.failed.items())),
+        }
+
+    def sentence(self) -> str:
+        """The run in a sentence."""
+        total = len(self.servers | set(self.failed))
+        passes = "" if self.passes == 1 else f" in {self.passes} passes"
+        said = f"{total:,} {'server' if total == 1 else 'servers'} checked{passes}, {self.seconds:.1f} s a pass"
+        if self.failed:
+            said += f", {len(self.failed):,} could not be checked"
+        clients = len(self.plaintext)
+        return f"{said}: {clients:,} {'client' if clients == 1 else 'clients'} without TLS."
+
+    def lines(self) -> list[str]:
+        """The sentence, then those that a person looks for, bounded."""
+        found = [
+            f"{server}: {user} from {host} without TLS, {sessions} {'session' if sessions == 1 else 'sessions'}"
+            + (f" ({', '.join(part for part in (program, driver) if part)})" if program or driver else "")
+            for (server, user, host, program, driver), sessions in sorted(self.plaintext.items())
+        ]
+        return [
+            self.sentence(),
+            *_some(found, "more clients without TLS"),
+            *_some(
+                [f"{server}: {why}" for server, why in sorted(self.failed.items())], "more that could not be checked"
+            ),
+            *_some(
+                [f"{server}: does not tell which sessions use TLS, nor counts logins" for server in sorted(self.blind)],
+                "more that do not tell",
+            ),
+        ]
+
+
+def _some(lines: list[str], what: str) -> list[str]:
+    rest = len(lines) - _MOST_LINES
+    return lines[:_MOST_LINES] + ([f"and {rest:,} {what}"] if rest > 0 else [])
