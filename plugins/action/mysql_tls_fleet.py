@@ -69,15 +69,19 @@ class ActionModule(ControllerAction):
                     seen.interrupted(interrupts.received, len(left), len(hosts))
 
             if options["report"]:
-                result = report_of(options, variables, results(), whole_fleet=options["hosts"] is None)
+                result = report_of(
+                    options,
+                    variables,
+                    results(),
+                    whole_fleet=options["hosts"] is None,
+                    interrupted=lambda: bool(interrupts.received),
+                )
             else:
                 for _result in results():
                     pass
                 result = {"msg": ""}
         result.pop("found", None)
         lines = [*([seen.partial] if seen.partial else []), result["msg"], *result.pop("lines", [])]
-        if seen.partial:
-            _display.display("\n".join(lines))
         failure = " ".join(filter(None, [result["msg"] if result.pop("failed", False) else "", seen.failure()]))
         return {
             **result,

@@ -84,7 +84,6 @@ EXAMPLES = r"""
     hosts: "{{ groups['orders'] }}"
     state_dir: /var/lib/dbtls
     bundles: "{{ needed }}"
-    downloads: "{{ downloads }}"
     keep_days: 366
   run_once: true
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
@@ -66,6 +67,7 @@ def report_of(
     results: t.Iterable[tuple[str, t.Any]],
     *,
     whole_fleet: bool,
+    interrupted: t.Callable[[], bool] = lambda: False,
 ) -> dict[str, t.Any]:
     """Record the checks, compare each server with its own last good check, write the report; what a task returns.
 
@@ -73,6 +75,7 @@ def report_of(
     :arg variables: The task's.
     :arg results: Inventory hosts, each with what mysql_ssl_status has returned for it, in plain types; None where the
         play ended for it before that.
+    :arg interrupted: Asked once there are no more results.
     :arg whole_fleet: Whether servers of other inventory hosts are reported as their last check has found them.
     """
     now = iso8601(utc_now())
@@ -100,6 +103,7 @@ def report_of(
             result["found"].update(
                 (visible(name), all_visible(lines)) for name, lines in from_results.summaries_of(host, found)
             )
+        request = replace(request, run=replace(request.run, interrupted=interrupted()))
         written = build.write_report(request, own)
     except RdsMysqlError as e:
         return {**result, "failed": True, "msg": visible(e.message)}

@@ -39,7 +39,6 @@ class ControllerAction(ActionBase):
             result["ansible_stats"] = without_templates(result["ansible_stats"])
         return result
 
-
     def run_module(self, variables: dict[str, t.Any]) -> t.Callable[[str, dict[str, t.Any]], dict[str, t.Any]]:
         """What runs a module with options, where the task's own would run, and returns its result."""
 

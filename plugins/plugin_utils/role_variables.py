@@ -27,7 +27,7 @@ OF_RESULTS = frozenset(
         "mysql_tls_rollback_records",
     }
 )
-PASSWORD = "mysql_tls_login_password"
+_PASSWORD = f"{PREFIX}login_password"
 OWN = "mysql_tls_own_variables"
 
 _BATCHES = ("mysql_tls_canary", "mysql_tls_serial")
@@ -123,14 +123,14 @@ class MissingCredentials:
         try:
             user = variables.may_be_set("mysql_tls_login_user")
             # An empty password is one, where it was set.
-            password = variables.may_be_set(PASSWORD) or variables.is_empty(PASSWORD)
+            password = variables.may_be_set(_PASSWORD) or variables.is_empty(_PASSWORD)
             certificate = variables.may_be_set("mysql_tls_client_cert")
             in_file = self._in_file(variables.value("mysql_tls_config_file"))
         except AnsibleError:
             return
         if (user or "user" in in_file) and not password and not certificate and "password" not in in_file:
             self._no_password.append(host)
-        if variables.may_be_set(PASSWORD) and not user and "user" not in in_file:
+        if variables.may_be_set(_PASSWORD) and not user and "user" not in in_file:
             self._no_user.append(host)
 
     def _in_file(self, path: str | None) -> t.Container[str]:
@@ -146,9 +146,10 @@ class MissingCredentials:
         """What is missing."""
         found = []
         if self._no_password:
+            hosts = listed(self._no_password)
             found.append(
-                f"No password is set for {listed(self._no_password)}. Set mysql_tls_login_password, or name a file that "
-                "has it in mysql_tls_config_file. An account without a password needs an empty text."
+                f"No password is set for {hosts}. Set mysql_tls_login_password, or name a file that has it in "
+                "mysql_tls_config_file. An account without a password needs an empty text."
             )
         if self._no_user:
             found.append(f"A password is set for {listed(self._no_user)}, but no user. Set mysql_tls_login_user.")
