@@ -58,7 +58,7 @@ options:
   ca_cert:
     description:
       - Path of the CA bundle, in PEM form, that the certificate of the server has to chain to.
-      - A relative path, of this and the other files, starts from the directory of the playbook, and from the home
+      - A relative path, of this and the other files, starts from the directory of the playbook, or from the home
         directory where the module runs on another machine. In the variables of the role
         P(dbtls.rds_mysql.mysql_tls#role) it starts from the directory that Ansible was started in.
       - M(dbtls.rds_mysql.rds_ca_bundle) fetches the one of RDS and Aurora. For a certificate of a public authority, as

@@ -143,6 +143,8 @@ def parameter_group_advice(managed_by: str, parameter: str, value: str) -> str:
     kind, owner = ("cluster-", "cluster") if managed_by == "aurora" else ("", "instance")
     static = parameter in _STATIC_PARAMETERS
     method, then = ("pending-reboot", "and reboot the instance") if static else ("immediate", "(no reboot is needed)")
+    if owner == "instance":  # where switches are numbers, and words in the groups of clusters
+        value = {"ON": "1", "OFF": "0"}.get(value, value)
     quoted = f"'{value}'" if "," in value else value
     return (
         f"Set {parameter} in the DB {kind.replace('-', ' ')}parameter group of the {owner}: "

@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import replace
 from pathlib import Path
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import SEVERITIES, at_least
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history import storage
@@ -21,6 +21,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history im
     default_state_directory,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Rules
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, labels, model
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import problem_lines
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import clean, encode
@@ -34,8 +35,15 @@ STATE_OPTIONS: dict[str, dict[str, t.Any]] = {
     "state_group": {"type": "str"},
     "history_days": {"type": "int", "default": DAYS},
 }
+READINESS_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "quiet_days": {"type": "int", "default": Rules.quiet_days},
+    "min_coverage": {"type": "float", "default": Rules.min_coverage},
+    "watch_every": {"type": "int", "default": Rules.watch_every},
+    "min_seen": {"type": "float", "default": Rules.min_seen},
+}
 REPORT_OPTIONS: dict[str, dict[str, t.Any]] = {
     **STATE_OPTIONS,
+    **READINESS_OPTIONS,
     "dest": {"type": "path", "required": True},
     "title": {"type": "str", "default": "MySQL TLS report"},
     "merge": {"type": "list", "elements": "path", "default": []},
@@ -59,6 +67,20 @@ def history_of(options: t.Mapping[str, t.Any]) -> History:
     directory = Path(options["state_dir"]).absolute() if options["state_dir"] else default_state_directory()
     access = storage.Access(options["state_group"] or None)
     return History(directory / "history", access=access, days=options["history_days"])
+
+
+def rules_of(options: t.Mapping[str, t.Any]) -> Rules:
+    """When an account counts as observed, by ``READINESS_OPTIONS``.
+
+    :raises OptionError: for a number that makes no sense.
+    """
+    for name in ("quiet_days", "watch_every"):
+        if options[name] < 1:
+            raise OptionError(f"{name}: {options[name]} is not a number from 1 on.")
+    for name in ("min_coverage", "min_seen"):
+        if not 0 <= options[name] <= 1:
+            raise OptionError(f"{name}: {options[name]:g} is not a share between 0 and 1.")
+    return Rules(**{name: options[name] for name in READINESS_OPTIONS})
 
 
 def report_of(
@@ -94,6 +116,7 @@ def report_of(
             previous=Path(options["previous"]).absolute() if options["previous"] else None,
             fail_on=None if options["fail_on"] == "none" else options["fail_on"],
             waivers=options["waivers"],
+            rules=rules_of(options),
         )
         own: list[model.Server] = []
         result["found"] = {}
@@ -139,13 +162,15 @@ def _outcome(written: build.WrittenReport) -> dict[str, t.Any]:
     report = written.report
     summary = all_visible(encode(report.summary))
     changes = change_lines(report)
-    words = " ".join(filter(None, (sentence(report.summary), coverage(report), changes_in_short(report))))
+    said = (sentence(report.summary), coverage(report), changes_in_short(report), readiness_in_short(report))
+    words = " ".join(filter(None, said))
     return {
         "changed": written.changed,
         "report": written.paths,
         "summary": summary,
         "changes": changes,
         "lines": problem_lines(report),
+        "refused_logins": all_visible(_some([f"{each.server}: {each}" for each in report.refused_logins])),
         "msg": visible(f"{words} {written.paths['html']}"),
         "warnings": [visible(warning) for warning in written.warnings],
         "ansible_stats": {
@@ -192,6 +217,20 @@ def changes_in_short(report: model.Report) -> str:
         f"Since each server's last good check: {len(found.worse)} new or worse, {len(found.resolved)} resolved, "
         f"{counted(len(found.regressions), 'account')} no longer requiring TLS."
     )
+
+
+def readiness_in_short(report: model.Report) -> str:
+    """How many accounts TLS can be required for, and whether changed ones are refused; empty where nobody watches."""
+    found = report.summary.readiness
+    if found is None:
+        return ""
+    said = (
+        f"Readiness: {counted(found.ready, 'account')} ready for TLS, {found.not_ready:,} not ready, "
+        f"{found.unknown:,} unknown."
+    )
+    if report.refused_logins:
+        said += f" Logins of {counted(len(report.refused_logins), 'changed account')} are being refused."
+    return said
 
 
 def change_lines(report: model.Report) -> dict[str, list[str]]:

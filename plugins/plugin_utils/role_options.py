@@ -34,7 +34,8 @@ def connection(variables: HostVariables, ca_cert: str) -> dict[str, t.Any]:
 
 def status(variables: HostVariables, ca_cert: str) -> dict[str, t.Any]:
     """The options of mysql_ssl_status."""
-    return {**connection(variables, ca_cert), **_set({"fail_on": variables.value("mysql_tls_fail_on")})}
+    names = ("probe_protocols", "expiry_warn_days", "fail_on")
+    return {**connection(variables, ca_cert), **_set({name: variables.value(PREFIX + name) for name in names})}
 
 
 def sessions(variables: HostVariables, ca_cert: str) -> dict[str, t.Any]:

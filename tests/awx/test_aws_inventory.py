@@ -9,64 +9,45 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.functional.database import Database
 from tests.functional.plays import Ansible
 from tests.servers import Pki, ServerUnavailable
 from tests.servers.aws_iam import IamPlugin, asking_for_tokens
 
+from .aws import REGION, SECRET, aws_on_loopback, client
 from .data import COLLECTION
 
-REGION = "eu-central-1"
-SECRET = "a5ecretKeyOfNobody"
 VERSIONS = {"mysql": "8.0.36", "mariadb": "10.11.6", "postgres": "16"}
 
 
 @pytest.fixture
 def rds(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Databases of several engines, in an AWS on loopback."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
-        "AWS_SECRET_ACCESS_KEY": SECRET,
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
-        monkeypatch.setenv(name, value)
-    # moto keeps its databases in the process, from one server to the next.
-    reset = urllib.request.Request(f"http://127.0.0.1:{port}/moto-api/reset", method="POST")
-    urllib.request.urlopen(reset, timeout=60).close()  # noqa: S310  moto's, on loopback
-    client = boto3.client("rds", region_name=REGION)
-    try:
-        _instance(client, "orders", "mysql", CACertificateIdentifier="rds-ca-rsa2048-g1", Port=3307)
-        _instance(client, "old", "mariadb", CACertificateIdentifier="rds-ca-2019", EnableIAMDatabaseAuthentication=True)
-        _instance(client, "ledger", "postgres")
-        client.create_db_instance_read_replica(DBInstanceIdentifier="orders-copy", SourceDBInstanceIdentifier="orders")
+    with aws_on_loopback(monkeypatch):
+        rds = client()
+        _instance(rds, "orders", "mysql", CACertificateIdentifier="rds-ca-rsa2048-g1", Port=3307)
+        _instance(rds, "old", "mariadb", CACertificateIdentifier="rds-ca-2019", EnableIAMDatabaseAuthentication=True)
+        _instance(rds, "ledger", "postgres")
+        rds.create_db_instance_read_replica(DBInstanceIdentifier="orders-copy", SourceDBInstanceIdentifier="orders")
         for name, engine in (("shop", "aurora-mysql"), ("docs", "aurora-postgresql")):
-            client.create_db_cluster(
+            rds.create_db_cluster(
                 DBClusterIdentifier=name, Engine=engine, MasterUsername="admin", MasterUserPassword="password1"
             )
-            client.create_db_instance(
+            rds.create_db_instance(
                 DBInstanceIdentifier=f"{name}-1", Engine=engine, DBInstanceClass="db.r5.large", DBClusterIdentifier=name
             )
-        yield client
-    finally:
-        server.stop()
+        yield rds
 
 
-def _instance(client: Any, name: str, engine: str, **more: Any) -> None:
-    client.create_db_instance(
+def _instance(rds: Any, name: str, engine: str, **more: Any) -> None:
+    rds.create_db_instance(
         DBInstanceIdentifier=name,
         Engine=engine,
         EngineVersion=VERSIONS[engine],

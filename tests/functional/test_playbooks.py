@@ -895,6 +895,10 @@ def test_audit_report_and_exit_code(fleet: Fleet, ansible: Ansible) -> None:
                 "mysql_tls_report_title='Of a test'",
                 "-e",
                 "mysql_tls_report_junit=true",
+                "-e",
+                "mysql_tls_expiry_warn_days=100000",
+                "-e",
+                "mysql_tls_probe_protocols=true",
             ),
         )
         assert run.status != 0
@@ -902,6 +906,9 @@ def test_audit_report_and_exit_code(fleet: Fleet, ansible: Ansible) -> None:
         report = json.loads((directory / "report.json").read_text())
         assert "Of a test" in (directory / "report.html").read_text()
         hosts[bool(mode)] = sorted((server["name"], server["state"]) for server in report["servers"])
+        for server in report["servers"]:
+            assert "certificate-expiring" in {finding["id"] for finding in server["findings"]}
+            assert server["tls"]["versions"]
         assert run.status == 2
     assert hosts[False] == hosts[True]
     assert len(hosts[False]) == len(MATRIX)

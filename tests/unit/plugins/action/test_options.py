@@ -16,7 +16,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import run_identit
 _PLUGINS = "ansible_collections.dbtls.rds_mysql.plugins"
 
 
-@pytest.mark.parametrize("name", ["mysql_tls_bundles", "mysql_tls_report", "mysql_tls_variables", "mysql_tls_watch"])
+@pytest.mark.parametrize(
+    "name",
+    ["mysql_tls_bundles", "mysql_tls_rds", "mysql_tls_report", "mysql_tls_variables", "mysql_tls_watch"],
+)
 def test_documentation_and_options_say_the_same(name: str) -> None:
     """There is no module that a sanity test could compare them for."""
     action = importlib.import_module(f"{_PLUGINS}.action.{name}")

@@ -58,7 +58,7 @@ def test_regions(name: str, expected: bool) -> None:
             [
                 "DB parameter group of the instance",
                 "aws rds modify-db-parameter-group --db-parameter-group-name GROUP --parameters ",
-                '"ParameterName=require_secure_transport,ParameterValue=ON,ApplyMethod=immediate"',
+                '"ParameterName=require_secure_transport,ParameterValue=1,ApplyMethod=immediate"',
                 "no reboot is needed",
                 "A default parameter group cannot be edited",
             ],

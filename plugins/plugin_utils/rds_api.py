@@ -1,0 +1,299 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which database of the RDS API a host is, and what speaks against changing it. Data in, data out."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._rds import is_region, parse_endpoint, rds_authority
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import parse_pem
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_variables import listed
+
+# What the tests run with is amazon.aws 9.5.2.
+AMAZON_AWS = (9, 5)
+AUTHORITIES = ("rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1")
+
+_Data = t.Mapping[str, t.Any]
+_PARAMETER = "require_secure_transport"
+_BLIND = (
+    "it does not expose session TLS status, so plaintext clients cannot be detected; ask the clients, then set "
+    "mysql_tls_plaintext_sessions to warn"
+)
+_NO_BUNDLES = (
+    "Which CA certificates the clients have is not known: set mysql_tls_client_bundles to copies of their bundles, or "
+    "mysql_tls_client_hosts to the hosts that have them at mysql_tls_bundle_dest."
+)
+
+
+def missing_collection(version: str | None, *, boto3: bool) -> str | None:
+    """What has to be installed on the controller, in a sentence.
+
+    :arg version: That of amazon.aws, None where it is not installed.
+    """
+    needed = ".".join(str(part) for part in AMAZON_AWS)
+    install = f"ansible-galaxy collection install 'amazon.aws:>={needed}.0'"
+    if version is None:
+        return f"The collection amazon.aws is not installed here. Install it with: {install}"
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if numbers < AMAZON_AWS:
+        return f"amazon.aws {version} is too old; {needed} is the oldest supported. Install it with: {install}"
+    if not boto3:
+        return "amazon.aws needs boto3, which this Python does not have. Install it with: python3 -m pip install boto3"
+    return None
+
+
+def region_of(region: str, login_host: str) -> str:
+    """The region of a host's database.
+
+    :raises RdsMysqlError: where neither variable tells.
+    """
+    if is_region(region):
+        return region
+    endpoint = parse_endpoint(login_host)
+    if endpoint is None:
+        raise RdsMysqlError(f"The AWS region of {login_host} is not known: set mysql_tls_region.")
+    return endpoint.region
+
+
+# Finding the database
+
+
+def database(
+    login_host: str, identifier: str | None, instances: t.Sequence[_Data], clusters: t.Sequence[_Data]
+) -> dict[str, t.Any]:
+    """The database that a host is, from the API's instances and clusters of its region.
+
+    :arg identifier: ``mysql_tls_db_identifier``; without it the endpoint's address decides.
+    :raises RdsMysqlError: where it is none of them, or several.
+    """
+    instance, cluster = _match(login_host, identifier, instances, clusters)
+    if instance is None and cluster is not None:
+        writers = [m["db_instance_identifier"] for m in cluster["db_cluster_members"] if m.get("is_cluster_writer")]
+        instance = next((i for i in instances if i["db_instance_identifier"] in writers), None)
+    if instance is None:
+        what = identifier or login_host
+        raise RdsMysqlError(f"The cluster of {what} has no writer in the RDS API.")
+    if cluster is None and instance.get("db_cluster_identifier"):
+        cluster = next(
+            (c for c in clusters if c["db_cluster_identifier"] == instance["db_cluster_identifier"]),
+            None,
+        )
+        if cluster is None:
+            raise RdsMysqlError(f"The RDS API does not list the cluster {instance['db_cluster_identifier']}.")
+    return {**_of_instance(instance), **_parameter_group(instance, cluster, instances, clusters)}
+
+
+def _match(
+    login_host: str, identifier: str | None, instances: t.Sequence[_Data], clusters: t.Sequence[_Data]
+) -> tuple[_Data | None, _Data | None]:
+    address = login_host.rstrip(".").lower()
+    if identifier:
+        found = [i for i in instances if i["db_instance_identifier"] == identifier]
+        owners = [c for c in clusters if c["db_cluster_identifier"] == identifier]
+        hint = f"mysql_tls_db_identifier: the RDS API lists no instance and no cluster {identifier}."
+    else:
+        found = [i for i in instances if (i.get("endpoint") or {}).get("address", "").lower() == address]
+        owners = [c for c in clusters if str(c.get("endpoint", "")).lower() == address]
+        hint = f"No instance or cluster in the RDS API has the endpoint {login_host}: set mysql_tls_db_identifier."
+        if any(str(c.get("reader_endpoint", "")).lower() == address for c in clusters):
+            hint = f"{login_host} is a reader endpoint, which stands for several instances. Name the instances instead."
+    if found and owners:
+        raise RdsMysqlError(f"mysql_tls_db_identifier: both an instance and a cluster are called {identifier}.")
+    if not found and not owners:
+        raise RdsMysqlError(hint)
+    return (found[0] if found else None), (owners[0] if owners else None)
+
+
+def _of_instance(instance: _Data) -> dict[str, t.Any]:
+    pending = instance.get("pending_modified_values") or {}
+    return {
+        "instance": instance["db_instance_identifier"],
+        "engine": instance["engine"],
+        "engine_version": instance.get("engine_version"),
+        "status": instance.get("db_instance_status"),
+        "ca": instance.get("ca_certificate_identifier"),
+        "pending_ca": pending.get("ca_certificate_identifier"),
+        "window": instance.get("preferred_maintenance_window"),
+        "publicly_accessible": instance.get("publicly_accessible"),
+        "storage_type": instance.get("storage_type"),
+    }
+
+
+def _parameter_group(
+    instance: _Data, cluster: _Data | None, instances: t.Sequence[_Data], clusters: t.Sequence[_Data]
+) -> dict[str, t.Any]:
+    """The parameter group that has require_secure_transport, and every instance that it counts for."""
+    name = instance["db_instance_identifier"]
+    if cluster is None:
+        groups = instance.get("db_parameter_groups") or [{}]
+        group, status = groups[0].get("db_parameter_group_name"), groups[0].get("parameter_apply_status")
+        sharing = [
+            i["db_instance_identifier"]
+            for i in instances
+            if not i.get("db_cluster_identifier")
+            and group in [g.get("db_parameter_group_name") for g in i.get("db_parameter_groups") or ()]
+        ]
+        owner, kind = name, "instance"
+    else:
+        group, owner, kind = cluster["db_cluster_parameter_group"], cluster["db_cluster_identifier"], "cluster"
+        members = [c for c in clusters if c["db_cluster_parameter_group"] == group]
+        sharing = [m["db_instance_identifier"] for c in members for m in c["db_cluster_members"]]
+        states = {
+            m["db_instance_identifier"]: m.get("db_cluster_parameter_group_status")
+            for m in cluster["db_cluster_members"]
+        }
+        status = states.get(name)
+        waiting = [state for state in states.values() if state != "in-sync"]
+        status = waiting[0] if waiting else status
+    default = str(group).startswith("default.")
+    aurora = str(instance["engine"]).startswith("aurora")
+    return {
+        "kind": kind,
+        "owner": owner,
+        "group": group,
+        "default_group": default,
+        "apply_status": status,
+        # A change of a default group is a new group for this one alone.
+        "sharing": [m["db_instance_identifier"] for m in (cluster or {}).get("db_cluster_members", ())] or [name]
+        if default
+        else sharing,
+        "multi_az_cluster": cluster is not None and not aurora,
+        # "Valid values" of the parameter differ: a boolean in instances' groups, ON or OFF in clusters'.
+        "on": "ON" if kind == "cluster" else "1",
+        "off": "OFF" if kind == "cluster" else "0",
+    }
+
+
+# Guards
+
+
+def of_server(look: t.Any, tolerated: bool) -> list[str]:
+    """What speaks against requiring TLS on a server, from the result of mysql_ssl_status; empty for nothing.
+
+    :arg tolerated: Whether sessions without TLS, and those that cannot be seen, are accepted.
+    """
+    status = look.get("mysql_ssl") if isinstance(look, t.Mapping) else None
+    if not isinstance(status, t.Mapping) or look.get("failed"):
+        return ["it could not be checked"]
+    if status.get("session") is None:
+        return ["there is no login, so clients without TLS cannot be seen: set mysql_tls_login_user"]
+    if not status["session"].get("verified"):
+        return ["its certificate was not verified"]
+    if tolerated or requires_tls(look):
+        return []
+    sessions = status.get("sessions")
+    if sessions is None:
+        return [_BLIND]
+    plaintext = [
+        f"{entry['user']}@{entry['host']}"
+        for entry in sessions["by_account"]
+        if entry["plaintext"] and entry["user"] != "rdsadmin"
+    ]
+    return [f"clients are connected without TLS: {listed(plaintext)}"] if plaintext else []
+
+
+def requires_tls(look: t.Any) -> bool:
+    """Whether the server said that it requires TLS for all connections."""
+    status = (look.get("mysql_ssl") if isinstance(look, t.Mapping) else None) or {}
+    return bool((status.get("tls") or {}).get(_PARAMETER))
+
+
+class Checked(t.NamedTuple):
+    """A host of the play: the instance that it is, and its check."""
+
+    instance: str | None
+    place: tuple[str, str]
+    look: t.Any
+    tolerated: bool
+
+
+def lock_objections(one: _Data, place: tuple[str, str], checked: t.Mapping[str, Checked]) -> list[str]:
+    """What speaks against requiring TLS in the parameter group of this database, in sentences."""
+    by_instance = {c.instance: host for host, c in checked.items() if c.place == place and c.instance}
+    found = []
+    unchecked = [name for name in one["sharing"] if name not in by_instance]
+    if unchecked:
+        found.append(
+            f"The parameter group {one['group']} counts for instances that were not checked in this run: "
+            f"{listed(unchecked)}. Add them to mysql_tls_hosts."
+        )
+    for name in one["sharing"]:
+        host = by_instance.get(name)
+        for objection in of_server(checked[host].look, checked[host].tolerated) if host else ():
+            found.append(f"{host}: {objection}.")
+    return found
+
+
+def rotation_objections(
+    one: _Data, target: str, engine_versions: t.Sequence[_Data], *, at_once: bool, reboot: bool
+) -> list[str]:
+    """What the API says against giving this instance a certificate of another CA, in sentences."""
+    found = []
+    if target not in AUTHORITIES:
+        found.append(f"mysql_tls_rotate_to is {target or 'not set'} and has to be one of: {', '.join(AUTHORITIES)}.")
+    version = engine_versions[0] if engine_versions else {}
+    supported = version.get("supported_ca_certificate_identifiers")
+    name = f"{one['engine']} {one['engine_version']}"
+    if target in AUTHORITIES and supported and target not in supported:
+        found.append(f"{name} does not support {target}, only: {', '.join(supported)}.")
+    if one["status"] not in ("available", "storage-optimization"):
+        found.append(f"The instance {one['instance']} is {one['status']}, not available. Run the playbook again later.")
+    if restarts(engine_versions) and at_once and not reboot:
+        found.append(
+            f"{name} restarts to change its certificate. Set mysql_tls_reboot to true to accept that, or "
+            "mysql_tls_apply_immediately to false for the maintenance window."
+        )
+    return found
+
+
+def restarts(engine_versions: t.Sequence[_Data]) -> bool:
+    """Whether a new certificate takes a restart. What AWS does not say counts as one."""
+    return not (engine_versions and engine_versions[0].get("supports_certificate_rotation_without_restart") is True)
+
+
+def roots_of(path: str, target: str) -> dict[str, str]:
+    """The self-signed certificates of an RDS CA in a bundle: subject by fingerprint.
+
+    :raises RdsMysqlError: where the file is no bundle.
+    """
+    try:
+        with open(path, "rb") as handle:
+            content = handle.read()
+    except OSError as e:
+        raise RdsMysqlError(f"{path}: {e.strerror}.") from e
+    certificates = parse_pem(content, path)
+    return {
+        certificate.fingerprint_sha256: certificate.subject
+        for certificate in certificates
+        if certificate.self_signed and rds_authority(certificate) == target
+    }
+
+
+def bundle_objections(target: str, reference: str, bundles: t.Sequence[str], looks: t.Mapping[str, t.Any]) -> list[str]:
+    """What the clients' bundles lack, in sentences.
+
+    :arg reference: The bundle of AWS, whose CA it has to be, not just one with the name.
+    :arg looks: What an unauthenticated check of the server said with each bundle.
+    """
+    if not bundles:
+        return [_NO_BUNDLES]
+    wanted = roots_of(reference, target)
+    if not wanted:
+        return [f"{reference} has no root certificate of {target}."]
+    found = []
+    for path in bundles:
+        missing = [subject for digest, subject in wanted.items() if digest not in roots_of(path, target)]
+        if missing:
+            found.append(f"{path} lacks the new CA: {listed(missing)}.")
+        certificate = ((looks.get(path) or {}).get("mysql_ssl") or {}).get("certificate")
+        if certificate is None:
+            found.append(f"The current certificate could not be checked with {path}.")
+        # With an expired one, clients that verify cannot connect anyway.
+        elif not certificate["trusted"] and "expired" not in str(certificate["trust_error"]):
+            found.append(f"{path} does not verify the current certificate: {certificate['trust_error']}.")
+    return found

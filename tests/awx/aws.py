@@ -1,0 +1,211 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An AWS on loopback: moto's server, what it was called for, and answers for what it does not know."""
+
+from __future__ import annotations
+
+import re
+import threading
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any
+from xml.sax.saxutils import escape
+
+import boto3
+import pytest
+from moto.backends import get_backend
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from .data import COLLECTION
+
+REGION = "eu-central-1"
+SECRET = "a5ecretKeyOfNobody"
+Parameters = dict[str, str]
+Answer = Callable[[Parameters], str | None]
+Hook = Callable[[Parameters], None]
+
+_SERVICE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([a-z-]+)/aws4_request")
+
+
+# By playbook what it has called in this run of the tests.
+CALLED: dict[str, set[str]] = {}
+
+
+def permissions(playbook: str) -> set[str]:
+    """The permissions that the guide lists for it."""
+    guide = (COLLECTION / "docs" / "docsite" / "rst" / "rds_api.rst").read_text("utf-8")
+    policy = guide.partition(f"\n``{playbook}``:\n")[2].partition('"Resource"')[0]
+    return set(re.findall(r'"(\w+:\w+)"', policy))
+
+
+class Aws:
+    """``calls`` are the calls so far, as IAM names them. ``after`` are called when moto has done
+    something."""
+
+    def __init__(self) -> None:
+        self.calls: set[str] = set()
+        self.after: dict[str, list[Hook]] = {}
+        # In place of what moto says always, such as a parameter group that is in sync.
+        self.rewritten: dict[str, tuple[bytes, bytes]] = {}
+        # moto has neither engine versions, nor the parameters that a group begins with.
+        self.answers: dict[str, Answer] = {
+            "DescribeDBEngineVersions": engine_versions,
+            "DescribeDBParameterGroups": _missing_group,
+            "DescribeDBParameters": lambda parameters: _parameters(parameters["DBParameterGroupName"]),
+            "DescribeDBClusterParameters": lambda parameters: _parameters(
+                parameters["DBClusterParameterGroupName"], "Cluster"
+            ),
+        }
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._server = make_server("127.0.0.1", 0, self._application, True, request_handler=MotoRequestHandler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def backend(self) -> Any:
+        """moto's own databases, which are in this process."""
+        return get_backend("rds")[DEFAULT_ACCOUNT_ID][REGION]
+
+    def _application(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = BytesIO(body)
+        parameters = dict(urllib.parse.parse_qsl(body.decode("utf-8", "replace")))
+        action = parameters.get("Action") or environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+        service = _SERVICE.search(environ.get("HTTP_AUTHORIZATION", ""))
+        if action and service:
+            self.calls.add(f"{service[1]}:{action}")
+        known = self.answers.get(action)
+        answer = known(parameters) if known else None
+        if answer is not None:
+            status = "404 Not Found" if answer.startswith("<ErrorResponse") else "200 OK"
+            start_response(status, [("Content-Type", "text/xml")])
+            return [answer.encode()]
+        head: list[Any] = []
+        found = list(self._moto(environ, lambda *arguments: head.extend(arguments)))
+        if action in self.rewritten:
+            found = [b"".join(found).replace(*self.rewritten[action])]
+        status, headers = head[:2]
+        start_response(status, [(name, value) for name, value in headers if name.lower() != "content-length"])
+        for hook in self.after.get(action, ()):
+            hook(parameters)
+        return found
+
+    def check_permissions(self, playbook: str) -> None:
+        """Nothing was called that the guide does not list for this playbook."""
+        assert self.calls <= permissions(playbook), self.calls - permissions(playbook)
+        CALLED.setdefault(playbook, set()).update(self.calls)
+
+    def start(self) -> None:
+        """Serve, with nothing left of an earlier one: moto keeps its databases in the process."""
+        self._thread.start()
+        reset = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")  # noqa: S310  moto's, on loopback
+        urllib.request.urlopen(reset, timeout=60).close()  # noqa: S310  moto's, on loopback
+
+    def stop(self) -> None:
+        """End serving."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@contextmanager
+def aws_on_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """An empty one, that boto3 and everything that is started finds."""
+    aws = Aws()
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_ENDPOINT_URL": aws.url,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    aws.start()
+    try:
+        yield aws
+    finally:
+        aws.stop()
+
+
+def client(service: str = "rds") -> Any:
+    """A client that is no part of what is tested."""
+    return boto3.client(service, region_name=REGION)
+
+
+def instance(rds: Any, name: str, **more: Any) -> None:
+    """A database in moto, in a subnet group, as every one of AWS is."""
+    subnets = [subnet["SubnetId"] for subnet in client("ec2").describe_subnets()["Subnets"]]
+    if not rds.describe_db_subnet_groups()["DBSubnetGroups"]:
+        rds.create_db_subnet_group(DBSubnetGroupName="all", DBSubnetGroupDescription="-", SubnetIds=subnets)
+    more = {"Engine": "mysql", "EngineVersion": "8.0.36", "MasterUsername": "admin", **more}
+    if "DBClusterIdentifier" not in more:
+        more.update(MasterUserPassword="password1", AllocatedStorage=20, DBSubnetGroupName="all")
+    rds.create_db_instance(DBInstanceIdentifier=name, DBInstanceClass="db.r5.large", **more)
+
+
+# Answers in the form that the Amazon RDS API Reference documents. None was recorded from AWS.
+
+
+def document(action: str, content: str) -> str:
+    """An answer of the query API."""
+    return (
+        f'<{action}Response xmlns="http://rds.amazonaws.com/doc/2014-10-31/"><{action}Result>{content}</{action}Result>'
+        f"<ResponseMetadata><RequestId>0</RequestId></ResponseMetadata></{action}Response>"
+    )
+
+
+def engine_versions(parameters: Parameters, *, restarts: bool = False, status: str = "available") -> str:
+    """DescribeDBEngineVersions, for one version."""
+    authorities = "".join(
+        f"<member>{name}</member>" for name in ("rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1")
+    )
+    return document(
+        "DescribeDBEngineVersions",
+        f"<DBEngineVersions><DBEngineVersion><Engine>{parameters['Engine']}</Engine><Status>{status}</Status>"
+        f"<EngineVersion>{escape(parameters['EngineVersion'])}</EngineVersion>"
+        "<SupportsCertificateRotationWithoutRestart>"
+        f"{'false' if restarts else 'true'}</SupportsCertificateRotationWithoutRestart>"
+        f"<SupportedCACertificateIdentifiers>{authorities}</SupportedCACertificateIdentifiers>"
+        "</DBEngineVersion></DBEngineVersions>",
+    )
+
+
+def _missing_group(parameters: Parameters) -> str | None:
+    """DescribeDBParameterGroups of a group that is not there, where moto's answer is an empty list."""
+    name = parameters.get("DBParameterGroupName")
+    if not name or name in get_backend("rds")[DEFAULT_ACCOUNT_ID][REGION].db_parameter_groups:
+        return None
+    return (
+        '<ErrorResponse xmlns="http://rds.amazonaws.com/doc/2014-10-31/"><Error><Type>Sender</Type>'
+        f"<Code>DBParameterGroupNotFound</Code><Message>DBParameterGroup not found: {escape(name)}</Message></Error>"
+        "<RequestId>0</RequestId></ErrorResponse>"
+    )
+
+
+def _parameters(group: str, kind: str = "") -> str:
+    """DescribeDBParameters: the one parameter, with the value that moto was given for this group."""
+    backend = get_backend("rds")[DEFAULT_ACCOUNT_ID][REGION]
+    groups = backend.db_cluster_parameter_groups if kind else backend.db_parameter_groups
+    given = groups[group].parameters.get("require_secure_transport") if group in groups else None
+    value = f"<ParameterValue>{given['ParameterValue']}</ParameterValue>" if given else ""
+    allowed = (
+        "<DataType>string</DataType><AllowedValues>ON,OFF</AllowedValues>"
+        if kind
+        else ("<DataType>boolean</DataType><AllowedValues>0,1</AllowedValues>")
+    )
+    return document(
+        f"DescribeDB{kind}Parameters",
+        f"<Parameters><Parameter><ParameterName>require_secure_transport</ParameterName>{value}{allowed}"
+        "<IsModifiable>true</IsModifiable><ApplyType>dynamic</ApplyType>"
+        f"<Source>{'user' if given else 'engine-default'}</Source></Parameter></Parameters>",
+    )

@@ -1,0 +1,170 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""rds_rotate_ca: amazon.aws against moto's server, and a real server whose certificate is replaced."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.functional.database import Database
+from tests.functional.plays import Ansible, Run
+from tests.servers import Pki, ServerUnavailable, TlsFiles, provide
+
+from .aws import (
+    CALLED,
+    REGION,
+    SECRET,
+    Aws,
+    Parameters,
+    aws_on_loopback,
+    client,
+    engine_versions,
+    instance,
+    permissions,
+)
+
+TARGET = "rds-ca-rsa2048-g1"
+
+
+class Rotation:
+    """A server with a certificate of rds-ca-2019, and what the clients trust."""
+
+    def __init__(self, aws: Aws, ansible: Ansible, directory: Path, stack: ExitStack) -> None:
+        self.aws, self.ansible = aws, ansible
+        self.old = Pki(
+            directory / "old", root_name="Amazon RDS Root 2019 CA", intermediate_name=f"Amazon RDS {REGION} 2019 CA"
+        )
+        self.new = Pki(
+            directory / "new",
+            root_name=f"Amazon RDS {REGION} Root CA RSA2048 G1",
+            intermediate_name=f"Amazon RDS {REGION} Subordinate CA RSA2048 G1.A.1",
+        )
+        self.both = directory / "both.pem"
+        self.both.write_bytes(self.old.root.read_bytes() + self.new.root.read_bytes())
+        # MySQL verifies its own certificate when it reads it again, and wants the intermediates here.
+        own = directory / "own.pem"
+        own.write_bytes(self.old.bundle.read_bytes() + self.new.bundle.read_bytes())
+        self.files = TlsFiles(own, directory / "cert.pem", directory / "key.pem")
+        self._install(self.old)
+        server = stack.enter_context(provide("mysql-9.7", tls=self.files))
+        self.db = Database(server, self.old)
+        stack.callback(self.db.disconnect)
+        login = self.db.administrator()
+        ansible.secrets = [SECRET, login.password]
+        variables = {
+            "mysql_tls_login_host": server.host,
+            "mysql_tls_login_port": server.port,
+            "mysql_tls_login_user": login.user,
+            "mysql_tls_login_password": login.password,
+            "mysql_tls_ca_cert": str(self.both),
+            "mysql_tls_region": REGION,
+            "mysql_tls_db_identifier": "orders",
+            "mysql_tls_rotate_to": TARGET,
+        }
+        self.inventory = ansible.directory / "inventory.yml"
+        self.inventory.write_text(json.dumps({"all": {"hosts": {"orders": variables}}}))
+
+    def _install(self, authority: Pki) -> None:
+        files = authority.server()
+        shutil.copy(files.cert, self.files.cert)
+        shutil.copy(files.key, self.files.key)
+
+    def replace_certificate(self, parameters: Parameters) -> None:
+        """What RDS does when the CA of an instance is changed at once."""
+        if parameters.get("CACertificateIdentifier") == TARGET and parameters.get("ApplyImmediately") == "true":
+            self._install(self.new)
+            self.db.query("ALTER INSTANCE RELOAD TLS")
+
+    def run(self, *arguments: str, bundles: list[Path] | None = None, at_once: bool = True) -> Run:
+        """The playbook; waiting is short."""
+        variables = {
+            "mysql_tls_client_bundles": [str(path) for path in bundles or [self.both]],
+            "mysql_tls_apply_immediately": at_once,
+            "mysql_tls_rds_wait": 10,
+            "__mysql_tls_rds_poll": 0.1,
+        }
+        self.aws.calls.clear()
+        command = ("ansible-playbook", "-i", str(self.inventory), "dbtls.rds_mysql.rds_rotate_ca")
+        run = self.ansible.run(*command, "-e", json.dumps(variables), *arguments)
+        self.aws.check_permissions("rds_rotate_ca")
+        return run
+
+
+@pytest.fixture
+def rotation(monkeypatch: pytest.MonkeyPatch, ansible: Ansible, tmp_path: Path) -> Iterator[Rotation]:
+    """One instance, with a certificate of the retired CA."""
+    with ExitStack() as stack:
+        aws = stack.enter_context(aws_on_loopback(monkeypatch))
+        try:
+            yield Rotation(aws, ansible, tmp_path, stack)
+        except ServerUnavailable as e:
+            pytest.skip(str(e))
+
+
+def words(run: Run) -> str:
+    """What was printed, in one line."""
+    return " ".join(run.output.split())
+
+
+def test_from_2019_to_g1(rotation: Rotation) -> None:
+    instance(client(), "orders", CACertificateIdentifier="rds-ca-2019")
+    rotation.aws.after["ModifyDBInstance"] = [rotation.replace_certificate]
+
+    rotation.aws.answers["DescribeDBEngineVersions"] = lambda parameters: engine_versions(parameters, restarts=True)
+    refused = rotation.run(bundles=[rotation.old.root, rotation.new.root])
+    assert refused.status != 0
+    assert "mysql 8.0.36 restarts to change its certificate. Set mysql_tls_reboot to true" in words(refused)
+    assert f"{rotation.old.root} lacks the new CA: CN=Amazon RDS {REGION} Root CA RSA2048 G1" in words(refused)
+    assert f"{rotation.new.root} does not verify the current certificate: " in words(refused)
+    assert "rds:ModifyDBInstance" not in rotation.aws.calls
+
+    rehearsal = rotation.run("--check", at_once=False).ok()
+    assert f"orders: rds-ca-2019 -> {TARGET}, in the maintenance window " in words(rehearsal)
+    assert "the server restarts" in words(rehearsal)
+    assert f"orders: would be changed to {TARGET}" in words(rehearsal)
+    assert "rds:ModifyDBInstance" not in rotation.aws.calls
+
+    rotation.aws.answers["DescribeDBEngineVersions"] = engine_versions
+    done = rotation.run().ok()
+    assert f"orders: rds-ca-2019 -> {TARGET}, at once; without a restart" in words(done)
+    assert f"orders: the certificate is of {TARGET}, and verified logins work with {rotation.both}" in words(done)
+    (described,) = client().describe_db_instances()["DBInstances"]
+    assert described["CACertificateIdentifier"] == TARGET
+
+
+def test_a_multi_az_cluster(rotation: Rotation) -> None:
+    """amazon.aws cannot change its CA: the command is printed."""
+    rds = client()
+    rds.create_db_cluster(
+        DBClusterIdentifier="trio",
+        Engine="mysql",
+        EngineVersion="8.0.36",
+        MasterUsername="admin",
+        MasterUserPassword="password1",
+        DBClusterInstanceClass="db.r6gd.large",
+        AllocatedStorage=100,
+        StorageType="io1",
+        Iops=1000,
+    )
+    instance(rds, "orders", DBClusterIdentifier="trio", CACertificateIdentifier="rds-ca-2019")
+    run = rotation.run()
+    assert run.status != 0
+    assert (
+        f"Run: aws rds modify-db-cluster --region {REGION} --db-cluster-identifier trio --ca-certificate-identifier "
+        f"{TARGET} --apply-immediately and then this playbook again."
+    ) in words(run)
+
+
+def test_the_guide_lists_no_call_that_is_not_made(request: pytest.FixtureRequest) -> None:
+    everything = {name for name in globals() if name.startswith("test_")}
+    if not everything <= {item.name for item in request.session.items}:
+        pytest.skip("only together with the other tests of this file")
+    assert permissions("rds_rotate_ca") == CALLED["rds_rotate_ca"]
