@@ -16,6 +16,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_bundles import 
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report import REPORT_OPTIONS, report_of
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import grouped
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
@@ -81,7 +82,7 @@ class ActionModule(ControllerAction):
                     pass
                 result = {"msg": ""}
         result.pop("found", None)
-        lines = [*([seen.partial] if seen.partial else []), result["msg"], *result.pop("lines", [])]
+        lines = [*filter(None, [seen.partial, result["msg"]]), *seen.not_contacted(), *result.pop("lines", [])]
         failure = " ".join(filter(None, [result["msg"] if result.pop("failed", False) else "", seen.failure()]))
         return {
             **result,
@@ -106,6 +107,7 @@ class _Seen:
         self._failed += bool(result.get("failed"))
         self.hosts[host] = {
             "failed": bool(result.get("failed")),
+            "refused": result.get("contacted") is False,
             "msg": result.get("msg"),
             "verdict": status.get("verdict"),
             "findings": sorted({finding["id"] for finding in status.get("findings", ())}),
@@ -116,6 +118,10 @@ class _Seen:
         self.partial = (
             f"Interrupted ({signal}): {counted(total - left, 'server')} of {total:,} checked. The report is partial."
         )
+
+    def not_contacted(self) -> list[str]:
+        """Lines about hosts whose servers were not contacted. The report may know them from earlier checks."""
+        return grouped((host, f"not checked: {facts['msg']}") for host, facts in self.hosts.items() if facts["refused"])
 
     def failure(self) -> str:
         """Why the play fails, in a sentence; empty where it does not."""

@@ -98,6 +98,22 @@ options:
     description: As in M(dbtls.rds_mysql.mysql_tls_report).
     type: int
     default: 400
+  quiet_days:
+    description: As in M(dbtls.rds_mysql.mysql_tls_report).
+    type: int
+    default: 35
+  min_coverage:
+    description: As in M(dbtls.rds_mysql.mysql_tls_report).
+    type: float
+    default: 0.9
+  watch_every:
+    description: As in M(dbtls.rds_mysql.mysql_tls_report).
+    type: int
+    default: 5
+  min_seen:
+    description: As in M(dbtls.rds_mysql.mysql_tls_report).
+    type: float
+    default: 0.05
   waivers:
     description: As in M(dbtls.rds_mysql.mysql_tls_report).
     type: raw
@@ -123,12 +139,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 hosts:
-  description: What was found, by host, in short. The report has all of it.
+  description:
+    - What was found, by host, in short. The report has all of it. With C(refused) the server was not contacted, for the
+      reason in C(msg).
   returned: success
   type: dict
   sample:
     orders-db:
       failed: false
+      refused: false
       msg: null
       verdict: non_compliant
       findings: [account-without-tls]

@@ -11,8 +11,6 @@ import typing as t
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import SEVERITIES
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import UNDECIDED
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
-    CHECKED,
-    NOT_CHECKED,
     UNREACHABLE,
     Report,
     Server,
@@ -27,7 +25,7 @@ _LONGEST = 200
 
 
 def problem_lines(report: Report) -> list[str]:
-    """The worst servers first, a line for each kind of finding that decides; then those that could not be checked."""
+    """The worst servers first, a line for each kind of finding that decides; then those that did not answer."""
     bad = [(server, [finding for finding in server.findings if finding.decides]) for server in report.servers]
     lines = [
         f"{server.name}: {kind.severity}: {kind.id}: {clip(kind.example, _LONGEST)}"
@@ -45,15 +43,21 @@ def _worst_first(one: tuple[Server, t.Sequence[t.Any]]) -> tuple[t.Any, ...]:
 
 
 def _unchecked(report: Report) -> list[str]:
-    """Servers that have the same to say share a line."""
-    servers: dict[tuple[str, str], list[str]] = {}
-    for server in report.servers:
-        if server.state != CHECKED or (server.verdict == UNDECIDED and server.message):
-            servers.setdefault((server.state, server.message or ""), []).append(server.name)
-    words = {UNREACHABLE: "unreachable", NOT_CHECKED: "not checked", CHECKED: "partially checked"}
+    return grouped(
+        (server.name, f"{'unreachable' if server.state == UNREACHABLE else 'partially checked'}: {server.message}")
+        for server in report.servers
+        if server.state == UNREACHABLE or (server.verdict == UNDECIDED and server.message)
+    )
+
+
+def grouped(said: t.Iterable[tuple[str, str]]) -> list[str]:
+    """A line for each thing that is said, with the servers that say the same, the most servers first."""
+    servers: dict[str, list[str]] = {}
+    for name, message in said:
+        servers.setdefault(message, []).append(name)
     return [
-        f"{_names(names)}: {words[state]}: {clip(message, 2 * _LONGEST)}"
-        for (state, message), names in sorted(servers.items(), key=lambda one: (-len(one[1]), one[1][0]))
+        visible(f"{_names(names)}: {clip(message, 2 * _LONGEST)}")
+        for message, names in sorted(servers.items(), key=lambda one: (-len(one[1]), one[1][0]))
     ]
 
 
