@@ -9,9 +9,8 @@ The table of the guide "Reading the status" is made of this: ``python -m tests.f
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -397,7 +396,9 @@ STATES = (
 def table() -> str:
     """The table of the guide, in reStructuredText."""
     lines = [BEGIN, ".. list-table::", "   :header-rows: 1", "   :widths: 26 14 30 10 20", ""]
-    lines += _row("State", "Servers", "Audit", "Login without TLS", "Capture of a client without TLS; with verified TLS")
+    lines += _row(
+        "State", "Servers", "Audit", "Login without TLS", "Capture of a client without TLS; with verified TLS"
+    )
     for state in STATES:
         for seen in state.seen:
             lines += _row(state.title, _names(seen.servers), seen.audit, seen.login, f"{seen.plaintext}; {seen.tls}")

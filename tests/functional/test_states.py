@@ -113,7 +113,9 @@ def audited(scene: Scene, me: Account, state: State) -> str:
     return text.replace(scene.app.user, "app") if scene.app.user else text
 
 
-@pytest.mark.parametrize(("state", "name"), [pytest.param(*case, id=f"{case[0].title}-{case[1]}") for case in states.cases()])
+@pytest.mark.parametrize(
+    ("state", "name"), [pytest.param(*case, id=f"{case[0].title}-{case[1]}") for case in states.cases()]
+)
 def test_a_state(servers: Servers, state: State, name: str) -> None:
     db = state.server(servers, name)
     # Without TLS an audit logs in on the server's own machine only.
