@@ -159,9 +159,6 @@ class MissingCredentials:
         return found
 
 
-Check = UnknownVariables | MissingScope | MissingCredentials
-
-
 def unknown_variables(fleet: t.Mapping[str, HostVariables], variables: t.Collection[str]) -> list[str]:
     """A sentence for each variable that is set for a host and is not one of these."""
     return checked(fleet.items(), UnknownVariables(variables))
@@ -170,14 +167,6 @@ def unknown_variables(fleet: t.Mapping[str, HostVariables], variables: t.Collect
 def missing_scope(fleet: t.Mapping[str, HostVariables]) -> list[str]:
     """A sentence where it was not said, or said twice, which accounts are meant."""
     return checked(fleet.items(), MissingScope())
-
-
-def checked(fleet: t.Iterable[tuple[str, HostVariables]], *checks: Check) -> list[str]:
-    """What the checks have to say about these hosts."""
-    for host, variables in fleet:
-        for check in checks:
-            check.look(host, variables)
-    return [sentence for check in checks for sentence in check.sentences()]
 
 
 class UnwritableRecords:
@@ -203,11 +192,22 @@ class UnwritableRecords:
         """One for each directory."""
         reasons = {directory: _why_unwritable(directory, self._leave_nothing) for directory in self._hosts}
         return [
-            f"Rollback records cannot be written to {directory} ({reason}; for {listed(self._hosts[directory])}). Nothing "
-            "was changed. Set mysql_tls_state_dir to a directory that lasts and can be written."
+            f"Rollback records cannot be written to {directory} ({reason}; for {listed(self._hosts[directory])}). "
+            "Nothing was changed. Set mysql_tls_state_dir to a directory that lasts and can be written."
             for directory, reason in reasons.items()
             if reason
         ]
+
+
+Check = UnknownVariables | MissingScope | MissingCredentials | UnwritableRecords
+
+
+def checked(fleet: t.Iterable[tuple[str, HostVariables]], *checks: Check) -> list[str]:
+    """What the checks have to say about these hosts."""
+    for host, variables in fleet:
+        for check in checks:
+            check.look(host, variables)
+    return [sentence for check in checks for sentence in check.sentences()]
 
 
 def _why_unwritable(directory: str, leave_nothing: bool) -> str | None:

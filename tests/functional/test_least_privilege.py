@@ -158,8 +158,12 @@ def enforced(login: Login, *, client: bool) -> str | None:
         with login.db.login(app, Tls()) if client else nullcontext():
             result = enforce.run(params, False)
     except RdsMysqlError as e:
-        assert login.db.ssl_type(app) == "", e.message
-        return e.message
+        refused = e.message
+    else:
+        refused = ""
+    if refused:
+        assert login.db.ssl_type(app) == "", refused
+        return refused
     assert result["changed"]
     assert login.db.ssl_type(app) == "ANY"
     return None if result["verified"] else " ".join(result["warnings"])

@@ -13,6 +13,7 @@ from typing import Any
 import pymysql
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import STATUS
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import CR_SSL_CONNECTION_ERROR
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import run as status
 
 from tests.servers.proxy import Relay
@@ -68,7 +69,7 @@ def attempt(scene: Scene, *, tls: bool) -> tuple[str, str]:
             with connect(scene, relay.port, tls=tls) as connection:
                 run_statement(connection)
         except pymysql.err.OperationalError as e:
-            if tls and e.args[0] == pymysql.constants.CR.CR_SSL_CONNECTION_ERROR:
+            if tls and e.args[0] == CR_SSL_CONNECTION_ERROR:
                 return "impossible", NONE
             return f"refused ({e.args[0]})", NONE
         finally:

@@ -147,7 +147,10 @@ def test_files_that_are_not_read(tmp_path: Path) -> None:
 
 
 def test_page_escapes_what_servers_have_said() -> None:
-    results = {"db": {"plan": exact(1, user="<script>")}, "bad": {"failed": True, "msg": "<b>"}}
+    results: dict[str, dict[str, t.Any]] = {
+        "db": {"plan": exact(1, user="<script>")},
+        "bad": {"failed": True, "msg": "<b>"},
+    }
     text = page.to_html(made(servers=servers.servers_of(results)), "0" * 64)
     assert "&lt;script&gt;@%: NONE -&gt; ANY" in text
     assert "&lt;b&gt;" in text
