@@ -157,10 +157,9 @@ def enforced(login: Login, *, client: bool) -> str | None:
     try:
         with login.db.login(app, Tls()) if client else nullcontext():
             result = enforce.run(params, False)
-    except RdsMysqlError as e:
-        refused = e.message
-    else:
         refused = ""
+    except RdsMysqlError as e:
+        result, refused = {}, e.message
     if refused:
         assert login.db.ssl_type(app) == "", refused
         return refused
