@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 import typing as t
 from contextlib import closing
-from pathlib import Path
 
 from ansible.utils.display import Display
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_certs import ca_cert
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report import STATE_OPTIONS, history_of
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import History
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, HostVariables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness import store
@@ -24,13 +25,12 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model impor
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import all_visible, visible
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
+    **STATE_OPTIONS,
     "hosts": {"type": "list", "elements": "str"},
-    "state_dir": {"type": "path", "required": True},
     "bundles": {"type": "dict", "required": True},
     "downloads": {"type": "dict", "default": {}},
     "watch_for": {"type": "int", "default": 0},
     "interval": {"type": "int", "default": 60},
-    "keep_days": {"type": "int", "default": 100},
 }
 
 _display = Display()
@@ -44,14 +44,14 @@ class ActionModule(ControllerAction):
     def work(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """One pass, or passes for some time."""
         hosts = hosts_of(options, variables, "ansible_play_hosts_all")
-        directory = Path(options["state_dir"]).expanduser() / store.DIRECTORY
+        history = history_of(options)
         run = Watched()
         next_at = time.monotonic()
         end = next_at + options["watch_for"]
         try:
             while True:
                 # Each time anew: a password may be a token that lasts for minutes.
-                self._pass(Fleet(self._task, variables, self._loader), hosts, options, directory, run)
+                self._pass(Fleet(self._task, variables, self._loader), hosts, options, history, run)
                 # A pass that takes longer is followed by the next one at once.
                 next_at = max(next_at + max(1, options["interval"]), time.monotonic())
                 if next_at > end:
@@ -63,7 +63,7 @@ class ActionModule(ControllerAction):
         told = run.sentence() if run.servers or run.failed else "No server was checked: the play has no hosts."
         return {"changed": False, "failed": failed, "msg": visible(told), **_described(run)}
 
-    def _pass(self, fleet: Fleet, hosts: list[str], options: dict[str, t.Any], directory: Path, run: Watched) -> None:
+    def _pass(self, fleet: Fleet, hosts: list[str], options: dict[str, t.Any], history: History, run: Watched) -> None:
         """Look at every server once, and keep what was seen.
 
         :raises RdsMysqlError: when that cannot be written.
@@ -84,7 +84,8 @@ class ActionModule(ControllerAction):
                     seen = result["mysql_ssl_sessions"]
                     found.append(store.Pass(host, str(Endpoint(**seen["endpoint"])), seen))
         if found:
-            store.record(directory, found, at, options["keep_days"])
+            directory = history.directory.parent / store.DIRECTORY
+            store.record(directory, found, at, history.days, history.access)
         run.add(found, failed, time.monotonic() - began)
 
 

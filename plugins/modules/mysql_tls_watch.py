@@ -32,9 +32,9 @@ attributes:
 options:
   state_dir:
     description:
-      - The state directory on the controller. Observations are in C(observations) in it, one file a day.
+      - The state directory on the controller. Observations are in C(observations) in it, one file a day. The default is
+        that of M(dbtls.rds_mysql.mysql_tls_report).
     type: path
-    required: true
   bundles:
     description:
       - The result of M(dbtls.rds_mysql.mysql_tls_bundles) for these hosts.
@@ -56,11 +56,15 @@ options:
       - Seconds from the beginning of one check to the next.
     type: int
     default: 60
-  keep_days:
+  state_group:
     description:
-      - Days for which observations are kept.
+      - Group whose members share O(state_dir).
+    type: str
+  history_days:
+    description:
+      - How many days observations are kept.
     type: int
-    default: 100
+    default: 400
   hosts:
     description:
       - The hosts. The default is all hosts of the play.
@@ -91,7 +95,8 @@ EXAMPLES = r"""
     state_dir: /var/lib/dbtls
     bundles: "{{ needed }}"
     downloads: "{{ downloads }}"
-    keep_days: 366
+    history_days: 366
+    state_group: dba
   run_once: true
 """
 
