@@ -48,7 +48,10 @@ def outcome(change: t.Mapping[str, t.Any], check: t.Mapping[str, t.Any]) -> str:
         # Without a result the play, or the run of its tags, ended before.
         return STOPPED if check else UNREACHED
     if change.get("skipped"):
-        return NOT_PLANNED if "mysql_tls_plan" in str(change.get("false_condition")) else NO_RECORD
+        condition = str(change.get("false_condition"))
+        if "mysql_tls_role" in condition:
+            return STOPPED
+        return NOT_PLANNED if "mysql_tls_plan" in condition else NO_RECORD
     if change.get("reason") == "changed_since_plan":
         return CHANGED_SINCE_PLAN
     if change.get("skipped_reason"):
