@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
@@ -20,6 +20,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors impo
     QueryFailed,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.pymysql_connection import MOST_ROWS_OF_A_RESULT
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.roles import roles_granted, roles_without_effect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 # The weakest first.
@@ -28,22 +29,19 @@ LEVELS = ("NONE", "ANY", "X509", "SPECIFIED")
 # "Master user account privileges", "Common DBA tasks for MySQL DB instances", "RDS Proxy concepts and terminology" and
 # "Active-active clusters for RDS for MySQL", Amazon RDS User Guide; "Reserved Accounts", MySQL Reference Manual; the
 # mariadb.sys account and the PUBLIC role of MariaDB.
-_SYSTEM_USERS = frozenset(
+_SERVERS_USERS = frozenset(("mysql.sys", "mysql.session", "mysql.infoschema", "mariadb.sys", "PUBLIC"))
+_AWS_USERS = frozenset(
     (
         "rdsadmin",
         "rdsrepladmin",
         "rdsrepladmin_priv_checks_user",
         "rdsgrprepladmin",
         "rdsproxyadmin",
+        "rdstopmgr",
         "rds_superuser_role",
-        "mysql.sys",
-        "mysql.session",
-        "mysql.infoschema",
-        "mariadb.sys",
-        "PUBLIC",
     )
 )
-_SYSTEM_PREFIX = "AWS_"
+_AWS_PREFIX = "AWS_"
 _LOCAL_HOSTS = frozenset(("localhost", "::1"))
 _LOCAL_NETWORK = "127."
 # They take the name of the operating system's user, and only over a Unix socket.
@@ -101,18 +99,20 @@ class Requirement:
 
 @dataclass(frozen=True)
 class AccountState:
-    """An account as the server has it now."""
+    """An account as the server has it now. ``on_aws``: the server is AWS's, so that some names belong to AWS."""
 
     account: Account
     requirement: Requirement
     plugin: str
     locked: bool
     is_role: bool
+    on_aws: bool = False
 
     @property
     def system(self) -> bool:
         """Whether the account belongs to the server or to AWS, and not to the people who use the database."""
-        return self.account.user in _SYSTEM_USERS or self.account.user.startswith(_SYSTEM_PREFIX)
+        user = self.account.user
+        return user in _SERVERS_USERS or (self.on_aws and (user in _AWS_USERS or user.startswith(_AWS_PREFIX)))
 
     @property
     def local(self) -> bool:
@@ -167,16 +167,43 @@ def read_accounts(
         tables = "mysql.user and mysql.global_priv" if dialect.user_table_is_view else "mysql.user"
         raise AccountsNotReadable(
             f"{session.options.user} may not read the accounts of {session.options.endpoint}: grant it SELECT on "
-            f"{tables}."
+            f"{tables}.{_inactive_roles(session, dialect)}"
         ) from e
-    states = tuple(sorted((_state(row) for row in rows), key=lambda state: state.account))
+    on_aws = dialect.managed_by is not None
+    states = tuple(sorted((_state(row, on_aws) for row in rows), key=lambda state: state.account))
     for state in states:
         if state.requirement.ssl_type not in LEVELS:
             raise AccountsNotReadable(
                 f"{session.options.endpoint} has a requirement {state.requirement.ssl_type!r} of {state.account}, "
                 "which is none that MySQL or MariaDB knows."
             )
-    return states
+    return states if only is not None else _with_roles(session, dialect, states)
+
+
+def _with_roles(session: Session, dialect: Dialect, states: tuple[AccountState, ...]) -> tuple[AccountState, ...]:
+    """The same, with what is a role on MySQL: a locked account that is granted to others.
+
+    Who may not read that keeps what the rows of the accounts suggest. A role that somebody has unlocked can be logged
+    in to, so that it is an account.
+    """
+    if not any(state.locked and not state.system for state in states):
+        return states
+    roles = roles_granted(session, dialect)
+    if roles is None:
+        return states
+    return tuple(
+        replace(state, is_role=state.locked and (state.account.user, state.account.host) in roles) for state in states
+    )
+
+
+def _inactive_roles(session: Session, dialect: Dialect) -> str:
+    """What to do where a privilege may be in a role that this login has and that is not active."""
+    roles = roles_without_effect(session, dialect)
+    if roles is None:
+        return ""
+    word = "FOR" if dialect.is_mariadb else "TO"
+    statement = f"SET DEFAULT ROLE {roles} {word} {quote_account(current_account(session), dialect)}"
+    return f" It has the role {roles}, which is not active. If that has the privilege, run {statement}."
 
 
 def where_accounts(wanted: t.Sequence[Account], prefix: str = "") -> tuple[str, tuple[str, ...]]:
@@ -186,7 +213,7 @@ def where_accounts(wanted: t.Sequence[Account], prefix: str = "") -> tuple[str, 
     return condition, tuple(part for account in wanted for part in (account.user, account.host))
 
 
-def _state(row: tuple[t.Any, ...]) -> AccountState:
+def _state(row: tuple[t.Any, ...], on_aws: bool) -> AccountState:
     user, host, plugin, ssl_type, cipher, issuer, subject, locked, is_role = row
     return AccountState(
         account=Account(_text(user), _text(host)),
@@ -194,6 +221,7 @@ def _state(row: tuple[t.Any, ...]) -> AccountState:
         plugin=_text(plugin),
         locked=bool(locked),
         is_role=bool(is_role),
+        on_aws=on_aws,
     )
 
 

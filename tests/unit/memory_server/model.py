@@ -135,9 +135,12 @@ _EVERYWHERE = {
     "log_bin": "OFF",
     "read_only": "OFF",
     "performance_schema": "ON",
+    "version_comment": "",
 }
 _MYSQL_8 = {
     **_EVERYWHERE,
+    "admin_port": "33062",
+    "admin_tls_version": "TLSv1.2,TLSv1.3",
     "basedir": "/usr/",
     "max_allowed_packet": "67108864",
     "require_secure_transport": "OFF",
