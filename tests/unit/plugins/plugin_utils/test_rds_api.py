@@ -27,7 +27,7 @@ def instance(name: str, **more: t.Any) -> dict[str, t.Any]:
     }
 
 
-CLUSTER = {
+CLUSTER: dict[str, t.Any] = {
     "db_cluster_identifier": "shop",
     "endpoint": "shop.cluster-abc.eu-central-1.rds.amazonaws.com",
     "reader_endpoint": "shop.cluster-ro-abc.eu-central-1.rds.amazonaws.com",
