@@ -397,7 +397,9 @@ STATES = (
 def table() -> str:
     """The table of the guide, in reStructuredText."""
     lines = [BEGIN, ".. list-table::", "   :header-rows: 1", "   :widths: 26 14 30 10 20", ""]
-    lines += _row("State", "Servers", "Audit", "Login without TLS", "Capture of a client without TLS; with verified TLS")
+    lines += _row(
+        "State", "Servers", "Audit", "Login without TLS", "Capture of a client without TLS; with verified TLS"
+    )
     for state in STATES:
         for seen in state.seen:
             lines += _row(state.title, _names(seen.servers), seen.audit, seen.login, f"{seen.plaintext}; {seen.tls}")

@@ -29,9 +29,7 @@ from .servers import Servers
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "docsite" / "rst" / "least_privilege.rst"
 SECTION = re.compile(r"^(?P<title>\w+)\n-+\n(?P<text>.*?)(?=^[^\n]+\n-+\n|\Z)", re.MULTILINE | re.DOTALL)
-BLOCK = re.compile(
-    r"^(?P<server>\w.*)\n   \.\. code-block:: sql\n\n(?P<statements>(?:      .*\n)+)", re.MULTILINE
-)
+BLOCK = re.compile(r"^(?P<server>\w.*)\n   \.\. code-block:: sql\n\n(?P<statements>(?:      .*\n)+)", re.MULTILINE)
 STATEMENT = re.compile(r"^ +GRANT (?P<privileges>.+) ON (?P<level>\S+) TO 'tls_(?:audit|admin)'@'10\.0\.0\.%';$")
 SERVERS = {"mysql-5.6": "MySQL 5.6", "mysql-9.7": "MySQL 5.7 and newer"}
 

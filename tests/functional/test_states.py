@@ -13,6 +13,7 @@ from typing import Any
 import pymysql
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import STATUS
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import CR_SSL_CONNECTION_ERROR
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import run as status
 
 from tests.servers.proxy import Relay
@@ -68,7 +69,7 @@ def attempt(scene: Scene, *, tls: bool) -> tuple[str, str]:
             with connect(scene, relay.port, tls=tls) as connection:
                 run_statement(connection)
         except pymysql.err.OperationalError as e:
-            if tls and e.args[0] == pymysql.constants.CR.CR_SSL_CONNECTION_ERROR:
+            if tls and e.args[0] == CR_SSL_CONNECTION_ERROR:
                 return "impossible", NONE
             return f"refused ({e.args[0]})", NONE
         finally:
@@ -113,7 +114,9 @@ def audited(scene: Scene, me: Account, state: State) -> str:
     return text.replace(scene.app.user, "app") if scene.app.user else text
 
 
-@pytest.mark.parametrize(("state", "name"), [pytest.param(*case, id=f"{case[0].title}-{case[1]}") for case in states.cases()])
+@pytest.mark.parametrize(
+    ("state", "name"), [pytest.param(*case, id=f"{case[0].title}-{case[1]}") for case in states.cases()]
+)
 def test_a_state(servers: Servers, state: State, name: str) -> None:
     db = state.server(servers, name)
     # Without TLS an audit logs in on the server's own machine only.
