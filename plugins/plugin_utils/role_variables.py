@@ -20,7 +20,9 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables imp
 # Extra variables that Ansible evaluates before there is a host. See the role's README.
 OF_PLAYBOOKS = frozenset({"mysql_tls_hosts", "mysql_tls_canary", "mysql_tls_serial"})
 # What the collection registers for a host, or publishes and takes back.
-OF_RESULTS = frozenset({"mysql_tls_look", "mysql_tls_change", "mysql_tls_roll_out", "mysql_tls_rollback_records"})
+OF_RESULTS = frozenset(
+    {"mysql_tls_look", "mysql_tls_notice", "mysql_tls_change", "mysql_tls_roll_out", "mysql_tls_rollback_records"}
+)
 OWN = "mysql_tls_own_variables"
 
 _BATCHES = ("mysql_tls_canary", "mysql_tls_serial")
