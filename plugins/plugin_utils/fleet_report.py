@@ -145,7 +145,8 @@ def _place(known: t.Mapping[str, t.Any]) -> from_results.Place:
     """Where the server is, as inventories of amazon.aws.aws_rds say it. Texts that are templates are not evaluated."""
 
     def text(name: str) -> str:
-        value = plain(known.get(name))
+        # With the prefix of the inventory that this collection documents, or without one.
+        value = plain(known.get(f"aws_{name}", known.get(name)))
         return clean(value) if isinstance(value, str) and "{" not in value else ""
 
     arn = _ARN.match(text("db_instance_arn") or text("db_cluster_arn"))

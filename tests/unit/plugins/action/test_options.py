@@ -20,6 +20,7 @@ _PLUGINS = "ansible_collections.dbtls.rds_mysql.plugins"
     "name",
     [
         "mysql_tls_bundles",
+        "mysql_tls_readiness",
         "mysql_tls_history",
         "mysql_tls_rds",
         "mysql_tls_records",
