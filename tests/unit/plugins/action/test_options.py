@@ -20,7 +20,6 @@ _PLUGINS = "ansible_collections.dbtls.rds_mysql.plugins"
     "name",
     [
         "mysql_tls_bundles",
-        "mysql_tls_fleet",
         "mysql_tls_history",
         "mysql_tls_plan",
         "mysql_tls_rds",
