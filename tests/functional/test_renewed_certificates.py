@@ -45,7 +45,7 @@ def test_another_certificate(pki: Pki, tmp_path: Path) -> None:
             shutil.copyfile(source.key, files.key)
 
         put("good")
-        db = Servers(pki, stack).get("mariadb-11.8", files=files)
+        db = Servers(pki, stack).get("mariadb-10.5", files=files)  # newer ones refuse the weak key
         me = db.administrator()
         for name, (kind, words) in KINDS.items():
             put(name)
