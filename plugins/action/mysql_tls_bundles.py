@@ -10,7 +10,12 @@ import typing as t
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.text.converters import to_text
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, bundle_of, own_ca_cert
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import (
+    Fleet,
+    HostVariables,
+    bundle_of,
+    own_ca_cert,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {"hosts": {"type": "list", "elements": "str"}}
@@ -27,11 +32,14 @@ class ActionModule(ControllerAction):
         bundles: list[dict[str, str]] = []
         ca_certs: dict[str, str] = {}
         errors: dict[str, str] = {}
+        secrets: list[dict[str, str]] = []
+        secret_of: dict[str, int] = {}
         for host in hosts_of(options, variables, "ansible_play_batch"):
             values = fleet.of(host)
             try:
                 own = own_ca_cert(values)
                 bundle = bundle_of(values) if own is None else None
+                secret = _secret(values)
             except AnsibleError as e:
                 # Of this host alone; the others get what they need.
                 errors[host] = to_text(e)
@@ -39,6 +47,21 @@ class ActionModule(ControllerAction):
             ca_certs[host] = own or (bundle or {}).get("dest", "")
             if bundle and bundle not in bundles:
                 bundles.append(bundle)
-        result = {"changed": False, "bundles": bundles, "ca_certs": ca_certs, "errors": errors}
+            if secret:
+                if secret not in secrets:
+                    secrets.append(secret)
+                secret_of[host] = secrets.index(secret)
+        result: dict[str, t.Any] = {"changed": False, "bundles": bundles, "ca_certs": ca_certs, "errors": errors}
+        result.update(secrets=secrets, secret_of=secret_of)
         # As with no_log: what is registered has the password of a mirror, and nothing of it is printed.
         return {**result, "_ansible_no_log": True} if any(bundle["url_password"] for bundle in bundles) else result
+
+
+def _secret(values: HostVariables) -> dict[str, str] | None:
+    """The secret of AWS Secrets Manager that a host's login is in; an ARN names its region."""
+    name = values.value("mysql_tls_secret")
+    if name is None:
+        return None
+    region = str(name).split(":")[3] if str(name).startswith("arn:") else str(values.value("mysql_tls_region") or "")
+    profile = str(values.value("mysql_tls_aws_profile") or "")
+    return {"name": str(name), "region": "" if region == "global" else region, "profile": profile}

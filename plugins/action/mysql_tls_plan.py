@@ -68,7 +68,9 @@ class ActionModule(ControllerAction):
         except RdsMysqlError as e:
             return {"changed": False, "failed": True, "msg": visible(e.message)}
         order = [server.name for server in servers if server.outcome != READ_ONLY]
-        result = _described(servers, order, totals(servers).sentence())
+        # Checked, and never the canary.
+        others = [server.name for server in servers if server.outcome == READ_ONLY and server.plan is None]
+        result = _described(servers, [*order, *others], totals(servers).sentence())
         if not order:
             names = listed([server.name for server in servers])
             result.update(
@@ -84,10 +86,22 @@ class ActionModule(ControllerAction):
         def bundle(values: HostVariables) -> str:
             return ca_cert(options["bundles"], str(values.value("inventory_hostname")), options["downloads"])
 
+        others: dict[str, dict[str, t.Any]] = {}
+
+        def look(host: str, values: HostVariables) -> None:
+            role = values.value("mysql_tls_role")
+            if role not in (None, "writer"):
+                reason = f"mysql_tls_role is {role}; accounts are changed through a writer."
+                others[host] = {"skipped_reason": "read_only", "msg": reason}
+
         job = fleet_check.PLAN_JOB
-        prepared = fleet_check.prepare(Fleet(self._task, variables, self._loader), hosts, job, bundle)
+        prepared = fleet_check.prepare(Fleet(self._task, variables, self._loader), hosts, job, bundle, look)
+        for host in others:
+            prepared.options.pop(host, None)
+            prepared.failed.pop(host, None)
         with closing(fleet_check.run(prepared, job, _display.display)) as found:
             results = {host: {name: result[name] for name in _KEPT if name in result} for host, result in found}
+        results.update(others)
         return {host: results[host] for host in hosts if host in results}
 
     def _read(self, options: dict[str, t.Any], variables: dict[str, t.Any], hosts: list[str]) -> dict[str, t.Any]:

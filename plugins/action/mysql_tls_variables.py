@@ -34,6 +34,8 @@ class ActionModule(ControllerAction):
             sentences = role_variables.unknown_variables(values, role_variables.known())
             if options["check"] == "scope":
                 sentences += role_variables.missing_scope(values)
+                # Before anything else happens; each server's own record is written before its first statement.
+                sentences += role_variables.unwritable_records(values, leave_nothing=self._task.check_mode)
         return {"changed": False, **({"failed": True, "msg": " ".join(sentences)} if sentences else {})}
 
 

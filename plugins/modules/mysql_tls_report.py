@@ -90,6 +90,32 @@ options:
     type: int
     default: 400
     version_added: 0.2.0
+  quiet_days:
+    description:
+      - Days without a client without TLS after which an account is ready for it. What was seen of clients is read from
+        C(observations) in O(state_dir), which M(dbtls.rds_mysql.mysql_tls_watch) writes.
+    type: int
+    default: 35
+    version_added: 0.2.0
+  min_coverage:
+    description:
+      - The share of that time in which there has to have been a check every O(watch_every) minutes.
+    type: float
+    default: 0.9
+    version_added: 0.2.0
+  watch_every:
+    description:
+      - How many minutes lie between two checks of M(dbtls.rds_mysql.mysql_tls_watch).
+    type: int
+    default: 5
+    version_added: 0.2.0
+  min_seen:
+    description:
+      - The share of an account's connections that has to have been seen, on servers that do not count logins without
+        TLS.
+    type: float
+    default: 0.05
+    version_added: 0.2.0
   waivers:
     description:
       - Findings that are accepted for a time, as a list, or as the path of a YAML file with such a list.
@@ -184,6 +210,10 @@ EXAMPLES = r"""
     state_dir: /srv/mysql-tls-state
     state_group: dba
     history_days: 730
+    quiet_days: 100
+    min_coverage: 0.95
+    watch_every: 10
+    min_seen: 0.1
     ca_certs:
       - /etc/ssl/rds/global-bundle.pem
     tls_min_version: TLSv1.2
@@ -332,6 +362,12 @@ summary:
       description: When the server was checked whose last check is the longest ago.
       type: str
       sample: "2026-11-24T15:40:00Z"
+    readiness:
+      description:
+        - How many accounts that can log in without TLS are V(ready), V(not_ready) or V(unknown); V(null) where
+          M(dbtls.rds_mysql.mysql_tls_watch) has recorded nothing.
+      type: dict
+      sample: {ready: 12, not_ready: 3, unknown: 5}
     worst:
       description: Up to five kinds of findings of severity V(medium) or V(high), the worst first.
       type: list
@@ -357,6 +393,15 @@ summary:
           description: The message of one of them.
           type: str
           sample: app@% can log in without TLS.
+refused_logins:
+  description:
+    - Accounts for which TLS was required and whose logins are refused since, a sentence each, at most 20. A wrong
+      password counts the same.
+  returned: when the report was written
+  type: list
+  elements: str
+  sample:
+    - "orders-db: app@%: 3 refused logins since 2026-11-28T12:00:00Z: 3 from 192.0.2.7"
 changes:
   description:
     - What is C(new), C(resolved) and C(drifted), as a list of sentences each, the most severe first, at most 20 of
@@ -367,6 +412,17 @@ changes:
     new: ["high: db1: app@% can log in without TLS."]
     resolved: []
     drifted: ["high: db1: app@% required ANY on 2026-11-24T15:40:00Z and requires NONE now."]
+clients:
+  description:
+    - A sentence for each application host whose CA bundle lacks a CA of Amazon RDS that a server uses, or will use
+      after its rotation. The playbook C(bundle) records which host has which bundle. They are warnings, too.
+  returned: when the report was written
+  type: list
+  elements: str
+  sample:
+    - >-
+      app1: /etc/ssl/rds.pem lacks rds-ca-ecc384-g1 of eu-central-1, which db1 uses. Run the playbook bundle for this
+      host.
 found:
   description:
     - What was found in words, by host, or by host and port of an endpoint. The lines of the summary that

@@ -32,9 +32,9 @@ attributes:
 options:
   state_dir:
     description:
-      - The state directory on the controller. Observations are in C(observations) in it, one file a day.
+      - The state directory on the controller. Observations are in C(observations) in it, one file a day. The default is
+        that of M(dbtls.rds_mysql.mysql_tls_report).
     type: path
-    required: true
   bundles:
     description:
       - The result of M(dbtls.rds_mysql.mysql_tls_bundles) for these hosts.
@@ -56,11 +56,27 @@ options:
       - Seconds from the beginning of one check to the next.
     type: int
     default: 60
-  keep_days:
+  state_group:
     description:
-      - Days for which observations are kept.
+      - Group whose members share O(state_dir).
+    type: str
+  history_days:
+    description:
+      - How many days observations are kept.
     type: int
-    default: 100
+    default: 400
+  changes:
+    description:
+      - Name of a variable that has the registered result of M(dbtls.rds_mysql.mysql_require_ssl) for each host. The
+        accounts for which it required TLS are recorded as changed, and logins of theirs that are refused from then on
+        are returned in RV(refused) for a week.
+    type: str
+  stop_on_refusals:
+    description:
+      - Fail if logins of changed accounts are refused. Nothing is rolled back. A wrong password counts the same, so
+        anybody outside could take TLS off by guessing.
+    type: bool
+    default: false
   hosts:
     description:
       - The hosts. The default is all hosts of the play.
@@ -85,13 +101,22 @@ EXAMPLES = r"""
     interval: 60
   run_once: true
 
+- name: Look for five minutes who is refused after a change
+  dbtls.rds_mysql.mysql_tls_watch:
+    bundles: "{{ needed }}"
+    changes: change
+    watch_for: 300
+    stop_on_refusals: true
+  run_once: true
+
 - name: Record who is connected to the servers of one group, with CA bundles that are downloaded now, and keep a year
   dbtls.rds_mysql.mysql_tls_watch:
     hosts: "{{ groups['orders'] }}"
     state_dir: /var/lib/dbtls
     bundles: "{{ needed }}"
     downloads: "{{ downloads }}"
-    keep_days: 366
+    history_days: 366
+    state_group: dba
   run_once: true
 """
 
@@ -124,6 +149,22 @@ blind:
   type: list
   elements: str
   sample: [legacy-db]
+refused:
+  description:
+    - Changed accounts whose logins are refused since. C(logins) are those that the server counted for the user,
+      C(clients) where they came from; with C(of_any_user) those of all users of a client.
+    - A client that has given up is not seen.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - server: orders-db
+      account: app@%
+      since: "2026-11-28T12:00:00Z"
+      last: "2026-11-28T12:05:00Z"
+      logins: 3
+      clients: [{host: 192.0.2.7, logins: 3}]
+      of_any_user: false
 unchecked:
   description: Why servers could not be checked, by host.
   returned: always

@@ -10,7 +10,7 @@ import re
 import typing as t
 from pathlib import Path
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import SEVERITIES, at_least
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history import storage
@@ -19,7 +19,9 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history im
     History,
     default_state_directory,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import Use, clients_without
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Rules
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, labels, model
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import clean, encode
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import all_visible, counted, visible
@@ -32,8 +34,15 @@ STATE_OPTIONS: dict[str, dict[str, t.Any]] = {
     "state_group": {"type": "str"},
     "history_days": {"type": "int", "default": DAYS},
 }
+READINESS_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "quiet_days": {"type": "int", "default": Rules.quiet_days},
+    "min_coverage": {"type": "float", "default": Rules.min_coverage},
+    "watch_every": {"type": "int", "default": Rules.watch_every},
+    "min_seen": {"type": "float", "default": Rules.min_seen},
+}
 REPORT_OPTIONS: dict[str, dict[str, t.Any]] = {
     **STATE_OPTIONS,
+    **READINESS_OPTIONS,
     "dest": {"type": "path", "required": True},
     "title": {"type": "str", "default": "MySQL TLS report"},
     "merge": {"type": "list", "elements": "path", "default": []},
@@ -57,6 +66,20 @@ def history_of(options: t.Mapping[str, t.Any]) -> History:
     directory = Path(options["state_dir"]).absolute() if options["state_dir"] else default_state_directory()
     access = storage.Access(options["state_group"] or None)
     return History(directory / "history", access=access, days=options["history_days"])
+
+
+def rules_of(options: t.Mapping[str, t.Any]) -> Rules:
+    """When an account counts as observed, by ``READINESS_OPTIONS``.
+
+    :raises OptionError: for a number that makes no sense.
+    """
+    for name in ("quiet_days", "watch_every"):
+        if options[name] < 1:
+            raise OptionError(f"{name}: {options[name]} is not a number from 1 on.")
+    for name in ("min_coverage", "min_seen"):
+        if not 0 <= options[name] <= 1:
+            raise OptionError(f"{name}: {options[name]:g} is not a share between 0 and 1.")
+    return Rules(**{name: options[name] for name in READINESS_OPTIONS})
 
 
 def report_of(
@@ -90,6 +113,7 @@ def report_of(
             previous=Path(options["previous"]).absolute() if options["previous"] else None,
             fail_on=None if options["fail_on"] == "none" else options["fail_on"],
             waivers=options["waivers"],
+            rules=rules_of(options),
         )
         checked = dict(results)
         result["found"] = {
@@ -105,7 +129,8 @@ def report_of(
         written = build.write_report(request, own)
     except RdsMysqlError as e:
         return {**result, "failed": True, "msg": visible(e.message)}
-    result.update(_outcome(written))
+    clients = _clients(request.history, written.report.servers, hostvars)
+    result.update(_outcome(written, clients))
     failures = [
         *_failures(written.report, request.fail_on),
         *_new_failures(written.report, None if options["fail_on_new"] == "none" else options["fail_on_new"]),
@@ -120,7 +145,8 @@ def _place(known: t.Mapping[str, t.Any]) -> from_results.Place:
     """Where the server is, as inventories of amazon.aws.aws_rds say it. Texts that are templates are not evaluated."""
 
     def text(name: str) -> str:
-        value = plain(known.get(name))
+        # With the prefix of the inventory that this collection documents, or without one.
+        value = plain(known.get(f"aws_{name}", known.get(name)))
         return clean(value) if isinstance(value, str) and "{" not in value else ""
 
     arn = _ARN.match(text("db_instance_arn") or text("db_cluster_arn"))
@@ -133,20 +159,40 @@ def _place(known: t.Mapping[str, t.Any]) -> from_results.Place:
     )
 
 
-def _outcome(written: build.WrittenReport) -> dict[str, t.Any]:
+def _clients(history: History, servers: t.Iterable[model.Server], hostvars: t.Any) -> list[str]:
+    """The application hosts that lack a CA which a server uses, or will use after its next rotation."""
+    uses = []
+    for server in servers:
+        if server.certificate and server.certificate.rds_ca:
+            uses.append(Use(server.certificate.rds_ca, server.region, server.name))
+        known = hostvars.raw_get(server.inventory_hostname) if server.inventory_hostname in hostvars else {}
+        pending = plain(known.get("pending_modified_values"))
+        following = pending.get("ca_certificate_identifier") if isinstance(pending, dict) else None
+        if isinstance(following, str) and "{" not in following:
+            uses.append(Use(clean(following), server.region, server.name, will=True))
+    try:
+        return [visible(line) for line in _some(list(clients_without(history, uses)))]
+    except RdsMysqlError:
+        return []  # which was a warning before
+
+
+def _outcome(written: build.WrittenReport, clients: list[str]) -> dict[str, t.Any]:
     report = written.report
     summary = all_visible(encode(report.summary))
     changes = change_lines(report)
-    words = " ".join(filter(None, (sentence(report.summary), coverage(report), changes_in_short(report))))
+    said = (sentence(report.summary), coverage(report), changes_in_short(report), readiness_in_short(report))
+    words = " ".join(filter(None, said))
     return {
         "changed": written.changed,
         "report": written.paths,
         "summary": summary,
         "changes": changes,
+        "clients": clients,
+        "refused_logins": all_visible(_some([f"{each.server}: {each}" for each in report.refused_logins])),
         "msg": visible(f"{words} {written.paths['html']}"),
-        "warnings": [visible(warning) for warning in written.warnings],
+        "warnings": [*(visible(warning) for warning in written.warnings), *clients],
         "ansible_stats": {
-            "data": {"mysql_tls": {**summary, "changes": changes, "report": written.paths}},
+            "data": {"mysql_tls": {**summary, "changes": changes, "clients": clients, "report": written.paths}},
             "per_host": False,
             "aggregate": True,
         },
@@ -189,6 +235,20 @@ def changes_in_short(report: model.Report) -> str:
         f"Since each server's last good check: {len(found.worse)} new or worse, {len(found.resolved)} resolved, "
         f"{counted(len(found.regressions), 'account')} no longer requiring TLS."
     )
+
+
+def readiness_in_short(report: model.Report) -> str:
+    """How many accounts TLS can be required for, and whether changed ones are refused; empty where nobody watches."""
+    found = report.summary.readiness
+    if found is None:
+        return ""
+    said = (
+        f"Readiness: {counted(found.ready, 'account')} ready for TLS, {found.not_ready:,} not ready, "
+        f"{found.unknown:,} unknown."
+    )
+    if report.refused_logins:
+        said += f" Logins of {counted(len(report.refused_logins), 'changed account')} are being refused."
+    return said
 
 
 def change_lines(report: model.Report) -> dict[str, list[str]]:

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -86,6 +88,42 @@ def missing_scope(fleet: t.Mapping[str, HostVariables]) -> list[str]:
             f"Both mysql_tls_accounts and mysql_tls_all_accounts are set for {listed(twice)}. Set one of them."
         )
     return sentences
+
+
+def unwritable_records(fleet: t.Mapping[str, HostVariables], *, leave_nothing: bool) -> list[str]:
+    """A sentence for each directory in which no rollback record could be written.
+
+    :arg leave_nothing: Whether no directory may be made, as in check mode.
+    """
+    hosts: dict[str, list[str]] = {}
+    for host, variables in fleet.items():
+        try:
+            path = str(variables.value("mysql_tls_rollback_file") or "")
+        except AnsibleError:
+            continue  # The host's own task says what cannot be evaluated.
+        if path:
+            hosts.setdefault(os.path.dirname(os.path.abspath(os.path.expanduser(path))), []).append(host)
+    reasons = {directory: _why_unwritable(directory, leave_nothing) for directory in hosts}
+    return [
+        f"Rollback records cannot be written to {directory} ({reason}; for {listed(hosts[directory])}). Nothing was "
+        "changed. Set mysql_tls_state_dir to a directory that lasts and can be written."
+        for directory, reason in reasons.items()
+        if reason
+    ]
+
+
+def _why_unwritable(directory: str, leave_nothing: bool) -> str | None:
+    """What is in the way of a file in the directory; None where nothing is. Only writing one shows a full disk."""
+    while leave_nothing and not os.path.lexists(directory):
+        directory = os.path.dirname(directory)
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=directory, prefix=".", suffix=".new") as file:
+            file.write(b"\0" * 4096)
+            file.flush()
+    except OSError as e:
+        return e.strerror or str(e)
+    return None
 
 
 def wrong_batches(variables: HostVariables) -> list[str]:

@@ -48,7 +48,8 @@ def outcome(change: t.Mapping[str, t.Any], check: t.Mapping[str, t.Any]) -> str:
         # Without a result the play, or the run of its tags, ended before.
         return STOPPED if check else UNREACHED
     if change.get("skipped"):
-        return NOT_PLANNED if "mysql_tls_plan" in str(change.get("false_condition")) else NO_RECORD
+        condition = str(change.get("false_condition"))
+        return STOPPED if "mysql_tls_role" in condition else NOT_PLANNED if "mysql_tls_plan" in condition else NO_RECORD
     if change.get("reason") == "changed_since_plan":
         return CHANGED_SINCE_PLAN
     if change.get("skipped_reason"):
@@ -74,11 +75,20 @@ def _line(change: t.Mapping[str, t.Any], check: t.Mapping[str, t.Any]) -> str:
         told += f": {change.get('msg', '')}"
     elif result == FAILED:
         told += f": {check.get('msg', '')}"
+    if result in (CHANGED, WOULD_CHANGE) and change.get("restored"):
+        told += f"; restores {', '.join(map(_restored, change['restored'][:_MOST_ACCOUNTS]))}"
     if change.get("rollback_file"):
         told += f"; rollback record: {change['rollback_file']}"
     if result not in (FAILED, UNREACHED) and check.get("failed") and "mysql_ssl" in check:
         told += f"; {check.get('msg', '')}"
     return printable(told)
+
+
+def _restored(record: t.Mapping[str, t.Any]) -> str:
+    """Which change is undone: ``1c0c... of 2026-11-24T21:03:17Z by deploy on ansible-1 (AWX job 7)``."""
+    who = f" by {record['made_by']}" if record.get("made_by") else ""
+    note = f" ({record['note']})" if record.get("note") else ""
+    return f"{record.get('id')} of {record.get('begun_at')}{who}{note}"
 
 
 def _accounts(change: t.Mapping[str, t.Any]) -> str:

@@ -96,7 +96,8 @@ def test_a_replica_is_skipped_and_follows(pair: tuple[Database, Database], modul
     me, app = source.administrator(), source.create(source.name_of("app"))
     caught_up(source, replica)
     wanted = {"user": app.user}
-    assert modules.require(**source.options(me), check=True, **wanted).ok()["server"] == {
+    members = [f"{replica.server.host}:{replica.server.port}"]
+    assert modules.require(**source.options(me, members=members), check=True, **wanted).ok()["server"] == {
         "read_only": False,
         "replica_of": None,
     }
@@ -122,7 +123,7 @@ def test_a_replica_is_skipped_and_follows(pair: tuple[Database, Database], modul
         assert reader["server"]["read_only"]
         assert "was skipped: read-only, changes come from its source" in reader.warnings
         assert modules.require(**replica.options(me), change_replicas=True, **wanted).ok()["skipped_reason"]
-        modules.require(**source.options(me), **wanted).ok()
+        modules.require(**source.options(me, members=members), **wanted).ok()
         caught_up(source, replica)
         for followed in (wanted, {"plan": plan}):
             done = modules.require(**replica.options(me), **followed).ok()

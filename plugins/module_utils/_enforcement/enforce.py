@@ -39,7 +39,12 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.verif
     Verification,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import secure_transport
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import AccountState, read_accounts
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
+    AccountState,
+    current_account,
+    is_without_access_control,
+    read_accounts,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect, discover
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
@@ -50,6 +55,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors impo
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import AnotherServer, require_server
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.server_side import (
+    read_server_side,
+    tls_ends_elsewhere,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 # How often a plan is made again because somebody else has changed accounts meanwhile.
@@ -106,6 +115,11 @@ def enforce(
     """
     with open_session(options) as control:
         dialect = discover(control)
+        if is_without_access_control(current_account(control)):
+            raise EnforcementError(
+                f"{options.endpoint} runs without access control (skip-grant-tables): everybody logs in with any "
+                "password, and what accounts require does not count. Nothing was changed. Restart it without that."
+            )
         try:
             return _enforce(control, dialect, request, check_mode, change_log or ChangeLog(), planned)
         except AnotherServer as e:
@@ -125,7 +139,7 @@ def _enforce(
     make = planned.plan if planned else make_plan
     if planned:
         request = replace(request, selection=planned.selection)
-    notes: tuple[str, ...] = ()
+    notes = _what_is_not_proven(control)
     for attempt in range(_PLANS):
         plan = change_log.restoring_plan(control, dialect, known, request) or make(control, dialect, known, request)
         try:
@@ -142,7 +156,8 @@ def _enforce(
             notes += _wait_for_other_runs(control)
         now = read_accounts(control, dialect)
         changed = concurrent_changes(known, now, request)
-        if not changed:
+        # Another run may have been between its UPDATE and its FLUSH PRIVILEGES when this was planned.
+        if not changed and (attempt or not plan.saw_unflushed):
             if killing:
                 plan = kill_sessions(control, dialect, plan, killing)
             result = replace(planned_result(control, dialect, plan, request, notes, killing), change_log=change_log)
@@ -150,6 +165,19 @@ def _enforce(
         notes += changed
         known = now
     raise EnforcementError(f"The accounts of {control.options.endpoint} keep changing. Nothing was changed.")
+
+
+def _what_is_not_proven(control: Session) -> tuple[str, ...]:
+    """The warning for a proxy that ends TLS: what the server requires of it does not reach its clients."""
+    sign = tls_ends_elsewhere(control, read_server_side(control))
+    if sign is None:
+        return ()
+    told = (
+        f"TLS ends at a proxy before it reaches the server of {control.options.endpoint}: {sign}. What is verified "
+        "here holds for the server; it does not prove that clients of the proxy use TLS. Let the proxy require "
+        "that, too."
+    )
+    return (told,)
 
 
 def planned_result(
@@ -256,7 +284,7 @@ def apply(control: Session, dialect: Dialect, result: Result, request: Request) 
             raise failure(f"The task was interrupted ({type(e).__name__}).") from e
     return replace(
         result,
-        verified=verifier.verified,
+        verified=verifier.verified and not plan.unproven,
         verification=tuple(verifier.done),
         warnings=result.warnings + verifier.doubts + change_log.made(),
     )
@@ -345,7 +373,7 @@ def _verify_unchanged(control: Session, dialect: Dialect, result: Result, reques
         raise EnforcementError(f"verify: {e.message} Nothing was changed.", **details) from e
     return replace(
         result,
-        verified=verifier.verified and not result.plan.held_back,
+        verified=verifier.verified and not result.plan.held_back and not result.plan.unproven,
         verification=tuple(verifier.done),
         warnings=result.warnings + (verifier.doubts if request.verify else ()) + result.change_log.made(),
     )

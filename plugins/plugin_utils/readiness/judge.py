@@ -153,14 +153,13 @@ def judge(server: str, user: str, host: str, observed: Observed) -> Readiness:
 
 def readiness_of(
     server: str,
-    endpoint: str,
     accounts: t.Iterable[tuple[str, str]],
     days: t.Iterable[tuple[str, ServerDay]],
     rules: Rules,
     now: dt.datetime,
 ) -> list[Readiness]:
-    """Whether accounts (user and host) of a server are ready. Days of another server by that name do not count."""
-    observed = Observed([(date, day) for date, day in days if day.endpoint == endpoint], rules, now)
+    """Whether accounts (user and host) of a server are ready."""
+    observed = Observed(days, rules, now)
     return [judge(server, user, host, observed) for user, host in accounts]
 
 

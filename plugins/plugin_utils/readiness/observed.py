@@ -95,7 +95,7 @@ class ServerDay:
     """One server on one day.
 
     ``sampled`` and ``counted`` have a bit for each minute with a pass that saw how every session is connected, or that
-    had the server's count of logins without TLS.
+    had the server's count of logins without TLS. ``changes`` are the accounts for which TLS was required, and when.
     """
 
     endpoint: str
@@ -104,6 +104,7 @@ class ServerDay:
     sightings: dict[Who, Seen] = field(default_factory=dict)
     logins: dict[Name, Logins] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
+    changes: dict[str, str] = field(default_factory=dict)
     last: Reading | None = None
     last_pass: str | None = None
 

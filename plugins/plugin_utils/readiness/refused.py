@@ -14,7 +14,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import may_be
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.observed import Refused, ServerDay
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.observed import ServerDay
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,21 @@ class RefusedLogins:
         return f"{self.account}: {told} since {self.since}{': ' if clients else ''}{clients}{rest}{whose}"
 
 
+def refused_since_changes(server: str, days: t.Iterable[tuple[str, ServerDay]]) -> list[RefusedLogins]:
+    """What was refused of each changed account since its last change."""
+    known = sorted(days, key=lambda item: item[0])
+    changes: dict[str, str] = {}
+    for _date, day in known:
+        changes.update(day.changes)
+    found = [refused_logins(server, *_split(account), since, known) for account, since in sorted(changes.items())]
+    return [each for each in found if each is not None]
+
+
+def _split(account: str) -> tuple[str, str]:
+    user, _at, host = account.rpartition("@")
+    return user, host
+
+
 def refused_logins(
     server: str, user: str, host: str, since: str, days: t.Iterable[tuple[str, ServerDay]]
 ) -> RefusedLogins | None:
@@ -56,11 +71,7 @@ def refused_logins(
 
     :arg since: The time of the change. What a pass after it was the first to know of may be some minutes older.
     """
-    return summarize(server, user, host, since, [one for _date, day in days for one in day.refused])
-
-
-def summarize(server: str, user: str, host: str, since: str, found: t.Iterable[Refused]) -> RefusedLogins | None:
-    """The same of what was refused, in any order."""
+    found = [one for _date, day in days for one in day.refused]
     after = [one for one in found if one.at > since]
     own = [one for one in after if may_be(user, host, one.user, one.host)]
     by_client = [one for one in own if one.host is not None]

@@ -21,7 +21,9 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import locked_directory, write_atomically
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import locked_directory
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.storage import Access
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.observed import (
     Logins,
     Reading,
@@ -38,7 +40,9 @@ FORMAT_VERSION = 1
 DIRECTORY = "observations"
 """In the state directory."""
 
+PRIVATE = Access()
 _LOCK_SECONDS = 60.0
+_RECENT_MINUTES = 15
 _FILE = re.compile(r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})-(?P<id>[0-9a-f]{8})\.json\.gz\Z")
 _ID = "id"
 _DAMAGED = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError)
@@ -48,14 +52,20 @@ Days = dict[str, list[tuple[str, ServerDay]]]
 
 
 class Pass(t.NamedTuple):
-    """What one look at a server saw, the value ``mysql_ssl_sessions``."""
+    """What one look at a server saw, the value ``mysql_ssl_sessions``.
+
+    ``changed`` are the accounts for which TLS was required just before.
+    """
 
     server: str
     endpoint: str
     seen: t.Mapping[str, t.Any]
+    changed: t.Collection[str] = ()
 
 
-def record(directory: Path, passes: t.Iterable[Pass], at: dt.datetime, keep_days: int) -> Path:
+def record(
+    directory: Path, passes: t.Iterable[Pass], at: dt.datetime, keep_days: int, access: Access = PRIVATE
+) -> Path:
     """Add passes that were made at this time, and remove the files of days that are older than these.
 
     :returns: The day's file.
@@ -63,9 +73,9 @@ def record(directory: Path, passes: t.Iterable[Pass], at: dt.datetime, keep_days
     """
     today = at.strftime("%Y-%m-%d")
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        access.make_directory(directory)
         with locked_directory(str(directory), _LOCK_SECONDS):
-            path = directory / f"{today}-{_id(directory)}.json.gz"
+            path = directory / f"{today}-{_id(directory, access)}.json.gz"
             servers = _read(path) if path.exists() else {}
             earlier = _latest(directory, path)
             for one in passes:
@@ -75,8 +85,10 @@ def record(directory: Path, passes: t.Iterable[Pass], at: dt.datetime, keep_days
                     known = before = None  # another server by now
                 if known is None:
                     known = servers[one.server] = ServerDay(one.endpoint)
+                since = _since(before, at)
                 add_pass(known, before.last if before else None, one.seen, at)
-            write_atomically(str(path), _encode(servers), mode=0o600)
+                known.changes.update(dict.fromkeys(one.changed, since))
+            access.write(path, _encode(servers))
             _prune(directory, (at - dt.timedelta(days=keep_days)).strftime("%Y-%m-%d"))
     except BlockingIOError as e:
         raise RdsMysqlError(
@@ -108,6 +120,16 @@ def read(directory: Path, since: str, warn: t.Callable[[str], None]) -> Days:
     return days
 
 
+def _since(before: ServerDay | None, at: dt.datetime) -> str:
+    """When a change was made that is recorded now: after the pass before, where that was just before.
+
+    What this pass is the first to know of has been refused since then.
+    """
+    now, recent = iso8601(at), iso8601(at - dt.timedelta(minutes=_RECENT_MINUTES))
+    last = before.last_pass if before else None
+    return last if last and recent <= last < now else now
+
+
 def _files(directory: Path) -> list[tuple[Path, str]]:
     if not directory.is_dir():
         return []
@@ -115,7 +137,7 @@ def _files(directory: Path) -> list[tuple[Path, str]]:
     return [(path, match["date"]) for path, match in found if match]
 
 
-def _id(directory: Path) -> str:
+def _id(directory: Path, access: Access) -> str:
     """The directory's own id, made when it is first written to."""
     path = directory / _ID
     if path.exists():
@@ -123,7 +145,7 @@ def _id(directory: Path) -> str:
         if re.fullmatch(r"[0-9a-f]{8}", known):
             return known
     new = secrets.token_hex(4)
-    write_atomically(str(path), f"{new}\n".encode("ascii"), mode=0o600)
+    access.write(path, f"{new}\n".encode("ascii"))
     return new
 
 
@@ -170,6 +192,7 @@ def _encode_day(day: ServerDay) -> dict[str, t.Any]:
         "sightings": [[*who, *dataclasses.astuple(seen)] for who, seen in day.sightings.items()],
         "logins": [[*name, *dataclasses.astuple(logins)] for name, logins in day.logins.items()],
         "refused": day.refused,
+        "changes": day.changes,
         "last": None if day.last is None else vars(day.last),
         "last_pass": day.last_pass,
     }
@@ -183,6 +206,7 @@ def _decode_day(day: t.Mapping[str, t.Any]) -> ServerDay:
         sightings={Who(*row[:5]): Seen(*row[5:]) for row in day["sightings"]},
         logins={(row[0], row[1]): Logins(*row[2:]) for row in day["logins"]},
         refused=[Refused(*row) for row in day["refused"]],
+        changes=dict(day["changes"]),
         last=None if day["last"] is None else Reading(**day["last"]),
         last_pass=day["last_pass"],
     )

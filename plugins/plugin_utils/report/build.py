@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
@@ -15,7 +15,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import DECISIVE_FROM
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import History
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.storage import HistoryError
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness import store
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Rules
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import compare, files, from_results, model
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.assess import Assessment, assess
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.csv_report import to_csv, to_findings_csv
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.junit_report import to_junit
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.metrics import to_openmetrics
@@ -45,6 +48,12 @@ class ReportRequest:
     previous: Path | None = None
     fail_on: str | None = None
     waivers: t.Any = None
+    rules: Rules = field(default_factory=Rules)
+
+    @property
+    def observations(self) -> Path:
+        """Where the playbook ``watch`` keeps what it sees: beside the history."""
+        return self.history.directory.parent / store.DIRECTORY
 
 
 @dataclass(frozen=True)
@@ -65,12 +74,15 @@ def write_report(request: ReportRequest, own: t.Sequence[model.Server]) -> Writt
     waivers = read_waivers(request.waivers, utc_now().date())
     existing = _existing(request.dest / files.JSON)
     servers, baselines = _servers(request, own, waivers, existing)
+    found = _assessment(request, servers)
     report = model.Report(
         title=request.title,
         run=request.run,
-        summary=summarize(servers),
+        summary=replace(summarize(servers), readiness=found.counts()),
         servers=servers,
         changes=_changes(request, servers, baselines),
+        readiness=found.readiness,
+        refused_logins=found.refused_logins,
     )
     texts = _texts(request, report)
     paths = {kind: request.dest / name for kind, (name, _text) in texts.items()}
@@ -107,7 +119,9 @@ def _servers(
     known: dict[str, model.Server] = {}
     try:
         this_run = history.of_run(request.run.id, AUDIT)
-        known = history.of_hosts(request.fleet)
+        nothing = all(server.state == model.NOT_CHECKED for server in own)
+        # Nobody asks for the last check of a server that has a newer one.
+        known = history.of_hosts(request.fleet, () if nothing else {server.inventory_hostname for server in own})
         baselines = {
             **baselines,
             **history.last_good(merged, request.run.id, AUDIT, same_time=False),
@@ -127,6 +141,11 @@ def _servers(
     except HistoryError as e:
         history.warn(e.message)
     return from_results.with_known(checked, waivers.apply(list(known.values())), baselines), baselines
+
+
+def _assessment(request: ReportRequest, servers: t.Iterable[model.Server]) -> Assessment:
+    merged = [each for path in request.merge for each in files.read_report(path, "merge").readiness or ()]
+    return assess(servers, request.observations, request.rules, utc_now(), request.history.warn, merged)
 
 
 def _changes(

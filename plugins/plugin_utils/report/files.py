@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import write_atomically
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Readiness
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import WrongShape, decode, encode
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
     FORMAT,
@@ -25,6 +26,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model impor
     Server,
     is_time,
     problem_of,
+    readiness_problem,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.summary import summarize
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.upgrade import upgrade
@@ -49,6 +51,7 @@ class _Stored:
     title: str
     run: Run
     servers: tuple[Server, ...]
+    readiness: tuple[Readiness, ...] | None = None
 
 
 def read_report(path: Path, option: str) -> Report:
@@ -77,7 +80,7 @@ def read_report(path: Path, option: str) -> Report:
         _check_values(stored)
     except WrongShape as e:
         raise RdsMysqlError(f"{option}: {path} is not a report of mysql_tls_report: {e}.") from e
-    return Report(stored.title, stored.run, summarize(stored.servers), stored.servers)
+    return Report(stored.title, stored.run, summarize(stored.servers), stored.servers, readiness=stored.readiness)
 
 
 def _check_values(stored: _Stored) -> None:
@@ -90,6 +93,10 @@ def _check_values(stored: _Stored) -> None:
         problem = problem_of(server)
         if problem:
             raise WrongShape(f"{place} {problem}")
+    for number, found in enumerate(stored.readiness or ()):
+        problem = readiness_problem(found)
+        if problem:
+            raise WrongShape(f"readiness[{number}] {problem}")
 
 
 def to_json(report: Report) -> str:

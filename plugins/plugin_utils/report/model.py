@@ -20,6 +20,9 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_ki
     at_least,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import VERDICTS
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import STATES as READINESS_STATES
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Readiness
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.refused import RefusedLogins
 
 FORMAT = "dbtls.rds_mysql/report"
 FORMAT_VERSION = 2
@@ -305,6 +308,15 @@ class Worst:
 
 
 @dataclass(frozen=True)
+class ReadinessCounts:
+    """Accounts that may log in without TLS, by whether TLS can be required for them."""
+
+    ready: int = 0
+    not_ready: int = 0
+    unknown: int = 0
+
+
+@dataclass(frozen=True)
 class Summary:
     """The report in numbers. ``servers`` is the sum of the three states, ``checked`` that of the three verdicts.
 
@@ -312,7 +324,7 @@ class Summary:
     connected without TLS. Accounts and clients are counted on each server. ``certificates_expiring`` have expired or
     will soon. ``compliant_with_waivers`` of the compliant ones are so because findings are waived; ``waived`` counts
     waived findings of severity medium and high. ``earlier`` servers were not to be checked by this run and are as their
-    last check has found them, the oldest at ``oldest_check``.
+    last check has found them, the oldest at ``oldest_check``. ``readiness`` is None where nobody has watched.
     """
 
     servers: int
@@ -334,6 +346,7 @@ class Summary:
     waived: int = 0
     earlier: int = 0
     oldest_check: str | None = None
+    readiness: ReadinessCounts | None = None
 
 
 @dataclass(frozen=True)
@@ -381,15 +394,29 @@ class Changes:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything, servers by name."""
+    """Everything, servers by name.
+
+    ``readiness`` is about accounts that may log in without TLS, None where no playbook has watched.
+    ``refused_logins`` are of accounts for which TLS was required.
+    """
 
     title: str
     run: Run
     summary: Summary
     servers: tuple[Server, ...]
     changes: Changes | None = None
+    readiness: tuple[Readiness, ...] | None = None
+    refused_logins: tuple[RefusedLogins, ...] = ()
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
+
+
+def readiness_problem(found: Readiness) -> str | None:
+    """The same of an account's readiness."""
+    if found.state not in READINESS_STATES:
+        return f"has the readiness {found.state!r}"
+    times = [found.last_plaintext, *(one.last for one in found.sightings), *(one.first for one in found.sightings)]
+    return next((f"has the time {text!r}" for text in times if text is not None and not is_time(text)), None)
 
 
 def is_time(text: str) -> bool:

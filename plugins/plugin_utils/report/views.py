@@ -32,6 +32,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.view_findin
     finding_kind_rows,
     waived_rows,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.view_readiness import (
+    ReadinessView,
+    readiness_view,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.view_rows import Fact, Names, Rows
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.view_servers import (
     Reason,
@@ -58,6 +62,7 @@ class Page:
     notes: tuple[FindingKindRow, ...]
     waived: Rows[WaivedRow]
     changes: ChangesView | None
+    readiness: ReadinessView | None
     certificates: Certificates | None
     controls: tuple[ControlRow, ...]
     footer: str
@@ -84,6 +89,7 @@ def page(report: Report, json_sha256: str) -> Page:
         notes=kinds[1],
         waived=waived_rows(report.servers, shown),
         changes=changes_view(report.changes, shown) if report.changes else None,
+        readiness=readiness_view(report, shown),
         certificates=certificates_view(report.servers, report.run.made_at, shown),
         controls=tuple(controls(report.servers)) if report.servers else (),
         footer=_footer(report.run),
