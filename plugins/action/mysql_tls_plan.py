@@ -39,7 +39,6 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "max_age": {"type": "int", "default": 7},
     "hosts": {"type": "list", "elements": "str"},
     "bundles": {"type": "dict", "default": {}},
-    "downloads": {"type": "dict", "default": {}},
     "serial": {"type": "list", "elements": "str", "default": ["1", "25%"]},
     "max_fail_percentage": {"type": "float", "default": 0},
 }
@@ -84,7 +83,7 @@ class ActionModule(ControllerAction):
         """What mysql_require_ssl would do on the server of each host, in the order of the hosts."""
 
         def bundle(values: HostVariables) -> str:
-            return ca_cert(options["bundles"], str(values.value("inventory_hostname")), options["downloads"])
+            return ca_cert(options["bundles"], str(values.value("inventory_hostname")))
 
         others: dict[str, dict[str, t.Any]] = {}
 

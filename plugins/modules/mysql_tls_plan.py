@@ -53,12 +53,6 @@ options:
       - Required without O(source).
     type: dict
     default: {}
-  downloads:
-    description:
-      - The registered result of a loop of M(dbtls.rds_mysql.rds_ca_bundle) over the C(bundles) in O(bundles), in their
-        order. Empty where they were fetched by an earlier run.
-    type: dict
-    default: {}
   serial:
     description:
       - How many servers each batch has, as in the keyword C(serial) of the play that will change them.
@@ -80,7 +74,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Determine required CA bundles
+- name: Fetch CA bundles
   dbtls.rds_mysql.mysql_tls_bundles:
   run_once: true
   register: needed
@@ -91,12 +85,11 @@ EXAMPLES = r"""
     bundles: "{{ needed }}"
   run_once: true
 
-- name: Plan for the servers of one group, with CA bundles that are downloaded now, in batches of five
+- name: Plan for the servers of one group, in batches of five
   dbtls.rds_mysql.mysql_tls_plan:
     dest: /var/lib/dbtls/plan
     hosts: "{{ groups['orders'] }}"
     bundles: "{{ needed }}"
-    downloads: "{{ downloads }}"
     serial: [1, 5]
     max_fail_percentage: 10
   run_once: true

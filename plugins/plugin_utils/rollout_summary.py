@@ -49,7 +49,9 @@ def outcome(change: t.Mapping[str, t.Any], check: t.Mapping[str, t.Any]) -> str:
         return STOPPED if check else UNREACHED
     if change.get("skipped"):
         condition = str(change.get("false_condition"))
-        return STOPPED if "mysql_tls_role" in condition else NOT_PLANNED if "mysql_tls_plan" in condition else NO_RECORD
+        if "mysql_tls_role" in condition:
+            return STOPPED
+        return NOT_PLANNED if "mysql_tls_plan" in condition else NO_RECORD
     if change.get("reason") == "changed_since_plan":
         return CHANGED_SINCE_PLAN
     if change.get("skipped_reason"):
