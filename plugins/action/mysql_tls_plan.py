@@ -83,24 +83,16 @@ class ActionModule(ControllerAction):
         """What mysql_require_ssl would do on the server of each host, in the order of the hosts."""
 
         def bundle(values: HostVariables) -> str:
-            return ca_cert(options["bundles"], str(values.value("inventory_hostname")))
-
-        others: dict[str, dict[str, t.Any]] = {}
-
-        def look(host: str, values: HostVariables) -> None:
             role = values.value("mysql_tls_role")
             if role not in (None, "writer"):
                 reason = f"mysql_tls_role is {role}; accounts are changed through a writer."
-                others[host] = {"skipped_reason": "read_only", "msg": reason}
+                raise RdsMysqlError(reason, failed=False, skipped_reason="read_only")
+            return ca_cert(options["bundles"], str(values.value("inventory_hostname")))
 
         job = fleet_check.PLAN_JOB
-        prepared = fleet_check.prepare(Fleet(self._task, variables, self._loader), hosts, job, bundle, look)
-        for host in others:
-            prepared.options.pop(host, None)
-            prepared.failed.pop(host, None)
+        prepared = fleet_check.prepare(Fleet(self._task, variables, self._loader), hosts, job, bundle)
         with closing(fleet_check.run(prepared, job, _display.display)) as found:
             results = {host: {name: result[name] for name in _KEPT if name in result} for host, result in found}
-        results.update(others)
         return {host: results[host] for host in hosts if host in results}
 
     def _read(self, options: dict[str, t.Any], variables: dict[str, t.Any], hosts: list[str]) -> dict[str, t.Any]:
