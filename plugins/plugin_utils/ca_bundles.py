@@ -21,7 +21,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables imp
 )
 
 MODULE = "dbtls.rds_mysql.rds_ca_bundle"
-NO_BUNDLE = "No CA bundle"
 
 Execute = t.Callable[[str, dict[str, t.Any]], t.Mapping[str, t.Any]]
 
@@ -71,7 +70,7 @@ class CaBundles:
             age = _age_of_usable(path, bundle["checksum"])
             if age is None:
                 self.errors[path] = (
-                    f"{NO_BUNDLE}: {reason}. Set mysql_tls_ca_cert to a file with the CA certificates, or "
+                    f"No CA bundle: {reason}. Set mysql_tls_ca_cert to a file with the CA certificates, or "
                     "mysql_tls_base_url to a mirror."
                 )
             else:
