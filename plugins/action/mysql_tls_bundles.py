@@ -12,6 +12,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.text.converters import to_text
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_bundles import CaBundles
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.login_secrets import secret_of_host
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
@@ -30,13 +31,21 @@ class ActionModule(ControllerAction):
         bundles = CaBundles()
         ca_certs: dict[str, str] = {}
         errors: dict[str, str] = {}
+        secrets: list[dict[str, str]] = []
+        secret_of: dict[str, int] = {}
         fleet = Fleet(self._task, variables, self._loader)
         for host, values in fleet.items(hosts_of(options, variables, "ansible_play_batch")):
             try:
+                secret = secret_of_host(values)
                 ca_certs[host] = bundles.path_of(values)
             except AnsibleError as e:
                 # Of this host alone; the others get what they need.
                 errors[host] = to_text(e)
+                continue
+            if secret:
+                if secret not in secrets:
+                    secrets.append(secret)
+                secret_of[host] = secrets.index(secret)
         if options["fetch"]:
             bundles.fetch(self.run_module(variables))
         errors.update({host: bundles.errors[path] for host, path in ca_certs.items() if path in bundles.errors})
@@ -49,5 +58,7 @@ class ActionModule(ControllerAction):
             "bundles": bundles.files,
             "ca_certs": ca_certs,
             "errors": errors,
+            "secrets": secrets,
+            "secret_of": secret_of,
             "warnings": bundles.warnings,
         }

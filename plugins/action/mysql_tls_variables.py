@@ -35,7 +35,7 @@ class ActionModule(ControllerAction):
                 role_variables.MissingCredentials(),
             ]
             if options["check"] == "scope":
-                checks.append(role_variables.MissingScope())
+                checks += [role_variables.MissingScope(), role_variables.UnwritableRecords(self._task.check_mode)]
             sentences = role_variables.checked(fleet.items(hosts), *checks)
         return {"changed": False, **({"failed": True, "msg": " ".join(sentences)} if sentences else {})}
 

@@ -31,11 +31,15 @@ _OLD_SETS_BASE_URL = "https://s3.amazonaws.com/rds-downloads"
 
 # "Finding the connection information for a DB instance", Amazon RDS User Guide; "Amazon Aurora endpoint connections",
 # Amazon Aurora User Guide; the domains are those of AWS's partitions.
+# Further endpoints of RDS Proxy have a label more ("RDS Proxy endpoints"), and in China the region comes last.
 _ENDPOINT = re.compile(
-    rf"(?P<name>[a-z][a-z0-9-]*)\.(?P<account>[a-z0-9-]+)\.(?P<region>{_REGION})\.rds\.amazonaws\.(?:com(?:\.cn)?|eu)"
+    rf"(?P<name>[a-z][a-z0-9-]*)\.(?P<further>endpoint\.)?(?P<account>[a-z0-9-]+)\."
+    rf"(?:(?P<region>{_REGION})\.rds\.amazonaws\.(?:com(?:\.cn)?|eu)|rds\.(?P<china>{_REGION})\.amazonaws\.com\.cn)"
     r"\.?\Z",
     re.IGNORECASE,
 )
+# "Using TLS/SSL with RDS Proxy" and "Using TLS/SSL with Aurora Serverless v1": certificates of AWS Certificate Manager.
+_AMAZON_TRUST_SERVICES = re.compile(r"(?:\A|,)O=Amazon(?:,|\Z)")
 
 _AUTHORITY_WITH_KEY = re.compile(r"\bca (?P<key>rsa2048|rsa4096|ecc384) (?P<generation>g[0-9]+)\b")
 _AUTHORITY_2019 = re.compile(r"\b2019 ca\b")
@@ -76,10 +80,14 @@ def source_urls(region: str, ca_set: str, base_url: str | None) -> tuple[str, ..
 
 
 class Endpoint(t.NamedTuple):
-    """What the host name of an RDS endpoint says. ``instance`` is None for names that stand for several or a proxy."""
+    """What the host name of an RDS endpoint says. ``instance`` is None for names that stand for several or a proxy.
+
+    ``proxy`` is the name of a proxy of RDS Proxy, and NAME where that is not told.
+    """
 
     region: str
     instance: str | None
+    proxy: str | None = None
 
 
 def parse_endpoint(host: str) -> Endpoint | None:
@@ -88,8 +96,10 @@ def parse_endpoint(host: str) -> Endpoint | None:
     if match is None:
         return None
     # "cluster-", "cluster-ro-", "cluster-custom-" or "proxy-" come before the account's part, which has no hyphen.
-    instance = None if "-" in match.group("account") else match.group("name").lower()
-    return Endpoint(match.group("region").lower(), instance)
+    name, account = match.group("name").lower(), match.group("account").lower()
+    region = (match.group("region") or match.group("china")).lower()
+    proxy = ("NAME" if match.group("further") else name) if account.startswith("proxy-") else None
+    return Endpoint(region, None if "-" in account else name, proxy)
 
 
 def rds_authority(certificate: Certificate) -> str | None:
@@ -121,6 +131,17 @@ def rds_authority(certificate: Certificate) -> str | None:
 def is_issued_by_rds(certificate: Certificate) -> bool:
     """Whether the issuer's name is one of Amazon RDS's."""
     return "amazon rds" in certificate.issuer.lower()
+
+
+def is_issued_by_amazon_trust_services(certificate: Certificate) -> bool:
+    """Whether AWS Certificate Manager issued it, as for RDS Proxy and Aurora Serverless v1, and not an RDS CA."""
+    return bool(_AMAZON_TRUST_SERVICES.search(certificate.issuer))
+
+
+def successor_of(authority: str | None) -> str:
+    """The current RDS CA for a server that has one of this CA now, with the same kind of key."""
+    family = next((key for key in ("rsa4096", "ecc384") if authority and key in authority), "rsa2048")
+    return f"rds-ca-{family}-g1"
 
 
 def rds_region(certificate: Certificate) -> str | None:

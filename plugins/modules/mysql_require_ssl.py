@@ -265,7 +265,8 @@ options:
       - Right before the first statement it says what each account requires, what the server-wide switch is, and which
         statements put that back; at the end what has become of the change. O(restore_file) reads it.
       - A file that is there is added to, the newest change last; the changes of each server need a file of their own.
-        Missing directories are made. The file can be read by its owner only, and is replaced atomically.
+        Missing directories are made. The file can be read by its owner only, or by O(rollback_group), and is replaced
+        atomically.
       - Where it cannot be written, or is no such file, nothing is changed. In check mode, and where nothing is to be
         changed, nothing is written.
     type: path
@@ -285,9 +286,21 @@ options:
       - V(last) is the newest one, and nothing if that was put back already. One that its own run had put back, or that
         was never made as its run was killed before the first statement, does not count.
       - V(all) are all that were not put back yet.
+      - The id of a change is that one alone. What a newer change has made of the same accounts since is left alone.
     type: str
-    choices: [last, all]
     default: last
+  rollback_group:
+    description:
+      - Group whose members share O(rollback_file) and O(restore_file). Files of this group that its members can write
+        are trusted then; without it only files that nobody else can write. New files have the permissions C(0660).
+    type: str
+    version_added: 0.2.0
+  rollback_note:
+    description:
+      - What the change belongs to, such as a job or a ticket, up to 1,000 characters. O(rollback_file) keeps it, with
+        who made the change and where.
+    type: str
+    version_added: 0.2.0
   verify:
     description:
       - More accounts to prove a login with TLS for, besides the one of O(login_user), with the same connection options.
@@ -390,6 +403,8 @@ EXAMPLES = r"""
     ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
     all_accounts: true
     rollback_file: /var/lib/dbtls/db.example.com.json
+    rollback_group: dba
+    rollback_note: OPS-1234
 
 - name: Put back what was there
   dbtls.rds_mysql.mysql_require_ssl:
@@ -638,6 +653,14 @@ rollback_record:
       description: As RV(rollback_statements).
       type: list
       elements: str
+    made_by:
+      description: Who ran it, and on which machine; V(null) for a change that version 0.1.0 has recorded.
+      type: str
+      sample: deploy on ansible-1
+    note:
+      description: O(rollback_note) of that run.
+      type: str
+      sample: OPS-1234
 restored:
   description: The changes that were put back, or would be in check mode, the newest first.
   returned: with O(restore_file), once the accounts are known and no guard stopped the task
@@ -652,6 +675,14 @@ restored:
       description: When the change was recorded, in UTC.
       type: str
       sample: "2026-11-24T21:03:17Z"
+    made_by:
+      description: Who ran it, and on which machine; V(null) for a change that version 0.1.0 has recorded.
+      type: str
+      sample: deploy on ansible-1
+    note:
+      description: O(rollback_note) of that run.
+      type: str
+      sample: OPS-1234
 left_alone:
   description: What is not as the recorded change had made it, and so was left alone.
   returned: with RV(restored)

@@ -344,7 +344,7 @@ mysql_ssl:
     findings:
       description:
         - The issues found, the most severe first. C(severity) is V(high), V(medium), V(low) or V(info).
-        - C(remediation) is a statement, a command or a task to run.
+        - C(remediation) is what to do, first a playbook, a task or a command, then statements after C(By hand:).
       type: list
       elements: dict
       sample:
@@ -352,7 +352,9 @@ mysql_ssl:
           severity: high
           subject: app@%
           message: app@% may log in without TLS.
-          remediation: "ALTER USER 'app'@'%' REQUIRE SSL;"
+          remediation: >-
+            ansible-playbook -i INVENTORY dbtls.rds_mysql.enforce --limit HOST -e '{"mysql_tls_accounts": ["app@%"]}'
+            By hand: ALTER USER 'app'@'%' REQUIRE SSL;
     summary:
       description: The result in words, a line for the server and one for each finding.
       type: list

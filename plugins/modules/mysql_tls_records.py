@@ -34,6 +34,36 @@ options:
       - The file. Records that are in it already, by their id, stay as they are. Missing directories are created.
     type: path
     required: true
+  former:
+    description:
+      - Files in which other releases have left records. Those of this server are merged. They need not exist.
+    type: list
+    elements: path
+    default: []
+    version_added: 0.2.0
+  login_host:
+    description:
+      - Host name or address of the server. If O(dest) does not exist and no records are given, records of this server
+        are looked for in the other C(.json) files of its directory, such as after a host was renamed in the inventory.
+    type: str
+    required: true
+    version_added: 0.2.0
+  login_port:
+    description: Port of the server.
+    type: int
+    required: true
+    version_added: 0.2.0
+  restore:
+    description:
+      - Which change is going to be restored, V(last), V(all) or the id of one. RV(path) is V(null) if no change has
+        this id.
+    type: str
+    default: last
+    version_added: 0.2.0
+  group:
+    description: As O(dbtls.rds_mysql.mysql_require_ssl#module:rollback_group) of M(dbtls.rds_mysql.mysql_require_ssl).
+    type: str
+    version_added: 0.2.0
 seealso:
   - module: dbtls.rds_mysql.mysql_require_ssl
 """
@@ -42,6 +72,12 @@ EXAMPLES = r"""
 - name: Write rollback records of an earlier job
   dbtls.rds_mysql.mysql_tls_records:
     dest: /var/lib/mysql-tls/rollback/orders.json
+    former:
+      - mysql-tls-report/rollback/orders.json
+    login_host: orders.example.com
+    login_port: 3306
+    restore: last
+    group: dba
   register: records
 """
 

@@ -412,6 +412,17 @@ changes:
     new: ["high: db1: app@% can log in without TLS."]
     resolved: []
     drifted: ["high: db1: app@% required ANY on 2026-11-24T15:40:00Z and requires NONE now."]
+clients:
+  description:
+    - A sentence for each application host whose CA bundle lacks a CA of Amazon RDS that a server uses, or will use
+      after its rotation. The playbook C(bundle) records which host has which bundle. They are warnings, too.
+  returned: when the report was written
+  type: list
+  elements: str
+  sample:
+    - >-
+      app1: /etc/ssl/rds.pem lacks rds-ca-ecc384-g1 of eu-central-1, which db1 uses. Run the playbook bundle for this
+      host.
 found:
   description:
     - What was found in words, by host, or by host and port of an endpoint. The lines of the summary that

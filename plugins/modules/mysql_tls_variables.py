@@ -31,7 +31,7 @@ options:
     description:
       - With V(names), the names of the variables are checked.
       - With V(scope), it also has to be said which accounts are meant, with C(mysql_tls_accounts) or
-        C(mysql_tls_all_accounts).
+        C(mysql_tls_all_accounts), and it has to be possible to write rollback records.
       - With V(selection), C(mysql_tls_hosts) has to match a host, and C(mysql_tls_canary) and C(mysql_tls_serial) have
         to be numbers or percentages. The playbooks check that in a play of its own, as Ansible needs them to begin the
         next one.

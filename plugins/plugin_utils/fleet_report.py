@@ -20,6 +20,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history im
     History,
     default_state_directory,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import Use, clients_without
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Rules
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, labels, model
@@ -130,7 +131,8 @@ def report_of(
         written = build.write_report(request, own)
     except RdsMysqlError as e:
         return {**result, "failed": True, "msg": visible(e.message)}
-    result.update(_outcome(written))
+    clients = _clients(request.history, written.report.servers, hostvars)
+    result.update(_outcome(written, clients))
     failures = [
         *_failures(written.report, request.fail_on),
         *_new_failures(written.report, None if options["fail_on_new"] == "none" else options["fail_on_new"]),
@@ -158,7 +160,24 @@ def _place(known: t.Mapping[str, t.Any]) -> from_results.Place:
     )
 
 
-def _outcome(written: build.WrittenReport) -> dict[str, t.Any]:
+def _clients(history: History, servers: t.Iterable[model.Server], hostvars: t.Any) -> list[str]:
+    """The application hosts that lack a CA which a server uses, or will use after its next rotation."""
+    uses = []
+    for server in servers:
+        if server.certificate and server.certificate.rds_ca:
+            uses.append(Use(server.certificate.rds_ca, server.region, server.name))
+        known = hostvars.raw_get(server.inventory_hostname) if server.inventory_hostname in hostvars else {}
+        pending = plain(known.get("pending_modified_values"))
+        following = pending.get("ca_certificate_identifier") if isinstance(pending, dict) else None
+        if isinstance(following, str) and "{" not in following:
+            uses.append(Use(clean(following), server.region, server.name, will=True))
+    try:
+        return [visible(line) for line in _some(list(clients_without(history, uses)))]
+    except RdsMysqlError:
+        return []  # which was a warning before
+
+
+def _outcome(written: build.WrittenReport, clients: list[str]) -> dict[str, t.Any]:
     report = written.report
     summary = all_visible(encode(report.summary))
     changes = change_lines(report)
@@ -170,11 +189,12 @@ def _outcome(written: build.WrittenReport) -> dict[str, t.Any]:
         "summary": summary,
         "changes": changes,
         "lines": problem_lines(report),
+        "clients": clients,
         "refused_logins": all_visible(_some([f"{each.server}: {each}" for each in report.refused_logins])),
         "msg": visible(f"{words} {written.paths['html']}"),
-        "warnings": [visible(warning) for warning in written.warnings],
+        "warnings": [*(visible(warning) for warning in written.warnings), *clients],
         "ansible_stats": {
-            "data": {"mysql_tls": {**summary, "changes": changes, "report": written.paths}},
+            "data": {"mysql_tls": {**summary, "changes": changes, "clients": clients, "report": written.paths}},
             "per_host": False,
             "aggregate": True,
         },

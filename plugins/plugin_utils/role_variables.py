@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -156,7 +157,38 @@ class MissingCredentials:
         return found
 
 
-Check = UnknownVariables | MissingScope | MissingCredentials
+class UnwritableRecords:
+    """Directories in which no rollback record could be written.
+
+    :arg leave_nothing: Whether no directory may be made, as in check mode.
+    """
+
+    def __init__(self, leave_nothing: bool) -> None:
+        self._leave_nothing = leave_nothing
+        self._hosts: dict[str, list[str]] = {}
+
+    def look(self, host: str, variables: HostVariables) -> None:
+        """Take in one host."""
+        try:
+            path = str(variables.value("mysql_tls_rollback_file") or "")
+        except AnsibleError:
+            return  # The host's own task says what cannot be evaluated.
+        if path:
+            directory = os.path.dirname(os.path.abspath(os.path.expanduser(path)))
+            self._hosts.setdefault(directory, []).append(host)
+
+    def sentences(self) -> list[str]:
+        """One for each directory."""
+        reasons = {directory: _why_unwritable(directory, self._leave_nothing) for directory in self._hosts}
+        return [
+            f"Rollback records cannot be written to {directory} ({reason}; for {listed(self._hosts[directory])}). "
+            "Nothing was changed. Set mysql_tls_state_dir to a directory that lasts and can be written."
+            for directory, reason in reasons.items()
+            if reason
+        ]
+
+
+Check = UnknownVariables | MissingScope | MissingCredentials | UnwritableRecords
 
 
 def unknown_variables(fleet: t.Mapping[str, HostVariables], variables: t.Collection[str]) -> list[str]:
@@ -175,6 +207,20 @@ def checked(fleet: t.Iterable[tuple[str, HostVariables]], *checks: Check) -> lis
         for check in checks:
             check.look(host, variables)
     return [sentence for check in checks for sentence in check.sentences()]
+
+
+def _why_unwritable(directory: str, leave_nothing: bool) -> str | None:
+    """What is in the way of a file in the directory; None where nothing is. Only writing one shows a full disk."""
+    while leave_nothing and not os.path.lexists(directory):
+        directory = os.path.dirname(directory)
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=directory, prefix=".", suffix=".new") as file:
+            file.write(b"\0" * 4096)
+            file.flush()
+    except OSError as e:
+        return e.strerror or str(e)
+    return None
 
 
 def wrong_batches(variables: HostVariables) -> list[str]:

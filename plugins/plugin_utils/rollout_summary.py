@@ -66,11 +66,20 @@ def _line(change: t.Mapping[str, t.Any], check: t.Mapping[str, t.Any]) -> str:
         told += f": {change.get('msg', '')}"
     elif result == FAILED:
         told += f": {check.get('msg', '')}"
+    if result in (CHANGED, WOULD_CHANGE) and change.get("restored"):
+        told += f"; restores {', '.join(map(_restored, change['restored'][:_MOST_ACCOUNTS]))}"
     if change.get("rollback_file"):
         told += f"; rollback record: {change['rollback_file']}"
     if result not in (FAILED, UNREACHED) and check.get("failed") and "mysql_ssl" in check:
         told += f"; {check.get('msg', '')}"
     return printable(told)
+
+
+def _restored(record: t.Mapping[str, t.Any]) -> str:
+    """Which change is undone: ``1c0c... of 2026-11-24T21:03:17Z by deploy on ansible-1 (AWX job 7)``."""
+    who = f" by {record['made_by']}" if record.get("made_by") else ""
+    note = f" ({record['note']})" if record.get("note") else ""
+    return f"{record.get('id')} of {record.get('begun_at')}{who}{note}"
 
 
 def _accounts(change: t.Mapping[str, t.Any]) -> str:

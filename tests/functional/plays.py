@@ -57,6 +57,11 @@ class Ansible:
         self.secrets: list[str] = []
         self.configuration = ""
 
+    @property
+    def state(self) -> Path:
+        """The state directory by default."""
+        return self.directory / "home" / ".local" / "state" / "dbtls-rds-mysql"
+
     def run(self, program: str, *arguments: str) -> Run:
         """Run one of Ansible's programs; no password and no traceback gets through."""
         home = self.directory / "home"

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import stat
 import sys
@@ -100,6 +102,13 @@ def test_install_and_reload(bundle: Bundle, mirror: Mirror, pki: Pki, tmp_path: 
     assert marks.read_text().split() == ["app1"]
     (backup,) = dest.glob("app1.pem.*")
     assert backup.read_text() == "old\n"
+    # Which host has which bundle is remembered, and nothing of the rehearsal.
+    files = sorted((tmp_path / "home" / ".local" / "state" / "dbtls-rds-mysql" / "history").iterdir())
+    assert len(files) == 3
+    _header, *lines = (json.loads(line) for line in gzip.decompress(files[-1].read_bytes()).splitlines())
+    assert {(line["name"], line["sha256"]) for line in lines} == {
+        (f"{path.stem} {path}", hashlib.sha256(pki.bundle.read_bytes()).hexdigest()) for path in paths
+    }
 
 
 def test_services_are_reloaded_only_after_a_change(bundle: Bundle) -> None:

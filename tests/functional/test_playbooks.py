@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import base64
+import getpass
 import json
 import re
 import shutil
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -334,7 +336,7 @@ def test_the_third_fails_in_the_second_batch(fleet: Fleet, ansible: Ansible) -> 
     said = outcomes(run)
     for name in (first, second):
         assert said[name].startswith("changed: ")
-        assert f"; rollback record: {ansible.directory}/mysql-tls-report/rollback/{name}.json" in said[name]
+        assert f"; rollback record: {ansible.state}/rollback/{name}.json" in said[name]
     assert said[third].startswith("nothing changed: No account of")
     assert {said[name] for name in others} == {"not reached"}
     assert set(run.recap()) == {first, second, third}
@@ -357,11 +359,45 @@ def test_how_far_a_failure_goes(fleet: Fleet, ansible: Ansible, variables: dict[
     assert sorted(types(fleet).values()) == [""] * (5 - done) + ["ANY"] * done
 
 
+def test_rollback_by_id_from_anywhere(fleet: Fleet, ansible: Ansible) -> None:
+    """Records of another inventory name, where version 0.1 has left them, and the one that was named."""
+    name = "mariadb-11.8"
+    command = (*fleet.command("enforce"), "--limit", name)
+    blocked = ansible.run(*command, "-e", "mysql_tls_state_dir=/proc/nowhere")
+    assert blocked.status != 0
+    assert "Rollback records cannot be written to /proc/nowhere/rollback (" in " ".join(blocked.output.split())
+    assert "Check TLS status" not in blocked.output
+
+    ansible.run(*command).ok()
+    record = ansible.state / "rollback" / f"{name}.json"
+    former = ansible.directory / "mysql-tls-report" / "rollback" / record.name
+    (change,) = json.loads(record.read_text())["changes"]
+    assert change["made_by"] == f"{getpass.getuser()} on {socket.gethostname()}"
+    rollback = (*fleet.command("rollback"), "--limit", name)
+    other = ansible.run(*rollback, "-e", f"mysql_tls_restore={'0' * 32}")
+    assert other.status != 0
+    assert "no host has a rollback record" in " ".join(other.output.split())
+
+    # Under another name in the inventory, as before a host was renamed.
+    record.rename(record.with_name("former-name.json"))
+    promised = ansible.run(*rollback, "--check", "-e", f"mysql_tls_restore={change['id']}").ok()
+    assert f"restores {change['id']} of {change['begun_at']} by {change['made_by']}" in promised.output
+    assert not record.exists()
+    # And where version 0.1 has left it.
+    former.parent.mkdir(parents=True)
+    record.with_name("former-name.json").rename(former)
+    ansible.run(*rollback, "-e", f"mysql_tls_restore={change['id']}").ok()
+    assert types(fleet)[name] == ""
+    # Whatever the old file still says, it was restored.
+    again = ansible.run(*rollback).ok()
+    assert {counts["changed"] for counts in again.recap().values()} == {0}
+
+
 def test_enforce_and_rollback(fleet: Fleet, ansible: Ansible) -> None:
     """From the files, and then, the files lost, from what AWX would hand on."""
     before = {name: db.requirement(fleet.apps[name].user, "%") for name, db in fleet.databases.items()}
     facts = ("-e", "mysql_tls_max_fail_percentage=0")
-    rollback = ansible.directory / "mysql-tls-report" / "rollback"
+    rollback = ansible.state / "rollback"
     ansible.configuration = "[defaults]\nshow_custom_stats = true\n"
 
     ansible.run(*fleet.command("enforce"), "--check").ok()
@@ -402,6 +438,10 @@ def test_enforce_and_rollback(fleet: Fleet, ansible: Ansible) -> None:
     assert {name: db.requirement(fleet.apps[name].user, "%") for name, db in fleet.databases.items()} == before
     assert {path.stat().st_mode & 0o777 for path in rollback.iterdir()} == {0o600}
 
+    # Who changed what, and when it was rolled back, is remembered; what a rehearsal did is not.
+    kinds = sorted(path.name.rpartition("-")[2] for path in (ansible.state / "history").iterdir())
+    assert kinds == ["enforce.jsonl.gz"] * 2 + ["rollback.jsonl.gz"] * 4
+
     # Bounded, for those who keep artifacts in a database.
     few = published(ansible.run(*fleet.command("enforce"), "-e", "mysql_tls_artifact_bytes=10").ok())
     assert set(few) == {"mysql_tls_roll_out"}
@@ -428,7 +468,7 @@ def _requirements(db: Database) -> dict[str, tuple[str, str, str, str]]:
 def test_no_name_is_a_template(fleet: Fleet, ansible: Ansible) -> None:
     """Others choose names, and what a job has published is given to the next one as variables."""
     ran = ansible.directory / "home" / "x"
-    rollback = ansible.directory / "mysql-tls-report" / "rollback"
+    rollback = ansible.state / "rollback"
     # The first finding of its kind, whose message the summary has as an example.
     fleet.databases["mariadb-10.11"].create(f"!{RUNS}")
     before = _name_templates(fleet)
@@ -460,7 +500,7 @@ def test_no_name_is_a_template(fleet: Fleet, ansible: Ansible) -> None:
 def test_records_of_the_first_release_are_no_templates_either(fleet: Fleet, ansible: Ansible) -> None:
     """It published them as they are. Where a name could be a template, they are refused; else they are good."""
     ran = ansible.directory / "home" / "x"
-    rollback = ansible.directory / "mysql-tls-report" / "rollback"
+    rollback = ansible.state / "rollback"
     text = published(ansible.run(*fleet.command("enforce")).ok())["mysql_tls_rollback_records"]
     shutil.rmtree(rollback)
     plain = {name: json.loads(base64.b64decode(text))["hosts"][name][0] for name in MATRIX}

@@ -75,11 +75,6 @@ class Estate:
         (directory / "inventory.yml").write_text(json.dumps({"all": {"hosts": self.hosts}}))
         return self.ansible.run("ansible-playbook", "-v", "-i", "inventory.yml", "report.yml", *arguments)
 
-    @property
-    def state(self) -> Path:
-        """The state directory by default."""
-        return self.ansible.directory / "home" / ".local" / "state" / "dbtls-rds-mysql"
-
     def data(self, name: str = "report.json") -> dict[str, Any]:
         """The report."""
         found: dict[str, Any] = json.loads((self.dest / name).read_text("utf-8"))
@@ -207,7 +202,7 @@ def test_batches_are_one_report(estate: Estate) -> None:
     checks = [server["checked_at"] for server in first["servers"] if server["state"] == "checked"]
     assert (changes["since"], changes["until"]) == (min(checks), max(checks))
     assert changes["before"]["checked"] == first["summary"]["checked"] == 3
-    assert len(list((estate.state / "history").iterdir())) == 2
+    assert len(list((estate.ansible.state / "history").iterdir())) == 2
 
 
 def test_drift_on_a_real_server(estate: Estate, servers: Servers) -> None:

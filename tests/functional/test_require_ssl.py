@@ -248,7 +248,7 @@ def test_patterns(db: Database, modules: Modules) -> None:
 
 
 def test_all_accounts(db: Database, modules: Modules) -> None:
-    """Everybody but the server's own, AWS's, roles, and who is left out."""
+    """Everybody but the server's own, roles, and who is left out; what is AWS's elsewhere is a person's here."""
     me = db.administrator()
     app = db.create(db.name_of("app"))
     spared = db.create(db.name_of("spared"), "10.%")
@@ -260,39 +260,40 @@ def test_all_accounts(db: Database, modules: Modules) -> None:
     if not db.legacy:
         role = db.name_of("role")
         db.create_role(role)
+        db.query(f"GRANT {role} TO %s@%s", app.user, app.host)
     before = {(str(u), str(h)): s for u, h, s in db.query("SELECT User, Host, ssl_type FROM mysql.user")}
     options = db.options(me, all_accounts=True, exclude=["root@*", f"{spared.user}@10.*"])
     promised = modules.require(**options, check=True).ok()
     done = modules.require(**options).ok()
     assert by_account(done) == by_account(promised)
-    assert {("rdsadmin", "localhost"), ("root", "localhost"), (spared.user, spared.host)}.isdisjoint(by_account(done))
+    assert {("root", "localhost"), (spared.user, spared.host)}.isdisjoint(by_account(done))
     after = {(str(u), str(h)): s for u, h, s in db.query("SELECT User, Host, ssl_type FROM mysql.user")}
-    expected = {(a.user, a.host) for a in (me, app, anonymous)}
+    expected = {(a.user, a.host) for a in (me, app, aws, anonymous)}
     assert {name for name in after if after[name] == "ANY" and before[name] != "ANY"} == expected
-    assert db.ssl_type(aws) == db.ssl_type(spared) == ""
+    assert db.ssl_type(spared) == ""
     if role:
         assert role not in {user for user, _host in by_account(done)}
 
 
 def test_system_accounts_only_on_request(db: Database, modules: Modules) -> None:
     me = db.administrator()
-    db.create("rdsadmin", "localhost")
+    db.create("mysql.session", "10.0.0.1")
     before = db.snapshot()
-    refused = modules.require(**db.options(me, accounts=["rdsadmin"]))
+    refused = modules.require(**db.options(me, accounts=["mysql.session@10.0.0.1"]))
     assert refused.failed
     assert "include_system" in refused.msg
     # The administrator of the tests is connected over the socket.
     everybody = db.options(me, all_accounts=True, include_system=True, plaintext_sessions="warn")
     promised = modules.require(**everybody, check=True).ok()
     named = {user for user, _host in by_account(promised)}
-    assert "rdsadmin" in named
+    assert "mysql.session" in named
     if db.mariadb:
         assert "mariadb.sys" in named
     elif not db.legacy:
         assert {"mysql.sys", "mysql.session", "mysql.infoschema"} <= named
     assert db.snapshot() == before
-    modules.require(**db.options(me, user="rdsadmin", include_system=True)).ok()
-    assert db.requirement("rdsadmin", "localhost")[0] == "ANY"
+    modules.require(**db.options(me, user="mysql.session", host="10.0.0.1", include_system=True)).ok()
+    assert db.requirement("mysql.session", "10.0.0.1")[0] == "ANY"
 
 
 def test_locked_accounts_too(modern_db: Database, modules: Modules) -> None:

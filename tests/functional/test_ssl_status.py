@@ -169,7 +169,7 @@ def test_from_outside(db: Database, modules: Modules) -> None:
     assert status["tls"]["require_secure_transport"] is None
     assert status["certificate"]["trusted"] is None
     assert status["certificate"]["hostname_matches"] is True
-    assert set(found(result)) == ({"weak-protocol"} if db.legacy else set())
+    assert set(found(result)) == ({"weak-protocol", "no-forward-secrecy"} if db.legacy else set())
     assert trusting["mysql_ssl"]["certificate"]["trusted"] is True
 
 
@@ -263,20 +263,21 @@ def test_accounts_and_their_findings(db: Database, modules: Modules) -> None:
     assert state(secured) == ("ANY", False, False, False, False)
     assert state(certified) == ("X509", False, False, False, False)
     assert state(specified) == ("SPECIFIED", False, False, False, False)
-    assert state(aws) == ("NONE", False, False, True, False)
+    # A name of AWS's counts on a server of AWS's only.
+    assert state(aws) == ("NONE", False, False, False, False)
 
     findings = found(result)
     without = {subject: severity for severity, subject in findings["account-without-tls"]}
     assert without[f"{everywhere.user}@%"] == "high"
     assert without[f"{here.user}@localhost"] == "low"
     assert without[f"{odd.user}@10.%"] == "high"
-    assert without["rdsadmin@%"] == "info"
+    assert without["rdsadmin@%"] == "high"
     for account in (me, secured, certified, specified):
         assert f"{account.user}@{account.host}" not in without
     assert findings["anonymous-account"] == [("high", "@10.0.0.7")]
     assert result["mysql_ssl"]["compliant"] is False
 
-    for account in (everywhere, odd):
+    for account in (everywhere, odd, aws):
         db.require(account.user, account.host, "SSL")
     db.query("DROP USER ''@'10.0.0.7'")
     db.forget("", "10.0.0.7")
@@ -292,6 +293,7 @@ def test_locked_accounts_and_roles(modern_db: Database, modules: Modules) -> Non
     app = db.create(db.name_of("app"))
     role = db.name_of("role")
     db.create_role(role)
+    db.query(f"GRANT {role} TO %s@%s", me.user, me.host)
     db.query("ALTER USER %s@%s ACCOUNT LOCK", app.user, app.host)
     result = modules.status(**db.options(me)).ok()
     accounts = {a["user"]: a for a in result["mysql_ssl"]["accounts"]}

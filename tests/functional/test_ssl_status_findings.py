@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from typing import Any
 
 import pytest
@@ -45,9 +46,16 @@ def remediations(result: Result, finding_id: str) -> dict[str, str]:
     return {finding["subject"]: finding["remediation"] for finding in found}
 
 
+def by_hand(remediation: str) -> str:
+    """The statements of a remediation, each with a semicolon at its end."""
+    _by_collection, marker, statements = remediation.partition("By hand: ")
+    assert marker, remediation
+    return statements
+
+
 def run_all(db: Database, remediation: str) -> None:
-    """Run the statements of a remediation, which end in semicolons."""
-    for statement in re.findall(r"[A-Z].*?;(?= |\Z)", remediation):
+    """Run the statements of a remediation."""
+    for statement in re.findall(r"[A-Z].*?;(?= |\Z)", by_hand(remediation)):
         db.query(statement.rstrip(";"))
 
 
@@ -65,9 +73,9 @@ def test_accounts_with_odd_names(db: Database, modules: Modules) -> None:
     for user, host in ODD_ACCOUNTS:
         assert (user, host) in described
         assert db.requirement(user, host)[0] == ""
-        db.query(todo[f"{user}@{host}"].rstrip(";"))
+        db.query(by_hand(todo[f"{user}@{host}"]).rstrip(";"))
         assert db.requirement(user, host)[0] == "ANY"
-    db.query(anonymous["@10.0.0.7"].rstrip(";"))
+    db.query(by_hand(anonymous["@10.0.0.7"]).rstrip(";"))
     db.forget("", "10.0.0.7")
     after = modules.status(**db.options(me))
     assert not {f"{user}@{host}" for user, host in ODD_ACCOUNTS} & set(remediations(after, "account-without-tls"))
@@ -83,7 +91,7 @@ def test_accounts_with_odd_names_in_other_sql_modes(servers: Servers, modules: M
         app = db.create("back\\sl'ash\\", "%")
         todo = remediations(modules.status(**db.options(me)), "account-without-tls")
         db.query(f"SET SESSION sql_mode = '{sql_mode}'")
-        db.query(todo[f"{app.user}@%"].rstrip(";"))
+        db.query(by_hand(todo[f"{app.user}@%"]).rstrip(";"))
         db.query("SET SESSION sql_mode = ''")
         assert db.ssl_type(app) == "ANY"
 
@@ -93,7 +101,7 @@ def test_an_account_that_sees_itself_only(modern_db: Database, modules: Modules)
     app = db.create(db.name_of("app"))
     todo = remediations(modules.status(**db.options(app)), "account-without-tls")
     assert set(todo) == {f"{app.user}@%"}
-    db.query(todo[f"{app.user}@%"].rstrip(";"))
+    db.query(by_hand(todo[f"{app.user}@%"]).rstrip(";"))
     assert remediations(modules.status(**db.options(app)), "account-without-tls") == {}
 
 
@@ -155,9 +163,12 @@ def test_plaintext_session(seeing_db: Database, modules: Modules) -> None:
     with db.login(app, None):
         (todo,) = remediations(modules.status(**db.options(me)), "plaintext-session").values()
     db.wait_for_sessions_to_end(app.user)
-    name, _colon, options = todo.partition("dbtls.rds_mysql.")[2].partition(": ")
-    assert name == "mysql_require_ssl"
-    modules.require(**db.options(me), **json.loads(options)).ok()
+    command = shlex.split(todo.partition("Then require TLS: ")[2])
+    assert command[:1] == ["ansible-playbook"]
+    assert "dbtls.rds_mysql.enforce" in command
+    variables = json.loads(command[-1])
+    modules.require(**db.options(me), accounts=variables.pop("mysql_tls_accounts")).ok()
+    assert variables == {}
     assert not db.admits(app, None)
     assert db.admits(app, TLS)
     assert remediations(modules.status(**db.options(me)), "plaintext-session") == {}

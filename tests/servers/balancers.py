@@ -55,10 +55,10 @@ bind_port = {port}
 destinations = {destinations}
 routing_strategy = round-robin
 protocol = classic
-client_ssl_mode = REQUIRED
+client_ssl_mode = {client}
 client_ssl_cert = {tls.cert}
 client_ssl_key = {tls.key}
-server_ssl_mode = REQUIRED
+server_ssl_mode = {server}
 server_ssl_verify = DISABLED
 """
 
@@ -84,15 +84,26 @@ def haproxy(ports: Sequence[int], *, timeout: int = 60) -> Iterator[int]:
 
 
 @contextmanager
-def mysql_router(ports: Sequence[int], tls: TlsFiles) -> Iterator[int]:
-    """The port of a Router that ends TLS on both sides, with ``tls`` for clients, in front of these ports."""
+def mysql_router(ports: Sequence[int], tls: TlsFiles, *, client_ssl_mode: str = "REQUIRED") -> Iterator[int]:
+    """The port of a Router that ends TLS on both sides, with ``tls`` for clients, in front of these ports.
+
+    :arg client_ssl_mode: ``PREFERRED`` lets clients without TLS in as well. With ``PASSTHROUGH`` it ends no TLS.
+    """
     tree = _unpacked(_ROUTER)
     with _directory() as directory:
         port = free_port("127.0.0.1")
         configuration = directory / "mysqlrouter.conf"
         destinations = ",".join(f"127.0.0.1:{number}" for number in ports)
         configuration.write_text(
-            _ROUTER_CONFIGURATION.format(directory=directory, tree=tree, port=port, destinations=destinations, tls=tls)
+            _ROUTER_CONFIGURATION.format(
+                directory=directory,
+                tree=tree,
+                port=port,
+                destinations=destinations,
+                tls=tls,
+                client=client_ssl_mode,
+                server="AS_CLIENT" if client_ssl_mode == "PASSTHROUGH" else "REQUIRED",
+            )
         )
         loader, option, path = debian.loader(tree)
         places = f"{path}:{tree / 'usr/lib/mysql-router'}"

@@ -45,6 +45,7 @@ class _Variant:
     ends: float = 365
     dns_name: str = "localhost"
     addresses: tuple[str, ...] = ("127.0.0.1", "::1")
+    rsa_bits: int = 2048
 
 
 _VARIANTS = {
@@ -57,6 +58,7 @@ _VARIANTS = {
     "noncritical-ca": _Variant(issuer="noncritical-root"),
     # yaSSL sends one certificate only, so this one hangs from the root.
     "legacy": _Variant(issuer="root"),
+    "weak-key": _Variant(rsa_bits=1024),
 }
 
 SERVER_VARIANTS: tuple[str, ...] = tuple(_VARIANTS)
@@ -227,7 +229,7 @@ class Pki:
         if files.cert.exists():
             return files
         issuer = self._authority(how.issuer)
-        key = self._new_key()
+        key = self._new_key(how.rsa_bits)
         builder = _certificate(_name(common_name), issuer.certificate.subject, key, starts=how.starts, ends=how.ends)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         builder = builder.add_extension(_key_usage(authority=False), critical=True)
@@ -242,12 +244,12 @@ class Pki:
         files.cert.write_bytes(leaf + b"".join(path.read_bytes() for path in chain))
         return files
 
-    def _new_key(self) -> _Key:
+    def _new_key(self, rsa_bits: int = 2048) -> _Key:
         if self.key_type == "ec":
             return ec.generate_private_key(ec.SECP384R1())
         if self.key_type == "ed25519":
             return ed25519.Ed25519PrivateKey.generate()
-        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        return rsa.generate_private_key(public_exponent=65537, key_size=rsa_bits)
 
 
 def _digest(key: _Key) -> hashes.SHA256 | None:

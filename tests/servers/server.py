@@ -155,9 +155,10 @@ class Server:
         """End it at once, as a crash would (SIGKILL)."""
         self._halt(signal.SIGKILL)
 
-    def restart(self) -> None:
-        """Stop in order, and start again with the same data on the same port."""
+    def restart(self, *more_options: str) -> None:
+        """Stop in order, and start again with the same data on the same port, from now on with more options."""
         self.stop()
+        self._options += more_options
         self.start()
 
     def close(self) -> None:

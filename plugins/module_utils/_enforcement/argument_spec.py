@@ -11,7 +11,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.reque
     METHODS,
     PLAINTEXT_SESSIONS,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.restore import LAST, RESTORE
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.restore import LAST
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import LEVELS
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import (
     ModuleSpec,
@@ -76,7 +76,9 @@ REQUIRE = ModuleSpec(
         change_replicas={"type": "bool", "default": False},
         rollback_file={"type": "path"},
         restore_file={"type": "path"},
-        restore={"type": "str", "default": LAST, "choices": list(RESTORE)},
+        restore={"type": "str", "default": LAST},
+        rollback_group={"type": "str"},
+        rollback_note={"type": "str"},
         verify={
             "type": "list",
             "elements": "dict",

@@ -13,7 +13,12 @@ from dataclasses import replace
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Decision, Plan, complete_plan
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import Request
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.restore import LAST, Restoration, restoration
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.restore import (
+    ALL,
+    LAST,
+    Restoration,
+    restoration,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import (
     BEGUN,
     MADE,
@@ -45,7 +50,7 @@ def _file(params: t.Mapping[str, t.Any], name: str) -> RollbackFile | None:
         return None
     if not os.path.isabs(path):
         raise OptionError(f"{name}: {path} is no absolute path.")
-    return RollbackFile(path, name)
+    return RollbackFile(path, name, str(params.get("rollback_group") or "") or None)
 
 
 class ChangeLog:
@@ -53,12 +58,18 @@ class ChangeLog:
 
     :arg record_in: The file to add the change to.
     :arg restore_from: The file whose changes are put back.
-    :arg which: ``last`` or ``all`` of them.
+    :arg which: ``last`` or ``all`` of them, or the id of one.
+    :arg note: What the change belongs to.
     """
 
     def __init__(
-        self, record_in: RollbackFile | None = None, restore_from: RollbackFile | None = None, which: str = LAST
+        self,
+        record_in: RollbackFile | None = None,
+        restore_from: RollbackFile | None = None,
+        which: str = LAST,
+        note: str | None = None,
     ) -> None:
+        self._note = note
         self._record_in = record_in
         self._restore_from = restore_from
         self._which = which
@@ -73,7 +84,8 @@ class ChangeLog:
         :raises OptionError: for a relative path, which would start from wherever Ansible runs modules.
         """
         files = {name: _file(params, name) for name in ("rollback_file", "restore_file")}
-        return cls(files["rollback_file"], files["restore_file"], str(params.get("restore") or LAST))
+        which, note = str(params.get("restore") or LAST), str(params.get("rollback_note") or "")
+        return cls(files["rollback_file"], files["restore_file"], which, note)
 
     def open(self, control: Session, dialect: Dialect, request: Request) -> Request:
         """Look whether the files are what they should be, before anything else is decided.
@@ -89,6 +101,11 @@ class ChangeLog:
         self._records = self._restore_from.read(endpoint, dialect.family)
         if not self._records:
             raise self._restore_from.error(f"holds no change of {endpoint}, or is not there.")
+        if self._which not in (LAST, ALL) and all(record.id != self._which for record in self._records):
+            raise self._restore_from.error(
+                f"holds no change with the id {self._which}. The option restore is last, all, or one of "
+                f"{', '.join(record.id for record in reversed(self._records))}."
+            )
         listed = frozenset(change.account for record in self._records for change in record.changes)
         return replace(request, selection=Selection(listed=listed))
 
@@ -145,6 +162,7 @@ class ChangeLog:
         own = tuple(record for record in self._records if not record.identity or identity.has_data_of(record.identity))
         pending = [record for record in self._records if record.state in (BEGUN, MADE)]
         meant = pending[-1:] if self._which == LAST or not own else []
+        meant += [record for record in pending if record.id == self._which]
         for record in meant:
             if record not in own:
                 raise self._restore_from.error(
@@ -172,7 +190,7 @@ class ChangeLog:
         :raises RecordError: when the change cannot be recorded, and so must not be made.
         """
         if self._record_in:
-            record = ChangeRecord.of(control.options, dialect, plan, statements)
+            record = ChangeRecord.of(control.options, dialect, plan, statements, self._note)
             self._record_in.add(record)
             self._record = record
 
@@ -210,7 +228,10 @@ class ChangeLog:
             told["rollback_file"] = self._record_in.path
             told["rollback_record"] = self._record.describe()
         if self._restoration:
-            told["restored"] = [{"id": record.id, "begun_at": record.begun_at} for record in self._restoration.records]
+            told["restored"] = [
+                {"id": each.id, "begun_at": each.begun_at, "made_by": each.made_by, "note": each.note}
+                for each in self._restoration.records
+            ]
             told["left_alone"] = [left.describe() for left in self._restoration.left_alone]
         return told
 

@@ -50,6 +50,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors impo
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import AnotherServer, require_server
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.server_side import (
+    read_server_side,
+    tls_ends_elsewhere,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 # How often a plan is made again because somebody else has changed accounts meanwhile.
@@ -125,7 +129,7 @@ def _enforce(
     make = planned.plan if planned else make_plan
     if planned:
         request = replace(request, selection=planned.selection)
-    notes: tuple[str, ...] = ()
+    notes = _what_is_not_proven(control)
     for attempt in range(_PLANS):
         plan = change_log.restoring_plan(control, dialect, known, request) or make(control, dialect, known, request)
         try:
@@ -150,6 +154,19 @@ def _enforce(
         notes += changed
         known = now
     raise EnforcementError(f"The accounts of {control.options.endpoint} keep changing. Nothing was changed.")
+
+
+def _what_is_not_proven(control: Session) -> tuple[str, ...]:
+    """The warning for a proxy that ends TLS: what the server requires of it does not reach its clients."""
+    sign = tls_ends_elsewhere(control, read_server_side(control))
+    if sign is None:
+        return ()
+    told = (
+        f"TLS ends at a proxy before it reaches the server of {control.options.endpoint}: {sign}. What is verified "
+        "here holds for the server; it does not prove that clients of the proxy use TLS. Let the proxy require "
+        "that, too."
+    )
+    return (told,)
 
 
 def planned_result(

@@ -22,7 +22,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchState
 
 LAST, ALL = "last", "all"
-RESTORE = (LAST, ALL)
 
 _Value = t.TypeVar("_Value", Requirement, SwitchState)
 
@@ -83,7 +82,8 @@ def restoration(
     :arg records: Of one server, the oldest first.
     :arg known: The accounts as they are now.
     :arg switch: The server-wide switch as it is now; None where the server has none.
-    :arg which: ``last`` for the newest change of which anything may be there, ``all`` for every one not undone yet.
+    :arg which: ``last`` for the newest change of which anything may be there, ``all`` for every one not undone yet, or
+        the id of one.
     """
     now = {state.account: state.requirement for state in known if not state.is_role}
     chosen, never_made = _choose(records, now, switch, which)
@@ -116,6 +116,8 @@ def _choose(
     """The changes to put back, and newer ones that were never made."""
     if which == ALL:
         return tuple(record for record in reversed(records) if record.state not in (UNDONE, RESTORED)), ()
+    if which != LAST:
+        return tuple(record for record in records if record.id == which and record.state not in (UNDONE, RESTORED)), ()
     never_made: list[ChangeRecord] = []
     for record in reversed(records):
         if record.state == RESTORED:

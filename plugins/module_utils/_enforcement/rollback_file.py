@@ -9,8 +9,12 @@ It holds requirements as data. The statements in it are for people; none of them
 
 from __future__ import annotations
 
+import contextlib
+import getpass
+import grp
 import json
 import os
+import socket
 import stat
 import typing as t
 import uuid
@@ -50,6 +54,7 @@ _STATES = (BEGUN, MADE, UNDONE, RESTORED)
 # Ten thousand accounts take about 6 MB.
 _MAX_BYTES = 64 * 1024 * 1024
 _LOCK_SECONDS = 10.0
+_LONGEST_NOTE = 1000
 
 
 class RecordError(RdsMysqlError):
@@ -80,7 +85,8 @@ class ChangeRecord:
     """One change of one server. ``switch`` is the server-wide switch before and after, if it was to change.
 
     ``state``: ``begun`` before the first statement, ``made`` after the last proof, ``undone`` when the same run put
-    everything back, ``restored`` when a later one did. Times are ISO 8601 in UTC.
+    everything back, ``restored`` when a later one did. Times are ISO 8601 in UTC. ``made_by`` is who ran it and where,
+    ``note`` what it belongs to, such as a job or a plan.
     """
 
     id: str
@@ -94,9 +100,18 @@ class ChangeRecord:
     changes: tuple[Change, ...]
     switch: tuple[SwitchState, SwitchState] | None
     rollback_statements: tuple[str, ...]
+    made_by: str | None = None
+    note: str | None = None
 
     @classmethod
-    def of(cls, options: ConnectionOptions, dialect: Dialect, plan: Plan, statements: t.Sequence[str]) -> ChangeRecord:
+    def of(
+        cls,
+        options: ConnectionOptions,
+        dialect: Dialect,
+        plan: Plan,
+        statements: t.Sequence[str],
+        note: str | None = None,
+    ) -> ChangeRecord:
         """That of a plan which is about to be carried out."""
         return cls(
             id=uuid.uuid4().hex,
@@ -110,6 +125,8 @@ class ChangeRecord:
             changes=plan.changes,
             switch=(plan.switch.before, plan.switch.after) if plan.switch and plan.changes_secure_transport else None,
             rollback_statements=tuple(statements),
+            made_by=_who(),
+            note=note[:_LONGEST_NOTE] if note else None,
         )
 
     def describe(self) -> dict[str, t.Any]:
@@ -130,6 +147,8 @@ class ChangeRecord:
                 {"before": asdict(self.switch[0]), "after": asdict(self.switch[1])} if self.switch else None
             ),
             "rollback_statements": list(self.rollback_statements),
+            "made_by": self.made_by,
+            "note": self.note,
         }
 
     @classmethod
@@ -159,7 +178,18 @@ class ChangeRecord:
             changes=changes,
             switch=(get_switch_state(switch, "before"), get_switch_state(switch, "after")) if switch else None,
             rollback_statements=tuple(statements),
+            # 0.1 did not record these.
+            made_by=get_text(value, "made_by", _LONGEST_NOTE) if value.get("made_by") is not None else None,
+            note=get_text(value, "note", _LONGEST_NOTE) if value.get("note") is not None else None,
         )
+
+
+def _who() -> str:
+    """``user on host``."""
+    user = str(os.geteuid())
+    with contextlib.suppress(KeyError, OSError):  # no name for the number, as in a container
+        user = getpass.getuser()
+    return f"{user} on {socket.gethostname()}"[:_LONGEST_NOTE]
 
 
 def _endpoint(server: dict[str, t.Any]) -> Endpoint:
@@ -196,9 +226,17 @@ class RollbackFile:
     """The file of one server's changes.
 
     :arg option: The option that names it, for messages.
+    :arg group: The group whose members may write it too, and are trusted.
+    :raises RecordError: when there is no such group.
     """
 
-    def __init__(self, path: str, option: str) -> None:
+    def __init__(self, path: str, option: str, group: str | None = None) -> None:
+        self._group: int | None = None
+        if group:
+            try:
+                self._group = grp.getgrnam(group).gr_gid
+            except KeyError as e:
+                raise RecordError(f"rollback_group: there is no group {group}.") from e
         # A symbolic link stays one: what it points to is replaced.
         self.path = os.path.realpath(path)
         self._option = option
@@ -212,18 +250,7 @@ class RollbackFile:
 
         :raises RecordError: when it is not such a file, not of this server, or others may write to it.
         """
-        try:
-            content = self._content()
-        except FileNotFoundError:
-            return ()
-        except OSError as e:
-            raise self.error(f"cannot be read: {e.strerror}.") from e
-        try:
-            records = _parse(content)
-        except Nonsense as e:
-            raise self.error(f"is no file that this module has written: {e}.") from e
-        except (ValueError, RecursionError) as e:
-            raise self.error("is no file that this module has written: it is no JSON.") from e
+        records = self.read_all()
         for record in records:
             if record.endpoint != endpoint:
                 raise self.error(f"is about {record.endpoint}, and this is {endpoint}.")
@@ -231,15 +258,34 @@ class RollbackFile:
                 raise self.error(f"is about a server of the family {record.family}, and this one is {family}.")
         return records
 
+    def read_all(self) -> tuple[ChangeRecord, ...]:
+        """The changes of whatever server, oldest first; none where there is no file.
+
+        :raises RecordError: when it is not such a file, or others may write to it.
+        """
+        try:
+            content = self._content()
+        except FileNotFoundError:
+            return ()
+        except OSError as e:
+            raise self.error(f"cannot be read: {e.strerror}.") from e
+        try:
+            return _parse(content)
+        except Nonsense as e:
+            raise self.error(f"is no file that this module has written: {e}.") from e
+        except (ValueError, RecursionError) as e:
+            raise self.error("is no file that this module has written: it is no JSON.") from e
+
     def _content(self) -> bytes:
         # Never waits for the other end of a pipe.
         with os.fdopen(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK), "rb") as f:
             status = os.fstat(f.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise self.error("is no file.")
-            if status.st_uid not in (0, os.geteuid()):
+            of_group = status.st_gid == self._group
+            if status.st_uid not in (0, os.geteuid()) and not of_group:
                 raise self.error("belongs to another user; it says what is done to accounts. Copy it, if you trust it.")
-            if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            if status.st_mode & (stat.S_IWOTH if of_group else stat.S_IWGRP | stat.S_IWOTH):
                 raise self.error("can be written by others than its owner; it says what is done to accounts. chmod it.")
             content = f.read(_MAX_BYTES + 1)
         if len(content) > _MAX_BYTES:
@@ -313,15 +359,31 @@ class RollbackFile:
     ) -> None:
         directory = os.path.dirname(self.path)
         try:
-            os.makedirs(directory, mode=0o700, exist_ok=True)
+            self._make(directory)
             with locked_directory(directory, _LOCK_SECONDS):
                 content = _dump(change(self.read(endpoint, family)))
                 if len(content) > _MAX_BYTES:
                     raise self.error(f"would be larger than {_MAX_BYTES} bytes. Move it away.")
-                write_atomically(self.path, content, mode=0o600)
+                write_atomically(
+                    self.path, content, mode=0o600 if self._group is None else 0o660, before_replacing=self._give
+                )
         except BlockingIOError as e:
             raise self.error(
                 f"cannot be written: another process has held the lock of its directory for {_LOCK_SECONDS:g} seconds."
             ) from e
         except OSError as e:
             raise self.error(f"cannot be written: {e.strerror or e}.") from e
+
+    def _make(self, directory: str) -> None:
+        if os.path.isdir(directory):
+            return
+        self._make(os.path.dirname(directory))
+        os.makedirs(directory, mode=0o700, exist_ok=True)  # as another host's task may have made it by now
+        if self._group is not None:
+            self._give(directory)
+            # What others of the group create in it is of the group, too.
+            os.chmod(directory, 0o2770)  # noqa: S103
+
+    def _give(self, path: str) -> None:
+        if self._group is not None:
+            os.chown(path, -1, self._group)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
@@ -20,6 +20,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors impo
     QueryFailed,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.pymysql_connection import MOST_ROWS_OF_A_RESULT
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.roles import roles_granted, roles_without_effect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 # The weakest first.
@@ -28,27 +29,28 @@ LEVELS = ("NONE", "ANY", "X509", "SPECIFIED")
 # "Master user account privileges", "Common DBA tasks for MySQL DB instances", "RDS Proxy concepts and terminology" and
 # "Active-active clusters for RDS for MySQL", Amazon RDS User Guide; "Reserved Accounts", MySQL Reference Manual; the
 # mariadb.sys account and the PUBLIC role of MariaDB.
-_SYSTEM_USERS = frozenset(
+_SERVERS_USERS = frozenset(("mysql.sys", "mysql.session", "mysql.infoschema", "mariadb.sys", "PUBLIC"))
+_AWS_USERS = frozenset(
     (
         "rdsadmin",
         "rdsrepladmin",
         "rdsrepladmin_priv_checks_user",
         "rdsgrprepladmin",
         "rdsproxyadmin",
+        "rdstopmgr",
         "rds_superuser_role",
-        "mysql.sys",
-        "mysql.session",
-        "mysql.infoschema",
-        "mariadb.sys",
-        "PUBLIC",
     )
 )
-_SYSTEM_PREFIX = "AWS_"
+_AWS_PREFIX = "AWS_"
 _LOCAL_HOSTS = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
 class AccountsNotReadable(RdsMysqlError):
     """The login may not read the tables that hold the accounts."""
+
+
+class NotInMemory(AccountsNotReadable):
+    """The account has a row in the table and nobody can log in with it, as the server has not loaded it."""
 
 
 class TooManyAccounts(RdsMysqlError):
@@ -94,18 +96,20 @@ class Requirement:
 
 @dataclass(frozen=True)
 class AccountState:
-    """An account as the server has it now."""
+    """An account as the server has it now. ``on_aws``: the server is AWS's, so that some names belong to AWS."""
 
     account: Account
     requirement: Requirement
     plugin: str
     locked: bool
     is_role: bool
+    on_aws: bool = False
 
     @property
     def system(self) -> bool:
         """Whether the account belongs to the server or to AWS, and not to the people who use the database."""
-        return self.account.user in _SYSTEM_USERS or self.account.user.startswith(_SYSTEM_PREFIX)
+        user = self.account.user
+        return user in _SERVERS_USERS or (self.on_aws and (user in _AWS_USERS or user.startswith(_AWS_PREFIX)))
 
     @property
     def local(self) -> bool:
@@ -155,16 +159,43 @@ def read_accounts(
         tables = "mysql.user and mysql.global_priv" if dialect.user_table_is_view else "mysql.user"
         raise AccountsNotReadable(
             f"{session.options.user} may not read the accounts of {session.options.endpoint}: grant it SELECT on "
-            f"{tables}."
+            f"{tables}.{_inactive_roles(session, dialect)}"
         ) from e
-    states = tuple(sorted((_state(row) for row in rows), key=lambda state: state.account))
+    on_aws = dialect.managed_by is not None
+    states = tuple(sorted((_state(row, on_aws) for row in rows), key=lambda state: state.account))
     for state in states:
         if state.requirement.ssl_type not in LEVELS:
             raise AccountsNotReadable(
                 f"{session.options.endpoint} has a requirement {state.requirement.ssl_type!r} of {state.account}, "
                 "which is none that MySQL or MariaDB knows."
             )
-    return states
+    return states if only is not None else _with_roles(session, dialect, states)
+
+
+def _with_roles(session: Session, dialect: Dialect, states: tuple[AccountState, ...]) -> tuple[AccountState, ...]:
+    """The same, with what is a role on MySQL: a locked account that is granted to others.
+
+    Who may not read that keeps what the rows of the accounts suggest. A role that somebody has unlocked can be logged
+    in to, so that it is an account.
+    """
+    if not any(state.locked and not state.system for state in states):
+        return states
+    roles = roles_granted(session, dialect)
+    if roles is None:
+        return states
+    return tuple(
+        replace(state, is_role=state.locked and (state.account.user, state.account.host) in roles) for state in states
+    )
+
+
+def _inactive_roles(session: Session, dialect: Dialect) -> str:
+    """What to do where a privilege may be in a role that this login has and that is not active."""
+    roles = roles_without_effect(session, dialect)
+    if roles is None:
+        return ""
+    word = "FOR" if dialect.is_mariadb else "TO"
+    statement = f"SET DEFAULT ROLE {roles} {word} {quote_account(current_account(session), dialect)}"
+    return f" It has the role {roles}, which is not active. If that has the privilege, run {statement}."
 
 
 def where_accounts(wanted: t.Sequence[Account], prefix: str = "") -> tuple[str, tuple[str, ...]]:
@@ -174,7 +205,7 @@ def where_accounts(wanted: t.Sequence[Account], prefix: str = "") -> tuple[str, 
     return condition, tuple(part for account in wanted for part in (account.user, account.host))
 
 
-def _state(row: tuple[t.Any, ...]) -> AccountState:
+def _state(row: tuple[t.Any, ...], on_aws: bool) -> AccountState:
     user, host, plugin, ssl_type, cipher, issuer, subject, locked, is_role = row
     return AccountState(
         account=Account(_text(user), _text(host)),
@@ -182,6 +213,7 @@ def _state(row: tuple[t.Any, ...]) -> AccountState:
         plugin=_text(plugin),
         locked=bool(locked),
         is_role=bool(is_role),
+        on_aws=on_aws,
     )
 
 
@@ -195,6 +227,14 @@ def current_account(session: Session) -> Account:
     """The account that the server has chosen for this session's login."""
     user, _unused, host = _text(session.query("SELECT CURRENT_USER()")[0][0]).rpartition("@")
     return Account(user, host)
+
+
+def is_without_access_control(account: Account) -> bool:
+    """Whether this is whom every login becomes while the server runs with skip-grant-tables.
+
+    Measured: an empty name and host, which no account has, up to MySQL 5.7 and on MariaDB.
+    """
+    return account in (Account("", ""), Account("skip-grants user", "skip-grants host"))
 
 
 def own_requirement(
@@ -249,7 +289,8 @@ def has_in_memory(session: Session, dialect: Dialect, account: Account, requirem
 
     The answer holds the hash of the account's password, and goes no further than here.
 
-    :raises AccountsNotReadable: naming the privilege that is missing, or saying that no such account is in memory.
+    :raises AccountsNotReadable: naming the privilege that is missing.
+    :raises NotInMemory: when no such account is there.
     """
     verb = "SHOW CREATE USER" if dialect.has_show_create_user else "SHOW GRANTS FOR"
     try:
@@ -257,7 +298,7 @@ def has_in_memory(session: Session, dialect: Dialect, account: Account, requirem
     except QueryFailed as e:
         if e.code in NO_SUCH_ACCOUNT:
             # MySQL 5.6 with skip_name_resolve loads no account of a host name: nobody can log in with that.
-            raise AccountsNotReadable(f"{session.options.endpoint} has no {account} in memory.") from e
+            raise NotInMemory(f"{session.options.endpoint} has no {account} in memory.") from e
         if e.code not in READING_ACCOUNTS_DENIED:
             raise
         raise AccountsNotReadable(

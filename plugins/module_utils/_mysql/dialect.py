@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 _VARIABLES = (
+    "admin_port",
+    "admin_tls_version",
     "aurora_version",
     "basedir",
     "have_openssl",
@@ -34,6 +36,7 @@ _VARIABLES = (
     "tx_read_only",
     "userstat",
     "version",
+    "version_comment",
 )
 _LEADING_NUMBERS = re.compile(r"\d+(?:\.\d+)*")
 
@@ -51,6 +54,7 @@ _OF_SERVERS = ("innodb_read_only", "super_read_only", "read_only")
 _READ_ONLY = (*_OF_SERVERS, "transaction_read_only", "tx_read_only")
 _MYSQL_CONNECTION_TYPE = (5, 7, 2)
 _MARIADB_CONNECTION_TYPE = (10, 5)
+_MYSQL_TLS_1_3 = (8, 0, 16)
 _MYSQL_RELOAD_TLS = (8, 0, 16)
 _MARIADB_FLUSH_SSL = (10, 4)
 _MYSQL_SHOW_CREATE_USER = (5, 7, 6)
@@ -119,9 +123,25 @@ class Dialect:
         value = self.variables.get("tls_version")
         if value is None:
             return None
-        # MariaDB calls it TLSv1.0, OpenSSL and MySQL TLSv1.
-        versions = ("TLSv1" if version.strip() == "TLSv1.0" else version.strip() for version in value.split(","))
-        return tuple(sorted(version for version in versions if version))
+        known = _tls_versions(value)
+        # No MySQL 5.7 does TLSv1.3, whatever the setting says.
+        has_1_3 = self.is_mariadb or self.version_tuple >= _MYSQL_TLS_1_3
+        return known if has_1_3 else tuple(version for version in known if version != "TLSv1.3")
+
+    def tls_versions_at(self, port: int | None, current: str | None) -> tuple[str, ...] | None:
+        """The TLS versions that the server says it accepts on a port, None where it does not say.
+
+        :arg port: None for a Unix socket.
+        :arg current: The status variable Current_tls_version, None where the server has none: a changed tls_version
+            counts only after ALTER INSTANCE RELOAD TLS.
+        """
+        if self.is_admin_port(port) and self.variables.get("admin_tls_version"):
+            return _tls_versions(self.variables["admin_tls_version"])
+        return self.tls_versions if current is None else _tls_versions(current)
+
+    def is_admin_port(self, port: int | None) -> bool:
+        """Whether it is that of administrative connections, which have a certificate and settings of their own."""
+        return port is not None and self.variables.get("admin_port") == str(port)
 
     @property
     def require_secure_transport(self) -> bool | None:
@@ -218,13 +238,28 @@ class Dialect:
             is_role = "u.is_role = 'Y'" if self.version_tuple >= _MARIADB_ROLES else "0"
             return f"SELECT {columns}, 0, {is_role} FROM mysql.user u"
         locked = "u.account_locked = 'Y'" if self.has_alter_user_require else "0"
-        # CREATE ROLE makes a locked account with an expired, empty password; nothing else marks it as a role.
+        # CREATE ROLE makes a locked account with an expired, empty password; nothing else in its row marks a role.
         is_role = (
             "u.account_locked = 'Y' AND u.password_expired = 'Y' AND u.authentication_string = ''"
             if self.version_tuple >= _MYSQL_ROLES
             else "0"
         )
         return f"SELECT {columns}, {locked}, {is_role} FROM mysql.user u"
+
+    @property
+    def has_roles(self) -> bool:
+        """Whether accounts can be granted roles."""
+        return self.version_tuple >= (_MARIADB_ROLES if self.is_mariadb else _MYSQL_ROLES)
+
+    @property
+    def roles_query(self) -> str | None:
+        """Reads user and host of what is granted to others as a role; None where the accounts tell roles."""
+        if self.is_mariadb or not self.has_roles:
+            return None
+        return (
+            "SELECT FROM_USER, FROM_HOST FROM mysql.role_edges "
+            "UNION SELECT DEFAULT_ROLE_USER, DEFAULT_ROLE_HOST FROM mysql.default_roles"
+        )
 
     @property
     def sessions_query(self) -> str:
@@ -248,11 +283,20 @@ def discover(session: Session) -> Dialect:
     names = ", ".join(f"'{name}'" for name in _VARIABLES)
     rows = session.query(f"SHOW VARIABLES WHERE Variable_name IN ({names})")
     variables = {str(name).lower(): _text(value) for name, value in rows}
+    version = variables.get("version", session.greeting.raw_version)
+    # Not the greeting, which may be a proxy's.
+    told = f"{version} {variables.get('version_comment', '')}".lower()
     return Dialect(
-        family=session.greeting.family,
-        version=variables.get("version", session.greeting.version),
+        family="mariadb" if "mariadb" in told else "mysql",
+        version=version if "version" in variables else session.greeting.version,
         variables=variables,
     )
+
+
+def _tls_versions(setting: str) -> tuple[str, ...]:
+    # MariaDB calls it TLSv1.0, OpenSSL and MySQL TLSv1.
+    versions = ("TLSv1" if version.strip() == "TLSv1.0" else version.strip() for version in setting.split(","))
+    return tuple(sorted(version for version in versions if version))
 
 
 def is_on(value: t.Any) -> bool:

@@ -41,6 +41,12 @@ def connection_failed(options: ConnectionOptions, opened: OpenConnection, error:
     cause = getattr(error, "original_exception", None)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return certificate_rejected(options, cause)
+    alert = cause or error.__cause__
+    if options.client_cert is not None and _objects_to_certificate(alert):
+        return ConnectionFailed(
+            f"client_cert: {options.endpoint} rejected the certificate {options.client_cert}: its CA is not one of the "
+            f"server's ssl_ca, or it has expired ({alert.reason})."
+        )
     if isinstance(cause, ssl.SSLError):
         return ConnectionFailed(tls_failure(options.endpoint, cause, options.tls_min_version))
     if isinstance(cause or error.__cause__, socket.timeout):
@@ -48,7 +54,12 @@ def connection_failed(options: ConnectionOptions, opened: OpenConnection, error:
     if code == CR_NET_PACKET_TOO_LARGE:
         return ConnectionFailed(f"{options.endpoint} does not answer as a MySQL server does ({text}).")
     if code in (CR_SERVER_GONE_ERROR, CR_SERVER_LOST) or cause:
-        return ConnectionFailed(f"{options.endpoint} broke the connection off during the login.")
+        hint = (
+            f" It may have rejected the certificate of client_cert {options.client_cert}."
+            if options.client_cert
+            else ""
+        )
+        return ConnectionFailed(f"{options.endpoint} broke the connection off during the login.{hint}")
     message = f"{options.endpoint} refused the login of {options.user!r}: ({code}) {text}"
     if code not in LOGIN_REFUSED:
         return ConnectionFailed(message, code if is_from_server(code) else None)
@@ -58,11 +69,19 @@ def connection_failed(options: ConnectionOptions, opened: OpenConnection, error:
         elif options.ssl_mode == "disabled":
             lacking = "TLS, which this connection did not use (set ca_cert)"
         else:
-            lacking = "something that this connection lacks, such as a client certificate"
+            lacking = "something that this connection lacks, such as a client certificate or a second factor"
         message += f". The password or the user name is wrong, or the account requires {lacking}."
     elif code == ER_SECURE_TRANSPORT_REQUIRED:
         message += ". Set ca_cert, or ssl_mode to required."
     return LoginRefused(message, code)
+
+
+def _objects_to_certificate(cause: BaseException | None) -> bool:
+    """Whether it is the server's alert about the client's certificate; with TLSv1.3 that comes after the handshake."""
+    reason = str(getattr(cause, "reason", None) or "")
+    return (
+        isinstance(cause, ssl.SSLError) and "ALERT" in reason and any(word in reason for word in ("_CA", "CERTIFICATE"))
+    )
 
 
 def tls_not_offered(options: ConnectionOptions) -> TlsNotOffered:
@@ -96,7 +115,8 @@ def tls_failure(endpoint: str, cause: OSError, tls_min_version: str) -> str:
     reason = getattr(cause, "reason", None) or cause.strerror or str(cause)
     advice = ""
     if tls_min_version not in OLD_TLS_VERSIONS and _looks_too_old(str(reason)):
-        advice = ". The server has perhaps nothing newer than TLSv1 or TLSv1.1: set tls_min_version: TLSv1 to allow it"
+        newest, lower = ("TLSv1.2", "TLSv1.2") if tls_min_version == "TLSv1.3" else ("TLSv1 or TLSv1.1", "TLSv1")
+        advice = f". The server has perhaps nothing newer than {newest}: set tls_min_version: {lower} to allow it"
     return f"The TLS handshake with {endpoint} failed: {reason}{advice}. No credentials were sent."
 
 

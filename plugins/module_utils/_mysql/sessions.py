@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import QueryFailed
@@ -19,7 +19,8 @@ class LiveSession:
     """Another client's session.
 
     ``transport`` is as performance_schema names it, None where only the process list shows the session.
-    ``local``: it comes over a Unix socket, as far as the process list tells.
+    ``local``: it comes over a Unix socket, as far as the process list tells. ``client_host``: the client's own address,
+    where ``host`` is a proxy's that ends TLS, and ``client_encrypted`` whether it uses TLS as far as there.
     """
 
     connection_id: int
@@ -28,6 +29,8 @@ class LiveSession:
     transport: str | None
     command: str
     local: bool = False
+    client_host: str | None = None
+    client_encrypted: bool = True
 
     @property
     def plaintext(self) -> bool:
@@ -38,6 +41,21 @@ class LiveSession:
     def encrypted(self) -> bool:
         """Whether it uses TLS."""
         return self.transport == "SSL/TLS"
+
+    @property
+    def client(self) -> str:
+        """Where the client is, as far as that is known."""
+        return self.client_host or self.host
+
+    @property
+    def encrypted_to_client(self) -> bool:
+        """Whether it uses TLS as far as the client, and not just from a proxy on."""
+        return self.encrypted and self.client_encrypted
+
+    @property
+    def plaintext_to_client(self) -> bool:
+        """Whether some part of the way crosses a network without TLS."""
+        return self.plaintext or not self.client_encrypted
 
     def describe(self) -> dict[str, t.Any]:
         """For the return value ``plaintext_sessions``."""
@@ -63,6 +81,33 @@ def live_sessions(session: Session, dialect: Dialect) -> tuple[LiveSession, ...]
     return tuple(
         LiveSession(int(connection_id), str(user), str(host or ""), str(transport), str(command))
         for connection_id, user, host, transport, command in rows
+    )
+
+
+def behind_proxies(session: Session, found: t.Sequence[LiveSession]) -> tuple[LiveSession, ...]:
+    """The same sessions, with what proxies that end TLS tell of their clients, where this login may see that.
+
+    MySQL Router adds these attributes to its connection to the server, that of the cipher only if the client uses TLS.
+    """
+    if not any(one.encrypted for one in found):
+        return tuple(found)
+    try:
+        rows = session.query(
+            "SELECT PROCESSLIST_ID, ATTR_NAME, ATTR_VALUE FROM performance_schema.session_connect_attrs "
+            "WHERE ATTR_NAME IN ('_client_ip', '_client_ssl_cipher')"
+        )
+    except QueryFailed as e:
+        if e.connection_lost:
+            raise
+        return tuple(found)
+    attributes: dict[int, dict[str, str]] = {}
+    for number, name, value in rows:
+        attributes.setdefault(int(number), {})[str(name)] = str(value)
+    return tuple(
+        replace(one, client_host=told["_client_ip"], client_encrypted="_client_ssl_cipher" in told)
+        if one.encrypted and "_client_ip" in (told := attributes.get(one.connection_id, {}))
+        else one
+        for one in found
     )
 
 

@@ -15,7 +15,12 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors impor
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import Deadline
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import accounts, handshake
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import discover
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import ConnectionFailed, QueryFailed
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
+    PASSWORD_EXPIRED,
+    ConnectionFailed,
+    QueryFailed,
+    is_from_server,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import (
     VerificationInconclusive,
     log_in,
@@ -25,10 +30,15 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login_error
     certificate_rejected,
     tls_failure,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.memory import compare_with_memory
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.replication import read_role
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.server_side import (
+    read_server_side,
+    tls_ends_elsewhere,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import NO_SUCH_ROWS, Session
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import live_sessions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import behind_proxies, live_sessions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import (
     ServerCertificate,
     ServerStatus,
@@ -167,7 +177,12 @@ def _collect_from_session(session: Session, unauthenticated: ServerStatus) -> Se
     try:
         return _ask(session, unauthenticated)
     except QueryFailed as e:
-        raise RdsMysqlError(f"{options.endpoint} does not say what it was asked: {e.message}") from e
+        if e.code in PASSWORD_EXPIRED:
+            raise RdsMysqlError(
+                f"The password of {options.user} on {options.endpoint} has expired: set another one.", error_code=e.code
+            ) from e
+        told = {"error_code": e.code} if is_from_server(e.code) else {}
+        raise RdsMysqlError(f"{options.endpoint} does not say what it was asked: {e.message}", **told) from e
     except NO_SUCH_ROWS as e:
         raise RdsMysqlError(f"{options.endpoint} does not answer as a MySQL server does ({type(e).__name__}).") from e
 
@@ -177,20 +192,33 @@ def _ask(session: Session, unauthenticated: ServerStatus) -> ServerStatus:
     dialect = discover(session)
     warnings = [*unauthenticated.warnings, *session.warnings]
     account = accounts.current_account(session)
+    memory = None
     try:
         known: tuple[accounts.AccountState, ...] | None = accounts.read_accounts(session, dialect)
     except accounts.AccountsNotReadable as e:
         known = None
         warnings.append(e.message)
+    if known is not None and not accounts.is_without_access_control(account):
+        memory = compare_with_memory(session, dialect, known)
+    certificate = (
+        _certificate(options, session.certificate, session.chain, verified=session.verified)
+        or unauthenticated.certificate
+    )
+    server = read_server_side(session)
+    # The server tells the end of its main certificate, and that port may have one of its own.
+    comparable = None if certificate is None or dialect.is_admin_port(options.port) else certificate.certificate
+    sessions = live_sessions(session, dialect)
     return replace(
         unauthenticated,
         dialect=dialect,
         session=_session_status(session, account, accounts.own_requirement(session, dialect, account, known)),
         account=account,
-        certificate=_certificate(options, session.certificate, session.chain, verified=session.verified)
-        or unauthenticated.certificate,
+        certificate=certificate,
         accounts=known,
-        sessions=live_sessions(session, dialect),
+        sessions=None if sessions is None else behind_proxies(session, sessions),
+        current_tls_version=server.tls_versions if server else None,
+        tls_ends=tls_ends_elsewhere(session, server, comparable.not_after if comparable else None),
+        memory=memory,
         role=read_role(session, dialect),
         warnings=tuple(warnings),
     )

@@ -90,6 +90,13 @@ _ENCRYPTED_LOGINS = ("PCI DSS 2.2.7", "PCI DSS 4.2.1", "PCI DSS 8.3.2", "NIST SC
 _VALID_CERTIFICATES = ("PCI DSS 4.2.1", "NIST SC-17")
 
 KINDS = (
+    FindingKind(
+        "access-control-off",
+        "Servers that check no user name and no password",
+        "high",
+        "login",
+        controls=("PCI DSS 8.3.1",),
+    ),
     FindingKind("tls-unavailable", "Servers without TLS", "high", "tls", controls=_ENCRYPTED_LOGINS),
     FindingKind(
         "account-without-tls",
@@ -98,8 +105,22 @@ KINDS = (
         "accounts",
         controls=("PCI DSS 2.2.7", "PCI DSS 4.2.1", "PCI DSS 8.3.2", "NIST SC-8", "NIST IA-5(1)"),
     ),
+    FindingKind(
+        "privileges-not-flushed",
+        "Accounts whose requirement is not in force",
+        "high",
+        "accounts",
+        controls=("PCI DSS 2.2.7", "PCI DSS 4.2.1", "PCI DSS 8.3.2", "NIST SC-8", "NIST IA-5(1)"),
+    ),
     FindingKind("anonymous-account", "Anonymous accounts", "high", "accounts", controls=("PCI DSS 8.3.1",)),
     FindingKind("plaintext-session", "Clients connected without TLS", "high", "sessions", controls=_ENCRYPTED_LOGINS),
+    FindingKind(
+        "tls-ends-before-server",
+        "Proxies that end TLS in front of the server",
+        "medium",
+        "login",
+        controls=("PCI DSS 4.2.1", "NIST SC-8"),
+    ),
     FindingKind(
         "certificate-untrusted",
         "Certificates that do not verify",
@@ -133,11 +154,25 @@ KINDS = (
         "rds-ca-retired", "Certificates of retired RDS CAs", "medium", "certificate", controls=_VALID_CERTIFICATES
     ),
     FindingKind(
+        "weak-certificate",
+        "Certificates with a weak key or signature",
+        "medium",
+        "certificate",
+        controls=("PCI DSS 4.2.1", "NIST SC-13"),
+    ),
+    FindingKind(
         "weak-protocol",
         "Servers that accept obsolete TLS versions",
         "medium",
         "tls",
         controls=("PCI DSS 4.2.1", "NIST SC-8", "NIST SC-13"),
+    ),
+    FindingKind(
+        "no-forward-secrecy",
+        "Servers that choose ciphers without forward secrecy",
+        "low",
+        "tls",
+        controls=("PCI DSS 4.2.1", "NIST SC-13"),
     ),
     FindingKind(
         "transport-not-required",
@@ -147,6 +182,7 @@ KINDS = (
         controls=("PCI DSS 4.2.1", "NIST SC-8"),
     ),
     FindingKind("sessions-not-visible", "Servers that do not expose session TLS status", "info", "login"),
+    FindingKind("memory-not-visible", "Requirements that could be read from the table only", "info", "accounts"),
 )
 """Every kind, in the order of a list of checks."""
 

@@ -18,6 +18,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options imp
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import Certificate
 
 if t.TYPE_CHECKING:
+    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.memory import MemoryCheck
     from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.replication import ServerRole
     from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import LiveSession
     from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.tls_versions import Probe
@@ -56,7 +57,9 @@ class ServerStatus:
     """Everything that was found out about one server; None for what needs a login, or is not visible to it.
 
     ``handshake`` is the connection phase, and ``tls_error`` why TLS did not come up; ``probes`` are empty when versions
-    were not tried one by one; ``dialect`` is known after a login.
+    were not tried one by one; ``dialect`` is known after a login. ``current_tls_version`` is the status variable of the
+    server; ``tls_ends`` says what shows that a proxy ends this client's TLS, None where nothing does; ``memory`` is
+    what the server goes by, compared with ``accounts``.
     """
 
     options: ConnectionOptions
@@ -70,8 +73,21 @@ class ServerStatus:
     accounts: tuple[AccountState, ...] | None = None
     sessions: tuple[LiveSession, ...] | None = None
     role: ServerRole | None = None
+    current_tls_version: str | None = None
+    tls_ends: str | None = None
+    memory: MemoryCheck | None = None
     warnings: tuple[str, ...] = ()
     now: dt.datetime = field(default_factory=utc_now)
+
+    @property
+    def cipher(self) -> str | None:
+        """The cipher of this client's TLS."""
+        return self.session.cipher if self.session and self.session.cipher else self.handshake.cipher
+
+    @property
+    def protocol(self) -> str | None:
+        """The TLS version of this client."""
+        return self.session.protocol if self.session and self.session.protocol else self.handshake.protocol
 
     @property
     def tls_available(self) -> bool:
@@ -95,7 +111,9 @@ class ServerStatus:
             return tuple(probe.version for probe in self.probes if probe.accepted)
         if not self.tls_available:
             return ()
-        if self.dialect is not None and self.dialect.tls_versions is not None:
-            return self.dialect.tls_versions
-        protocol = self.session.protocol if self.session and self.session.protocol else self.handshake.protocol
-        return (protocol,) if protocol else ()
+        if self.dialect is not None and self.tls_ends is None:
+            port = None if self.options.unix_socket else self.options.port
+            told = self.dialect.tls_versions_at(port, self.current_tls_version)
+            if told is not None:
+                return told
+        return (self.protocol,) if self.protocol else ()

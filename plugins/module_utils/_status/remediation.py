@@ -2,25 +2,43 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a person can run about a finding: a statement, a command or a task, made for that server."""
+"""What to do about findings: first what the collection does by itself, then statements for those who do it by hand."""
 
 from __future__ import annotations
 
 import json
+import shlex
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, Requirement, quote_account
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
+    Account,
+    AccountState,
+    Requirement,
+    quote_account,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect, is_on
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.memory import MemoryCheck
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.requirements import require_statement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import ServerStatus
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import Certificate
 
 OFFER_TLS = (
     "Set ssl_ca, ssl_cert and ssl_key under [mysqld] in the server's option file, remove skip_ssl and an empty "
     "tls_version, and restart the server."
 )
 LEAVE_ALONE = "Leave it as it is: it belongs to the server or to AWS."
+ACCESS_CONTROL_ON = (
+    "Remove skip_grant_tables from the server's option file and command line, and restart it. FLUSH PRIVILEGES ends it "
+    "at once, also for this login. Until then anybody may have changed accounts: read them again."
+)
+FLUSH = (
+    "Put every change of the tables in force, also those that others have left there, after looking at them. "
+    "By hand: FLUSH PRIVILEGES;"
+)
+_SAFE_CIPHERS = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:"
+_SAFE_CIPHERS += "ECDHE-RSA-AES128-GCM-SHA256"
+# What Ansible would render in a variable.
+_TEMPLATE_MARKS = ("{{", "{%", "{#")
 
 
 def task(module: str, **options: t.Any) -> str:
@@ -28,83 +46,164 @@ def task(module: str, **options: t.Any) -> str:
     return f"dbtls.rds_mysql.{module}: {json.dumps(options, ensure_ascii=False)}"
 
 
+def playbook(name: str, **variables: t.Any) -> str:
+    """A playbook's command line, for a shell."""
+    extra = shlex.quote(json.dumps(variables, ensure_ascii=False))
+    return f"ansible-playbook -i INVENTORY dbtls.rds_mysql.{name} --limit HOST -e {extra}"
+
+
+def _require_by_playbook(user: str, host: str) -> str:
+    """With a space at its end; empty for a user that would be a pattern or a template there.
+
+    :arg host: A pattern.
+    """
+    if "*" in user or any(mark in user + host for mark in _TEMPLATE_MARKS):
+        return ""
+    return playbook("enforce", mysql_tls_accounts=[f"{user}@{host}"]) + " "
+
+
 def without_weak_protocols(status: ServerStatus) -> str:
     """How to stop accepting obsolete TLS versions."""
-    if status.dialect is not None and status.dialect.tls_versions is None:
-        return f"Upgrade the server: {status.dialect.version} has no setting for its TLS versions."
-    return _set_variable(status, "tls_version", "'TLSv1.2,TLSv1.3'", "TLSv1.2,TLSv1.3", reload_tls=True)
+    dialect = status.dialect
+    if dialect is not None and dialect.tls_versions is None:
+        return f"Upgrade the server: {dialect.version} has no setting for its TLS versions."
+    # With a version that it does not know an old server starts without TLS.
+    known = [version for version in ("TLSv1.2", "TLSv1.3") if version in status.tls_versions]
+    value = ",".join(known) or "TLSv1.2"
+    if dialect is not None and status.options.unix_socket is None and dialect.is_admin_port(status.options.port):
+        return _set_variable(status, "admin_tls_version", f"'{value}'", value, " FOR CHANNEL mysql_admin")
+    return _set_variable(status, "tls_version", f"'{value}'", value, "")
+
+
+def forward_secrecy(status: ServerStatus) -> str:
+    """How to have a server choose better ciphers."""
+    dialect = status.dialect
+    if dialect is not None and dialect.tls_versions is None:
+        return f"Upgrade the server: {dialect.version} knows no better cipher."
+    if dialect is not None and dialect.managed_by:
+        return _rds.parameter_group_advice(dialect.managed_by, "ssl_cipher", _SAFE_CIPHERS)
+    return f"Set ssl_cipher={_SAFE_CIPHERS} under [mysqld] in the server's option file, and restart the server."
 
 
 def require_transport(status: ServerStatus) -> str:
     """How to require TLS server-wide."""
-    return _set_variable(status, "require_secure_transport", "ON", "ON")
+    if status.managed_by is not None:
+        return _set_variable(status, "require_secure_transport", "ON", "ON")
+    clients = sum(session.plaintext for session in status.sessions or ())
+    return " ".join(
+        [
+            *([_could_not_reconnect(clients)] if clients else []),
+            playbook("enforce", mysql_tls_require_secure_transport=True),
+            "By hand:",
+            _set_variable(status, "require_secure_transport", "ON", "ON"),
+        ]
+    )
 
 
-def _set_variable(status: ServerStatus, name: str, literal: str, plain: str, *, reload_tls: bool = False) -> str:
+def _set_variable(status: ServerStatus, name: str, literal: str, plain: str, channel: str | None = None) -> str:
     """How to set a server variable for good.
 
     :arg literal: The value in a statement.
     :arg plain: The value in an option file or a parameter group.
+    :arg channel: What follows RELOAD TLS, None for a variable that has nothing to do with that.
     """
     dialect = status.dialect
     if dialect is not None and dialect.managed_by:
         return _rds.parameter_group_advice(dialect.managed_by, name, plain)
     option_file = f"{name}={plain} under [mysqld] in the server's option file"
-    if dialect is None or (reload_tls and not dialect.has_reload_tls):
+    if dialect is None or (channel is not None and not dialect.has_reload_tls):
         return f"Set {option_file}, and restart the server."
     statement = f"SET {'PERSIST' if dialect.has_persist else 'GLOBAL'} {name} = {literal};"
-    if reload_tls:
-        statement += " ALTER INSTANCE RELOAD TLS;"
+    if channel is not None:
+        statement = f"By hand: {statement} ALTER INSTANCE RELOAD TLS{channel};"
     return statement if dialect.has_persist else f"{statement} To keep it after a restart, also set {option_file}."
 
 
-def trust(status: ServerStatus, certificate: Certificate) -> str:
-    """How to make the certificate verify."""
-    if not _rds.is_issued_by_rds(certificate):
-        return (
-            f"Add the certificate of the CA that issued it ({certificate.issuer}) to {status.options.ca_cert}, or "
-            "give the server a certificate of a CA that is in there."
-        )
-    endpoint = _rds.parse_endpoint(status.options.host)
-    region = endpoint.region if endpoint else _rds.rds_region(certificate) or "global"
-    return task("rds_ca_bundle", dest=status.options.ca_cert, region=region)
+def drop(dialect: Dialect, account: Account) -> str:
+    """How to remove an account."""
+    if dialect.read_only_variable:
+        return _on_its_source(dialect)
+    return f"First make sure that nobody uses it. By hand: DROP USER {quote_account(account, dialect)};"
 
 
-def renew(status: ServerStatus, certificate: Certificate) -> str:
-    """How to give the server another certificate."""
-    if status.managed_by is None and _rds.rds_authority(certificate) is None:
-        reload = _reload(status.dialect)
-        return f"Put a new certificate and its key into the server's ssl_cert and ssl_key files, and {reload}"
-    endpoint = _rds.parse_endpoint(status.options.host)
-    region = f" --region {endpoint.region}" if endpoint else ""
-    instance = (endpoint.instance if endpoint else None) or "NAME"
+def require_ssl(status: ServerStatus, dialect: Dialect, account: Account) -> str:
+    """How to require TLS for an account."""
+    return _require(status, dialect, account, Requirement("ANY"))
+
+
+def require_again(status: ServerStatus, dialect: Dialect, state: AccountState) -> str:
+    """How to put a requirement in force that is in the table only."""
+    return _require(status, dialect, state.account, state.requirement)
+
+
+def _require(status: ServerStatus, dialect: Dialect, account: Account, requirement: Requirement) -> str:
+    if dialect.read_only_variable:
+        return _on_its_source(dialect)
+    by_hand = f"By hand: {require_statement([account], requirement, dialect)};"
+    by_playbook = _require_by_playbook(account.user, account.host) if requirement.ssl_type == "ANY" else ""
+    return f"{_caution(status, account)}{by_playbook}{by_hand}"
+
+
+def _on_its_source(dialect: Dialect) -> str:
     return (
-        f"aws rds modify-db-instance{region} --db-instance-identifier {instance} --ca-certificate-identifier "
-        "rds-ca-rsa2048-g1 --apply-immediately"
+        f"This server is read-only ({dialect.read_only_variable} is on). Change the account on the server that it "
+        "replicates from; the change comes here by replication."
     )
 
 
-def _reload(dialect: Dialect | None) -> str:
-    if dialect is None:
-        return "restart the server, or run ALTER INSTANCE RELOAD TLS; or FLUSH SSL; where it has that."
-    if dialect.has_reload_tls:
-        return "run ALTER INSTANCE RELOAD TLS;"
-    return "run FLUSH SSL;" if dialect.has_flush_ssl else "restart the server."
+def _caution(status: ServerStatus, account: Account) -> str:
+    """What has to be done first, where clients are connected without TLS; with a space at its end."""
+    if status.sessions is None:
+        return "First make sure that its clients use TLS, which this check could not see. "
+    # Which account a session has is not told; over a Unix socket the requirement counts as well.
+    clients = sum(session.user == account.user and not session.encrypted for session in status.sessions)
+    return f"{_could_not_reconnect(clients)} " if clients else ""
 
 
-def drop(dialect: Dialect, account: Account) -> str:
-    """The statement that removes an account."""
-    return f"DROP USER {quote_account(account, dialect)};"
+def _could_not_reconnect(clients: int) -> str:
+    what = "1 session is connected" if clients == 1 else f"{clients} sessions are connected"
+    return f"First let its clients use TLS: {what} without, and could not be made again."
 
 
-def require_ssl(dialect: Dialect, account: Account) -> str:
-    """The statement that requires TLS for an account."""
-    return require_statement([account], Requirement("ANY"), dialect) + ";"
+def encrypt_session(user: str, host: str) -> str:
+    """What to do about a client without TLS."""
+    then = _require_by_playbook(user, "*").rstrip() or "run dbtls.rds_mysql.enforce for its account."
+    return f"Enable TLS in the client at {host} and reconnect it. Then require TLS: {then}"
+
+
+def encrypt_proxied(host: str) -> str:
+    """The same, where a proxy hides it from the server."""
+    return (
+        f"Enable TLS in the client at {host} and reconnect it. Then let the proxy require TLS of its clients; REQUIRE "
+        "SSL for the account does not keep them out, as the proxy itself uses TLS."
+    )
+
+
+def require_at_proxy(status: ServerStatus) -> str:
+    """How to have a proxy require TLS of its clients."""
+    endpoint = _rds.parse_endpoint(status.options.host)
+    if endpoint is not None and endpoint.proxy is not None:
+        return (
+            f"aws rds modify-db-proxy --region {endpoint.region} --db-proxy-name {endpoint.proxy} --require-tls "
+            "(clients without TLS are refused from then on)"
+        )
+    return (
+        "Let the proxy require TLS of its clients. MySQL Router: client_ssl_mode=REQUIRED, or PASSTHROUGH, so that "
+        "the server's requirements reach the clients. ProxySQL: mysql_users.use_ssl=1 for each user. MaxScale: "
+        "ssl=true for the listener. RDS Proxy: --require-tls. Then run the check against the server itself."
+    )
 
 
 def show_sessions(dialect: Dialect, account: Account) -> str:
     """The statement that lets an account see how sessions are connected."""
-    return f"GRANT SELECT ON performance_schema.threads TO {quote_account(account, dialect)};"
+    return f"By hand: GRANT SELECT ON performance_schema.threads TO {quote_account(account, dialect)};"
+
+
+def see_memory(status: ServerStatus, dialect: Dialect, memory: MemoryCheck) -> str:
+    """What lets an account see what the server goes by."""
+    if memory.remedy or status.account is None:
+        return memory.remedy
+    return f"By hand: GRANT SELECT ON mysql.* TO {quote_account(status.account, dialect)};"
 
 
 def performance_schema_on(dialect: Dialect) -> str:

@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import LiveSession
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.findings import Finding
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding import Finding
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import ServerCertificate, ServerStatus
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import COMPLIANT, NON_COMPLIANT, verdict
 
@@ -34,7 +34,7 @@ def describe(status: ServerStatus, found: t.Sequence[Finding]) -> dict[str, t.An
         },
         "server": {
             "version": status.dialect.version if status.dialect else greeting.version,
-            "family": greeting.family,
+            "family": status.dialect.family if status.dialect else greeting.family,
             "managed_by": status.managed_by,
             "read_only": status.role.read_only if status.role else None,
             "replica_of": status.role.replica_of if status.role else None,
@@ -85,18 +85,18 @@ def _describe_sessions(sessions: tuple[LiveSession, ...] | None) -> dict[str, t.
         return None
     by_account: dict[tuple[str, str], list[LiveSession]] = {}
     for session in sessions:
-        by_account.setdefault((session.user, session.host), []).append(session)
+        by_account.setdefault((session.user, session.client), []).append(session)
     return {
         "source": "performance_schema.threads",
         "total": len(sessions),
-        "encrypted": sum(session.encrypted for session in sessions),
-        "plaintext": sum(session.plaintext for session in sessions),
+        "encrypted": sum(session.encrypted_to_client for session in sessions),
+        "plaintext": sum(session.plaintext_to_client for session in sessions),
         "by_account": [
             {
                 "user": user,
                 "host": host,
-                "encrypted": sum(session.encrypted for session in group),
-                "plaintext": sum(session.plaintext for session in group),
+                "encrypted": sum(session.encrypted_to_client for session in group),
+                "plaintext": sum(session.plaintext_to_client for session in group),
             }
             for (user, host), group in sorted(by_account.items())
         ],
@@ -105,8 +105,8 @@ def _describe_sessions(sessions: tuple[LiveSession, ...] | None) -> dict[str, t.
 
 def _summary(status: ServerStatus, found: t.Sequence[Finding], conclusion: str) -> list[str]:
     """What a person wants to read first: the server, how this session reached it, the verdict, and each finding."""
-    greeting = status.handshake.greeting
-    first = f"{greeting.family} {greeting.version}, {_how(status)}, {_verdict_in_words(status, conclusion)}"
+    seen = status.dialect or status.handshake.greeting
+    first = f"{seen.family} {seen.version}, {_how(status)}, {_verdict_in_words(status, conclusion)}"
     return [first] + [f"{finding.severity}: {finding.id}: {finding.message}" for finding in found]
 
 

@@ -38,7 +38,8 @@ class Certificate(t.NamedTuple):
 
     ``not_before`` and ``not_after`` are aware datetimes in UTC; ``fingerprint_sha256`` is colon separated upper-case
     hex, as ``openssl x509 -fingerprint`` prints it; ``san`` holds entries such as ``DNS:db.example`` and
-    ``IP:192.0.2.1``; ``common_name`` is for people (the subject where there is none), ``common_names`` are all of them.
+    ``IP:192.0.2.1``; ``common_name`` is for people (the subject where there is none), ``common_names`` are all of them;
+    ``signature_hash`` is such as ``sha256``, empty for a signature without one.
     """
 
     common_name: str
@@ -54,6 +55,7 @@ class Certificate(t.NamedTuple):
     san: tuple[str, ...]
     der: bytes
     common_names: tuple[str, ...] = ()
+    signature_hash: str = ""
 
     def days_left(self, now: dt.datetime) -> int:
         """Whole days until the certificate expires; negative when it has expired."""
@@ -205,6 +207,7 @@ def _describe(loaded: x509.Certificate, der: bytes, is_root: t.Callable[[str], b
         san=_subject_alternative_names(loaded),
         der=der,
         common_names=_common_names(loaded),
+        signature_hash=_signature_hash(loaded),
     )
 
 
@@ -238,6 +241,16 @@ def _key(loaded: x509.Certificate) -> str:
     if isinstance(public_key, dsa.DSAPublicKey):
         return f"DSA {public_key.key_size}"
     return type(public_key).__name__.lstrip("_").replace("PublicKey", "")
+
+
+def _signature_hash(loaded: x509.Certificate) -> str:
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        algorithm = loaded.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return ""
+    return algorithm.name if algorithm else ""
 
 
 def _is_ca(loaded: x509.Certificate) -> bool:

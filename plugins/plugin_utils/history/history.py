@@ -73,10 +73,12 @@ class History:
                 known[name] = _complete(read[place], parts)
         return known
 
-    def of_hosts(self, hosts: t.Container[str]) -> dict[str, model.Server]:
+    def of_hosts(self, hosts: t.Container[str], without: t.Container[str] = ()) -> dict[str, model.Server]:
         """The last check of every server of these inventory hosts."""
         with self._index() as index:
-            names = [name for name, host in index.names_of_hosts(CHECK).items() if host in hosts]
+            names = [
+                name for name, host in index.names_of_hosts(CHECK).items() if host in hosts and host not in without
+            ]
             places = index.last(CHECK, dict.fromkeys(names))
         read = self._servers(set(places.values()))
         return {name: read[place] for name, place in places.items() if place in read}

@@ -28,7 +28,6 @@ CREATE TABLE IF NOT EXISTS entries (
     PRIMARY KEY (type, name, at, file, line)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS entries_of_files ON entries (file);
-CREATE TEMP TABLE wanted (name TEXT PRIMARY KEY, before TEXT) WITHOUT ROWID;
 """
 _BUSY_SECONDS = 20.0
 
@@ -126,16 +125,21 @@ class Index:
         :arg seen: What a check must have seen.
         :arg without: A file that does not count.
         """
-        self._database.execute("DELETE FROM wanted")
-        if wanted is not None:
-            self._database.executemany("INSERT INTO wanted VALUES (?, ?)", wanted.items())
-        join = "" if wanted is None else "JOIN wanted w ON w.name = e.name AND (w.before IS NULL OR e.at < w.before)"
-        rows = self._database.execute(
-            f"SELECT e.name, max(e.at || f.name), f.name, e.line FROM entries e JOIN files f ON f.id = e.file {join} "
-            "WHERE e.type = ? AND (? IS NULL OR instr(e.seen, ?)) AND f.name IS NOT ? GROUP BY e.name",
-            (kind, seen, f" {seen} ", without),
+        if wanted is None:
+            names = self._database.execute("SELECT DISTINCT name FROM entries WHERE type = ?", (kind,))
+            wanted = {name: None for (name,) in names.fetchall()}
+        # By the primary key, from the newest on: the next one nearly always fits.
+        query = (
+            "SELECT f.name, e.line FROM entries e JOIN files f ON f.id = e.file "
+            "WHERE e.type = ? AND e.name = ? AND (? IS NULL OR e.at < ?) AND (? IS NULL OR instr(e.seen, ?)) "
+            "AND f.name IS NOT ? ORDER BY e.at DESC, e.file DESC LIMIT 1"
         )
-        return {name: Place(file, line) for name, _newest, file, line in rows}
+        found = {}
+        for name, before in wanted.items():
+            row = self._database.execute(query, (kind, name, before, before, seen, f" {seen} ", without)).fetchone()
+            if row:
+                found[name] = Place(*row)
+        return found
 
     def names_of_hosts(self, kind: str) -> dict[str, str]:
         """The inventory host of each name."""

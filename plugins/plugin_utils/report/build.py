@@ -119,7 +119,9 @@ def _servers(
     known: dict[str, model.Server] = {}
     try:
         this_run = history.of_run(request.run.id, AUDIT)
-        known = history.of_hosts(request.fleet)
+        nothing = all(server.state == model.NOT_CHECKED for server in own)
+        # Nobody asks for the last check of a server that has a newer one.
+        known = history.of_hosts(request.fleet, () if nothing else {server.inventory_hostname for server in own})
         baselines = {
             **baselines,
             **history.last_good(merged, request.run.id, AUDIT, same_time=False),

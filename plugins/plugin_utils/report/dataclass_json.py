@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing as t
 
@@ -25,10 +26,13 @@ class WrongShape(Exception):
 
 def encode(value: t.Any) -> t.Any:
     """Dataclasses as dictionaries and tuples as lists, all the way down."""
-    if dataclasses.is_dataclass(value):
-        return {name: encode(getattr(value, name)) for name in _fields(type(value))}
+    # Most values, of which a large fleet has a million.
+    if value is None or isinstance(value, (str, int)):
+        return value
     if isinstance(value, tuple):
         return [encode(item) for item in value]
+    if dataclasses.is_dataclass(value):
+        return {name: encode(getattr(value, name)) for name in _fields(type(value))}
     return value
 
 
@@ -74,18 +78,40 @@ def _fields(kind: t.Any) -> dict[str, tuple[t.Any, bool]]:
 _NONE = type(None)
 
 
+class _Shape(t.NamedTuple):
+    """What a type says: whether None is one, whether it is a list of these, and whether these are dataclasses."""
+
+    optional: bool
+    listed: bool
+    kind: t.Any
+    dataclass: bool
+
+
+@functools.cache
+def _shape(hint: t.Any) -> _Shape:
+    optional = t.get_origin(hint) in (t.Union, types.UnionType)
+    if optional:
+        hint = next(argument for argument in t.get_args(hint) if argument is not _NONE)
+    listed = t.get_origin(hint) is tuple
+    if listed:
+        hint = t.get_args(hint)[0]
+    return _Shape(optional, listed, hint, dataclasses.is_dataclass(hint))
+
+
 def _decode(hint: t.Any, value: t.Any, place: str) -> t.Any:
-    origin, arguments = t.get_origin(hint), t.get_args(hint)
-    if origin in (t.Union, types.UnionType):
-        if value is None:
-            return None
-        return _decode(next(argument for argument in arguments if argument is not _NONE), value, place)
-    if origin is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise WrongShape(f"{place} is not a list")
-        return tuple(_decode(arguments[0], item, f"{place}[{number}]") for number, item in enumerate(value))
-    if dataclasses.is_dataclass(hint):
-        return decode(t.cast("type[t.Any]", hint), value, place)
-    if not isinstance(value, hint) or (isinstance(value, bool) and hint is int):
-        raise WrongShape(f"{place} is not {_KINDS[hint]}")
-    return clean(value) if hint is str else value
+    shape = _shape(hint)
+    if value is None and shape.optional:
+        return None
+    if not shape.listed:
+        return _decode_one(shape, value, place)
+    if not isinstance(value, (list, tuple)):
+        raise WrongShape(f"{place} is not a list")
+    return tuple(_decode_one(shape, item, f"{place}[{number}]") for number, item in enumerate(value))
+
+
+def _decode_one(shape: _Shape, value: t.Any, place: str) -> t.Any:
+    if shape.dataclass:
+        return decode(t.cast("type[t.Any]", shape.kind), value, place)
+    if not isinstance(value, shape.kind) or (isinstance(value, bool) and shape.kind is int):
+        raise WrongShape(f"{place} is not {_KINDS[shape.kind]}")
+    return clean(value) if shape.kind is str else value

@@ -29,6 +29,30 @@ OUTCOMES = {
 
 # Why findings of each kind matter, and how they are resolved in general; each finding says what to do about itself.
 REASONS = {
+    "access-control-off": (
+        "Anybody who reaches the server may read and change everything, with any name and any password.",
+        "Start the server without skip_grant_tables, then check its accounts: anybody may have changed them.",
+    ),
+    "privileges-not-flushed": (
+        "The tables say one thing and the server does another: these accounts can log in without what they require.",
+        "Require TLS of the account again, which writes table and memory alike.",
+    ),
+    "tls-ends-before-server": (
+        "The server sees the TLS of a proxy. Clients may reach the proxy without TLS, whatever their accounts require.",
+        "Let the proxy require TLS of its clients, or pass TLS through to the server.",
+    ),
+    "weak-certificate": (
+        "Keys below 2048 bits and signatures with SHA-1 or MD5 can be forged, and current clients refuse them.",
+        "Renew the certificate with a key of 2048 bits or more (or on P-256) and SHA-256.",
+    ),
+    "no-forward-secrecy": (
+        "Whoever records connections today can read them on the day that the server's key becomes known.",
+        "Let the server choose ciphers with ECDHE only; TLS 1.3 has no others.",
+    ),
+    "memory-not-visible": (
+        "A change of the tables that nobody has flushed would go unnoticed.",
+        "Grant the login SELECT on mysql.*.",
+    ),
     "tls-unavailable": (
         "Every password, query and row crosses the network in clear text, and no account can be required to use TLS.",
         "Configure a certificate and key on the server, then require TLS for its accounts.",

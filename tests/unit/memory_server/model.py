@@ -122,9 +122,12 @@ _EVERYWHERE = {
     "innodb_read_only": "OFF",
     "read_only": "OFF",
     "performance_schema": "ON",
+    "version_comment": "",
 }
 _MYSQL_8 = {
     **_EVERYWHERE,
+    "admin_port": "33062",
+    "admin_tls_version": "TLSv1.2,TLSv1.3",
     "basedir": "/usr/",
     "max_allowed_packet": "67108864",
     "require_secure_transport": "OFF",
@@ -144,6 +147,7 @@ _MARIADB = {
     "sql_mode": "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION",
     "tls_version": "TLSv1.2,TLSv1.3",
     "tx_read_only": "OFF",
+    "userstat": "OFF",
 }
 
 RELEASES = {

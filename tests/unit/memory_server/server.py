@@ -25,6 +25,10 @@ _DENIED = "Access denied; you need (at least one of) the {} privilege(s) for thi
 _SWITCH = "require_secure_transport"
 _VARIABLES = re.compile(r"SHOW\s+(?:GLOBAL\s+|SESSION\s+)?VARIABLES\s+(WHERE|LIKE)\s+(.*)\Z", re.DOTALL)
 _STATUS = re.compile(r"SHOW\s+(?:GLOBAL\s+|SESSION\s+)?STATUS\s+(WHERE|LIKE)\s+(.*)\Z", re.DOTALL)
+_ROLES = (
+    "SELECT FROM_USER, FROM_HOST FROM mysql.role_edges "
+    "UNION SELECT DEFAULT_ROLE_USER, DEFAULT_ROLE_HOST FROM mysql.default_roles"
+)
 _REPLICA_STATUS = ("SHOW REPLICA STATUS", "SHOW SLAVE STATUS", "SHOW ALL SLAVES STATUS")
 # Before and after a statement; one that ends in a string ends in a quote.
 _COMMENTS = re.compile(r"\A\s*/\*.*?\*/\s*|\s*/\*[^*]*\*/\s*\Z", re.DOTALL)
@@ -291,6 +295,9 @@ class MemoryServer:
         return self.locks[name][0] if name in self.locks else None
 
     def _do_select(self, session: ServerSession, text: str, arguments: t.Sequence[t.Any]) -> Rows:
+        if text == _ROLES:
+            self._needs(session, model.SELECT_ACCOUNTS, 1142, f"SELECT command denied to {_who(session)}")
+            return [key for key, entry in self.accounts.table.items() if entry.is_role]
         select = parse_select(text, self._backslash(session))
         return select.run(self._scope(session, arguments), lambda name: self._table(session, name))
 
@@ -666,6 +673,8 @@ class MemoryServer:
         self._needs(session, model.RELOAD, 1227, _DENIED.format("RELOAD"))
         if session.author == US:
             self.our_flush = True
+        if self.accounts.memory != self.accounts.table:
+            self._written(session, text)
         for accounts in self._both(session):
             accounts.flush()
 

@@ -17,8 +17,14 @@ ROLE = Path(__file__).parents[3] / "roles" / "mysql_tls"
 # What the role itself makes, and what it hands to its own task files.
 _OWN = {"mysql_tls_look", "mysql_tls_audit", "mysql_tls_change", "mysql_tls_rollback_records"}
 _ACTIONS = {
-    *("mysql_tls_bundles", "mysql_tls_fleet", "mysql_tls_rds", "mysql_tls_records", "mysql_tls_report"),
-    *("mysql_tls_variables", "mysql_tls_watch"),
+    "mysql_tls_fleet",
+    "mysql_tls_bundles",
+    "mysql_tls_history",
+    "mysql_tls_rds",
+    "mysql_tls_records",
+    "mysql_tls_report",
+    "mysql_tls_variables",
+    "mysql_tls_watch",
 }
 # Differs between entry points, or is worked out.
 _WORKED_OUT = {

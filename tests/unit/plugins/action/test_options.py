@@ -18,7 +18,15 @@ _PLUGINS = "ansible_collections.dbtls.rds_mysql.plugins"
 
 @pytest.mark.parametrize(
     "name",
-    ["mysql_tls_bundles", "mysql_tls_rds", "mysql_tls_report", "mysql_tls_variables", "mysql_tls_watch"],
+    [
+        "mysql_tls_bundles",
+        "mysql_tls_history",
+        "mysql_tls_rds",
+        "mysql_tls_records",
+        "mysql_tls_report",
+        "mysql_tls_variables",
+        "mysql_tls_watch",
+    ],
 )
 def test_documentation_and_options_say_the_same(name: str) -> None:
     """There is no module that a sanity test could compare them for."""

@@ -86,7 +86,9 @@ def knows(accounts: Answer, pause: float = 0.0) -> Answer:
             send_rows(conversation, [("admin@%",)])
         elif "mysql.user" in statement:
             accounts(conversation, statement)
-        elif "STATUS" in statement:
+        elif statement == "SELECT CONNECTION_ID()":
+            send_rows(conversation, [(7,)])
+        elif statement.startswith(("SELECT", "SHOW")) and "CREATE USER" not in statement:
             send_rows(conversation, [])
         else:
             conversation.send(OK)

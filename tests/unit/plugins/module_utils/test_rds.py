@@ -21,7 +21,11 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._rds import Endpoi
         # Names that stand for several instances, or for a proxy.
         ("shop.cluster-c1a2b3.eu-central-1.rds.amazonaws.com", Endpoint("eu-central-1", None)),
         ("shop.cluster-ro-c1a2b3.eu-central-1.rds.amazonaws.com", Endpoint("eu-central-1", None)),
-        ("shop.proxy-c1a2b3.eu-central-1.rds.amazonaws.com", Endpoint("eu-central-1", None)),
+        ("shop.proxy-c1a2b3.eu-central-1.rds.amazonaws.com", Endpoint("eu-central-1", None, "shop")),
+        ("more.endpoint.proxy-c1a2b3.eu-central-1.rds.amazonaws.com", Endpoint("eu-central-1", None, "NAME")),
+        # As some are in China.
+        ("orders.c1a2b3.rds.cn-north-1.amazonaws.com.cn", Endpoint("cn-north-1", "orders")),
+        ("shop.proxy-c1a2b3.rds.cn-north-1.amazonaws.com.cn", Endpoint("cn-north-1", None, "shop")),
         ("db.example.com", None),
         ("orders.c1a2b3.eu-central-1.rds.amazonaws.com.example.com", None),
         ("rds.amazonaws.com", None),

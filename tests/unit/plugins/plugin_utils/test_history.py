@@ -21,10 +21,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history import storage
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import CHANGE, History, entry
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import (
+    Use,
+    bundle_of,
+    clients_without,
+    record_bundles,
+    record_changes,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, model
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import encode
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 TODAY = utc_now().replace(hour=3, minute=0, second=0)
 OPEN = model.Account("app", "%", "NONE")
@@ -343,3 +356,64 @@ def test_the_documented_form(site: Site) -> None:
     ]
     assert line["accounts"][0]["user"] == "app"
     assert line["findings"][0]["first_seen"] == day(1)
+
+
+def _ca(directory: Path, name: str) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+    made = made.not_valid_before(TODAY).not_valid_after(TODAY + dt.timedelta(days=1))
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    path = directory / "ca.pem"
+    path.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def test_clients_that_lack_a_ca(site: Site, tmp_path: Path) -> None:
+    """By what the last bundle of each has: another CA, or the same of another region, is not enough."""
+    run = model.Run("1", day(1), "0.2.0", "2.19.0", started_at=day(1))
+    history = site.history()
+    bundle = bundle_of("/etc/rds.pem", _ca(tmp_path, "Amazon RDS eu-central-1 Root CA RSA2048 G1"))
+    record_bundles(history, run, {"app1": bundle})
+    uses = [
+        Use("rds-ca-rsa2048-g1", "eu-central-1", "db1"),
+        Use("rds-ca-rsa2048-g1", None, "db2"),
+        Use("rds-ca-rsa2048-g1", "us-east-1", "db3"),
+        Use("rds-ca-rsa2048-g1", "us-east-1", "db4"),
+        Use("rds-ca-ecc384-g1", "eu-central-1", "db1", will=True),
+    ]
+    run_it = "Run the playbook bundle for this host."
+    assert list(clients_without(history, uses)) == [
+        f"app1: /etc/rds.pem lacks rds-ca-rsa2048-g1 of us-east-1, which db3 and 1 more use. {run_it}",
+        f"app1: /etc/rds.pem lacks rds-ca-ecc384-g1 of eu-central-1, which db1 will use. {run_it}",
+    ]
+    assert list(clients_without(history, uses[:2])) == []
+    with pytest.raises(RdsMysqlError, match=r"no\.pem cannot be read"):
+        bundle_of("/x", tmp_path / "no.pem")
+
+
+def test_what_a_roll_out_leaves(site: Site) -> None:
+    """What was changed, by which record; the check after it is what a later audit compares with."""
+    run = model.Run("1", day(2), "0.2.0", "2.19.0", started_at=day(2))
+    account = {"user": "app", "host": "%", "before": "NONE", "after": "ANY"}
+    changes: dict[str, dict[str, t.Any]] = {
+        "shop": {
+            "changed": True,
+            "verification": {"x": 1},
+            "accounts": [account, {**account, "user": "same", "before": "ANY"}],
+            "rollback_record": {"id": "abc"},
+            "rollback_file": "/state/rollback/shop.json",
+        },
+        "auth": {"failed": True, "msg": "Refused."},
+        "never": {},
+    }
+    site.report(day(1), checked("shop", day(1), FINDING, accounts=(OPEN,)))
+    look = {"mysql_ssl": {**encode(checked("shop", day(2))), "endpoint": {"host": "shop", "port": 3306}}}
+    record_changes(site.history(), run, "enforce", changes, {"shop": look, "auth": {}, "never": {}}, "hash")
+    found = site.history().last_entries(CHANGE)
+    assert {name: each["outcome"] for name, each in found.items()} == {"shop": "changed", "auth": "nothing changed"}
+    assert (found["shop"]["accounts"], found["shop"]["record"], found["shop"]["plan"]) == ([account], "abc", "hash")
+    assert found["auth"]["message"] == "Refused."
+    # Drift after the change, which the audit before it could not show.
+    made = site.report(day(3), checked("shop", day(3), FINDING, accounts=(OPEN,)))
+    assert drifts(made) == [("shop", day(2))]

@@ -29,6 +29,8 @@ def record(user: str = "app", subject: str = "") -> dict[str, t.Any]:
         "accounts": [{"user": user, "host": "%", "before": before, "after": {**requirement, "ssl_type": "ANY"}}],
         "require_secure_transport": None,
         "rollback_statements": [],
+        "made_by": "deploy on ansible-1",
+        "note": None,
     }
 
 

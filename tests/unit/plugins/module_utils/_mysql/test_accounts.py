@@ -28,8 +28,9 @@ DEFAULT = Dialect("mysql", "9.7.4", {})
 NO_ESCAPES = Dialect("mysql", "9.7.4", {"sql_mode": "ANSI_QUOTES,NO_BACKSLASH_ESCAPES"})
 
 
-def state(user: str, host: str = "%", is_role: bool = False) -> AccountState:
-    return AccountState(Account(user, host), Requirement(), "mysql_native_password", locked=False, is_role=is_role)
+def state(user: str, host: str = "%", is_role: bool = False, on_aws: bool = False) -> AccountState:
+    requirement = Requirement()
+    return AccountState(Account(user, host), requirement, "mysql_native_password", False, is_role, on_aws)
 
 
 @pytest.mark.parametrize(
@@ -63,9 +64,12 @@ def test_roles_and_system_accounts_never_match_unless_asked() -> None:
     everything = Selection()
     assert everything.includes(state("app"))
     assert not everything.includes(state("a_role", is_role=True))
-    assert not everything.includes(state("rdsadmin"))
-    assert not everything.includes(state("AWS_LAMBDA_ACCESS"))
-    assert Selection(include_system=True).includes(state("rdsadmin"))
+    assert not everything.includes(state("mysql.session"))
+    for name in ("rdsadmin", "rdstopmgr", "AWS_LAMBDA_ACCESS"):
+        assert not everything.includes(state(name, on_aws=True))
+        assert Selection(include_system=True).includes(state(name, on_aws=True))
+        # On a server that is not AWS's it is a person's.
+        assert everything.includes(state(name))
     assert not Selection(include_system=True).includes(state("PUBLIC", "", is_role=True))
 
 

@@ -64,10 +64,22 @@ ACCOUNTS = [
 
 
 class Played(t.NamedTuple):
-    """What a server has in its tables; None where the login may not read them."""
+    """What a server has in its tables; None where the login may not read them.
+
+    ``required`` is how SHOW CREATE USER ends for every account, None where it may not be seen. ``number`` is what
+    CONNECTION_ID() says; in the greeting it is 7. ``status`` is added to the session's status. ``greets`` is the
+    version in the greeting, where it is another.
+    """
 
     accounts: Rows | None = ACCOUNTS
     sessions: Rows | None = None
+    attributes: Rows | None = None
+    required: str | None = "REQUIRE SSL"
+    in_memory: Rows = []  # noqa: RUF012  never changed
+    number: int = 7
+    me: str = "admin@%"
+    greets: str | None = None
+    status: Rows = []  # noqa: RUF012
 
 
 AS_RECORDED = Played()
@@ -94,6 +106,11 @@ def send_rows(conversation: Conversation, rows: Rows) -> None:
     conversation.send(EOF)
 
 
+def cipher_of(conversation: Conversation) -> str:
+    cipher = conversation.connection.cipher() if isinstance(conversation.connection, ssl.SSLSocket) else None
+    return cipher[0] if cipher else ""
+
+
 def plays(
     variables: dict[str, str],
     context: ssl.SSLContext | None,
@@ -105,10 +122,33 @@ def plays(
     def answer(conversation: Conversation, statement: str) -> None:
         if statement.startswith("SHOW VARIABLES"):
             send_rows(conversation, sorted(variables.items()))
-        elif statement.startswith("SHOW CREATE USER"):
-            send_rows(conversation, [("CREATE USER `admin`@`%` IDENTIFIED WITH 'mysql_native_password' REQUIRE SSL",)])
+        elif statement.startswith("SHOW SESSION STATUS"):
+            send_rows(conversation, [("Ssl_cipher", cipher_of(conversation)), *rows.status])
+        elif statement == "SELECT CONNECTION_ID()":
+            send_rows(conversation, [(rows.number,)])
+        elif "session_connect_attrs" in statement:
+            if rows.attributes is None:
+                conversation.send(MAY_NOT)
+            else:
+                send_rows(conversation, rows.attributes)
+        elif "mysql.role_edges" in statement:
+            conversation.send(MAY_NOT)
+        elif "USER_PRIVILEGES" in statement:
+            send_rows(conversation, rows.in_memory)
+        elif statement == "SHOW GRANTS":
+            conversation.send(MAY_NOT)
+        elif statement.startswith(("SHOW CREATE USER", "SHOW GRANTS FOR")):
+            if rows.required is None:
+                conversation.send(MAY_NOT)
+                return
+            quoted = statement.removeprefix("SHOW CREATE USER ").removeprefix("SHOW GRANTS FOR ")
+            user, host = (rows.me if quoted == "CURRENT_USER()" else quoted.replace("'", "")).split("@")
+            name = f"`{user}`@`{host}`"
+            send_rows(conversation, [(f"CREATE USER {name} IDENTIFIED WITH 'mysql_native_password' {rows.required}",)])
         elif "CURRENT_USER()" in statement:
-            send_rows(conversation, [("admin@%",)])
+            send_rows(conversation, [(rows.me,)])
+        elif "mysql.user" in statement and "WHERE" in statement:  # some of them once more
+            send_rows(conversation, [row for row in rows.accounts or () if f"'{row[0]}'" in statement])
         elif "mysql.user" in statement:
             if rows.accounts is None:
                 conversation.send(MAY_NOT)
@@ -122,7 +162,12 @@ def plays(
             conversation.send(OK)
 
     def script(conversation: Conversation) -> None:
-        conversation.send(greeting(tls=context is not None, version=prefix + variables["version"].encode()))
+        conversation.send(
+            greeting(
+                tls=context is not None,
+                version=rows.greets.encode() if rows.greets else prefix + variables["version"].encode(),
+            )
+        )
         if context is not None:
             conversation.receive()
             conversation.start_tls(context)
@@ -142,12 +187,23 @@ def plays(
 
 
 def check(
-    variables: dict[str, str], tls: TlsFiles | None, rows: Played = AS_RECORDED, **options: t.Any
+    variables: dict[str, str],
+    tls: TlsFiles | None,
+    rows: Played = AS_RECORDED,
+    *,
+    ciphers: str | None = None,
+    **options: t.Any,
 ) -> dict[str, t.Any]:
-    """What mysql_ssl_status returns of such a server as ``mysql_ssl``."""
+    """What mysql_ssl_status returns of such a server as ``mysql_ssl``.
+
+    :arg ciphers: Those of TLSv1.2, which is then the newest version that it has.
+    """
     context = None
     if tls is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if ciphers is not None:
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            context.set_ciphers(ciphers)
         context.load_cert_chain(tls.cert, tls.key)
     script = plays(variables, context, rows)
     with scripted(script, script) as server:

@@ -13,7 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import finding_kinds, findings
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import (
+    account_findings,
+    certificate_findings,
+    finding,
+    finding_kinds,
+    findings,
+    session_findings,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import BY_ID, KINDS, SEVERITIES
 
 from .recorded_server import ACCOUNTS, AS_RECORDED, RECORDED, Played, check
@@ -28,6 +35,7 @@ ENTRY = re.compile(r"^[a-z-]+ \([a-z, ]+\)(?:, [a-z-]+ \([a-z, ]+\))*$", re.MULT
 KIND_IN_ENTRY = re.compile(r"([a-z-]+) \(([a-z, ]+)\)")
 
 MYSQL = RECORDED["own"]
+RULES = (findings, account_findings, certificate_findings, session_findings)
 
 
 def syntax_of(module: t.Any) -> ast.Module:
@@ -37,11 +45,12 @@ def syntax_of(module: t.Any) -> ast.Module:
 def emitted() -> dict[str, int]:
     """How often the rules name each id."""
     ids: dict[str, int] = {}
-    for node in ast.walk(syntax_of(findings)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_finding":
-            (kind, *_others) = node.args
-            assert isinstance(kind, ast.Constant)
-            ids[str(kind.value)] = ids.get(str(kind.value), 0) + 1
+    for rules in RULES:
+        for node in ast.walk(syntax_of(rules)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "finding":
+                (kind, *_others) = node.args
+                assert isinstance(kind, ast.Constant)
+                ids[str(kind.value)] = ids.get(str(kind.value), 0) + 1
     return ids
 
 
@@ -51,7 +60,8 @@ def test_the_rules_emit_exactly_what_is_registered() -> None:
     # Nothing else makes a finding, which would then not be looked up in the registry.
     calls = [
         node
-        for node in ast.walk(syntax_of(findings))
+        for rules in (*RULES, finding)
+        for node in ast.walk(syntax_of(rules))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding"
     ]
     assert len(calls) == 1
@@ -104,9 +114,11 @@ class Case:
     certificate: str | None = "good"
     rows: Played = AS_RECORDED
     options: dict[str, t.Any] = field(default_factory=dict)
+    ciphers: str | None = None
 
 
 UNAUTHENTICATED = {"login_user": None, "login_password": None}
+WEAK = "DEFAULT:@SECLEVEL=0"
 SEEING = {**MYSQL, "performance_schema": "ON"}
 CASES = {
     "as it comes": Case({"account-without-tls", "transport-not-required", "sessions-not-visible"}),
@@ -118,6 +130,21 @@ CASES = {
     "plaintext": Case(
         {"plaintext-session"}, SEEING, rows=Played(ACCOUNTS, [(9, "app", "10.0.0.7", "TCP/IP", "Sleep")])
     ),
+    "proxied clients": Case(
+        {"plaintext-session", "tls-ends-before-server"},
+        SEEING,
+        rows=Played(
+            ACCOUNTS,
+            [(9, "app", "10.0.0.7", "SSL/TLS", "Sleep"), (10, "app", "10.0.0.7", "SSL/TLS", "Sleep")],
+            [(9, "_client_ip", "10.1.1.1"), (10, "_client_ip", "10.1.1.2"), (10, "_client_ssl_cipher", "X")],
+        ),
+    ),
+    "a proxy": Case({"tls-ends-before-server"}, rows=Played(number=8)),
+    "no access control": Case({"access-control-off"}, rows=Played(me="skip-grants user@skip-grants host")),
+    "not flushed": Case({"privileges-not-flushed"}, rows=Played(required="REQUIRE NONE")),
+    "memory not visible": Case({"memory-not-visible"}, rows=Played(required=None)),
+    "weak key": Case({"weak-certificate"}, certificate="weak-key", options=UNAUTHENTICATED, ciphers=WEAK),
+    "no forward secrecy": Case({"no-forward-secrecy"}, options=UNAUTHENTICATED, ciphers="AES256-GCM-SHA384"),
     "another name": Case({"certificate-hostname-mismatch"}, certificate="wrong-name", options=UNAUTHENTICATED),
     "expired": Case({"certificate-expired", "certificate-untrusted"}, certificate="expired", options=UNAUTHENTICATED),
     "expiring": Case({"certificate-expiring"}, options={"expiry_warn_days": 400, **UNAUTHENTICATED}),
@@ -141,14 +168,14 @@ def test_a_kind_is_reachable(name: str, pki: Pki, old_pki: Pki) -> None:
     files = None
     if case.certificate is not None:
         files = issuer.server() if case.certificate == "2019" else issuer.server(case.certificate)
-    seen = check(case.variables, files, case.rows, ca_cert=str(issuer.bundle), **case.options)
-    found = {finding["id"]: finding for finding in seen["findings"]}
+    seen = check(case.variables, files, case.rows, ca_cert=str(issuer.bundle), ciphers=case.ciphers, **case.options)
+    found = {one["id"]: one for one in seen["findings"]}
     assert case.kinds <= set(found)
-    for finding in found.values():
-        kind = BY_ID[finding["id"]]
+    for one in found.values():
+        kind = BY_ID[one["id"]]
         assert SAW[kind.requires](seen)
-        assert finding_kinds.at_least(kind.severity, finding["severity"])
-        assert finding["remediation"]
+        assert finding_kinds.at_least(kind.severity, one["severity"])
+        assert one["remediation"]
 
 
 def test_every_kind_has_such_a_case() -> None:

@@ -1,0 +1,122 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rules about accounts."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
+    AccountState,
+    Requirement,
+    is_without_access_control,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.memory import MemoryCheck
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import remediation
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding import Finding, finding
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import ServerStatus
+
+# Plugins that ask for a password that the server keeps. With any other, such as LDAP's, PAM's or the operating
+# system's, somebody else decides who may log in.
+_PASSWORD_PLUGINS = (
+    "",
+    "mysql_native_password",
+    "mysql_old_password",
+    "sha256_password",
+    "caching_sha2_password",
+    "ed25519",
+    "parsec",
+)
+
+
+def of_accounts(status: ServerStatus, dialect: Dialect) -> t.Iterator[Finding]:
+    """What is wrong with them."""
+    if status.account is not None and is_without_access_control(status.account):
+        yield finding(
+            "access-control-off",
+            status.options.endpoint,
+            "The server checks no user name and no password (skip-grant-tables): anybody who reaches it may do all.",
+            remediation.ACCESS_CONTROL_ON,
+        )
+    if status.memory is not None:
+        yield from _of_memory(status, status.memory, dialect)
+    if status.accounts is None:
+        # A login that may see no account but its own.
+        if status.account is not None and status.session is not None and status.session.ssl_type == "NONE":
+            own = AccountState(status.account, Requirement(), "", locked=False, is_role=False)
+            yield _account_without_tls(status, dialect, own)
+        return
+    for state in status.accounts:
+        if state.is_role or state.locked:
+            continue
+        if state.anonymous:
+            yield _anonymous_account(dialect, state)
+        if state.requirement.ssl_type == "NONE":
+            yield _account_without_tls(status, dialect, state)
+
+
+def _anonymous_account(dialect: Dialect, state: AccountState) -> Finding:
+    if state.plugin not in _PASSWORD_PLUGINS:
+        return finding(
+            "anonymous-account",
+            str(state.account),
+            f"{state.account} stands for every user that {state.plugin} lets in and that has no account of its own.",
+            f"Leave it if that is meant: without it these users cannot log in. Who they are is up to {state.plugin}.",
+            "info",
+        )
+    return finding(
+        "anonymous-account",
+        str(state.account),
+        f"Anybody may log in from {state.account.host} without naming a user.",
+        remediation.drop(dialect, state.account),
+    )
+
+
+def _account_without_tls(status: ServerStatus, dialect: Dialect, state: AccountState) -> Finding:
+    severity = None
+    message = f"{state.account} may log in without TLS."
+    if status.require_secure_transport:
+        severity = "info"
+        message = (
+            f"{state.account} does not require TLS itself. The server refuses it without TLS as long as "
+            "require_secure_transport is ON, but over a Unix socket."
+        )
+    elif state.system:
+        severity = "info"
+    elif state.local:
+        severity = "low"
+    return finding(
+        "account-without-tls",
+        str(state.account),
+        message,
+        remediation.LEAVE_ALONE if state.system else remediation.require_ssl(status, dialect, state.account),
+        severity,
+    )
+
+
+def _of_memory(status: ServerStatus, memory: MemoryCheck, dialect: Dialect) -> t.Iterator[Finding]:
+    for state in memory.weaker:
+        yield finding(
+            "privileges-not-flushed",
+            str(state.account),
+            f"{state.account} has the requirement {state.requirement.describe()} in the table, and the server does not "
+            "go by it: the table was changed, and privileges were not flushed.",
+            remediation.require_again(status, dialect, state),
+        )
+    for account in memory.dropped:
+        yield finding(
+            "privileges-not-flushed",
+            str(account),
+            f"{account} was deleted from the table and can still log in: privileges were not flushed.",
+            remediation.FLUSH,
+        )
+    if memory.obstacle:
+        yield finding(
+            "memory-not-visible",
+            status.options.endpoint,
+            f"{memory.obstacle}. What accounts require was read from the table only, which the server may not go by.",
+            remediation.see_memory(status, dialect, memory),
+        )
