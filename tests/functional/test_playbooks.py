@@ -956,7 +956,7 @@ def test_audit_report_and_exit_code(fleet: Fleet, ansible: Ansible) -> None:
 
 def test_tags(fleet: Fleet, ansible: Ansible) -> None:
     """Each runs its part of enforce alone."""
-    always = ["Check variables", "Fetch CA bundles"]
+    always = ["Check variables", "Fetch CA bundles", "Fetch login secrets"]
     for tags, tasks in (
         ("bundle", []),
         ("status", ["Check TLS status", "Recheck TLS status"]),
