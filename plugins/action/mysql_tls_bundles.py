@@ -11,8 +11,7 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.text.converters import to_text
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_bundles import CaBundles
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.login_secrets import secret_of_host
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleetfrom ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.login_secrets import secret_of_host
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
@@ -36,8 +35,8 @@ class ActionModule(ControllerAction):
         fleet = Fleet(self._task, variables, self._loader)
         for host, values in fleet.items(hosts_of(options, variables, "ansible_play_batch")):
             try:
-                secret = secret_of_host(values)
                 ca_certs[host] = bundles.path_of(values)
+                secret = secret_of_host(values)
             except AnsibleError as e:
                 # Of this host alone; the others get what they need.
                 errors[host] = to_text(e)
@@ -58,7 +57,7 @@ class ActionModule(ControllerAction):
             "bundles": bundles.files,
             "ca_certs": ca_certs,
             "errors": errors,
+            "warnings": bundles.warnings,
             "secrets": secrets,
             "secret_of": secret_of,
-            "warnings": bundles.warnings,
         }

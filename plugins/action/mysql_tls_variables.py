@@ -35,7 +35,9 @@ class ActionModule(ControllerAction):
                 role_variables.MissingCredentials(),
             ]
             if options["check"] == "scope":
-                checks += [role_variables.MissingScope(), role_variables.UnwritableRecords(self._task.check_mode)]
+                checks.append(role_variables.MissingScope())
+                # Before anything else happens; each server's own record is written before its first statement.
+                checks.append(role_variables.UnwritableRecords(leave_nothing=self._task.check_mode))
             sentences = role_variables.checked(fleet.items(hosts), *checks)
         return {"changed": False, **({"failed": True, "msg": " ".join(sentences)} if sentences else {})}
 

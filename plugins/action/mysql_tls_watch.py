@@ -18,9 +18,14 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_certs import ca
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report import STATE_OPTIONS, history_of
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import History
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, HostVariables
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness import store
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.watching import Watched
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.watching import (
+    Watched,
+    changed_accounts,
+    refused_lately,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import Endpoint
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import all_visible, visible
 
@@ -30,7 +35,11 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "bundles": {"type": "dict", "required": True},
     "watch_for": {"type": "int", "default": 0},
     "interval": {"type": "int", "default": 60},
+    "changes": {"type": "str"},
+    "stop_on_refusals": {"type": "bool", "default": False},
 }
+
+_MOST_NAMED = 5
 
 _display = Display()
 
@@ -45,6 +54,12 @@ class ActionModule(ControllerAction):
         hosts = hosts_of(options, variables, "ansible_play_hosts_all")
         history = history_of(options)
         run = Watched()
+        if options["changes"]:
+            run = Watched(_changed_accounts(variables, hosts, options["changes"]))
+            hosts = [host for host in hosts if run.changed.get(host)]
+            watches = (history.directory.parent / store.DIRECTORY).is_dir()
+            if not hosts or not (watches or options["watch_for"]):
+                return {"changed": False, "msg": "Nothing was changed that is watched.", **_described(run)}
         next_at = time.monotonic()
         end = next_at + options["watch_for"]
         try:
@@ -58,8 +73,9 @@ class ActionModule(ControllerAction):
                 time.sleep(max(0.0, next_at - time.monotonic()))
         except RdsMysqlError as e:
             return {"changed": False, "failed": True, "msg": visible(e.message), **_described(run)}
-        failed = bool(run.failed) or not run.servers
+        failed = bool(run.failed) or not run.servers or (options["stop_on_refusals"] and bool(run.refused))
         told = run.sentence() if run.servers or run.failed else "No server was checked: the play has no hosts."
+        told = " ".join([told, *(f"{each.server}: {each}." for each in run.refused[:_MOST_NAMED])])
         return {"changed": False, "failed": failed, "msg": visible(told), **_described(run)}
 
     def _pass(self, fleet: Fleet, hosts: list[str], options: dict[str, t.Any], history: History, run: Watched) -> None:
@@ -81,11 +97,21 @@ class ActionModule(ControllerAction):
                     failed[host] = str(result.get("msg", ""))
                 else:
                     seen = result["mysql_ssl_sessions"]
-                    found.append(store.Pass(host, str(Endpoint(**seen["endpoint"])), seen))
+                    # Once: the time of a change is that of the first pass after it.
+                    changed = run.changed.get(host, ()) if not run.passes else ()
+                    found.append(store.Pass(host, str(Endpoint(**seen["endpoint"])), seen, changed))
         if found:
             directory = history.directory.parent / store.DIRECTORY
             store.record(directory, found, at, history.days, history.access)
+            run.refused = refused_lately(directory, {one.server: one.endpoint for one in found}, at)
         run.add(found, failed, time.monotonic() - began)
+
+
+def _changed_accounts(variables: dict[str, t.Any], hosts: list[str], name: str) -> dict[str, list[str]]:
+    """Of each host the accounts that mysql_require_ssl, registered by this name, has made use TLS."""
+    hostvars = variables["hostvars"]
+    found = {host: plain(hostvars.raw_get(host).get(name)) for host in hosts if host in hostvars}
+    return {host: changed_accounts(change) for host, change in found.items() if isinstance(change, dict)}
 
 
 def _described(run: Watched) -> dict[str, t.Any]:

@@ -80,6 +80,22 @@ ca_certs:
   type: dict
   sample:
     orders-db: /home/dba/.cache/dbtls-rds-mysql/bundles/current-eu-central-1.pem
+secrets:
+  description: The secrets of AWS Secrets Manager that the hosts' logins are in (C(mysql_tls_secret)), by name and
+    without repetitions.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: orders-login
+      region: eu-central-1
+      profile: ""
+secret_of:
+  description: Which of RV(secrets) a host's login is in, for hosts that have one.
+  returned: success
+  type: dict
+  sample:
+    orders-db: 0
 errors:
   description: Why a host has no file, by its name. Its variables could not be evaluated, or its bundle was not fetched.
   returned: success

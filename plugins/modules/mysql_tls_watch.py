@@ -59,6 +59,18 @@ options:
       - How many days observations are kept.
     type: int
     default: 400
+  changes:
+    description:
+      - Name of a variable that has the registered result of M(dbtls.rds_mysql.mysql_require_ssl) for each host. The
+        accounts for which it required TLS are recorded as changed, and logins of theirs that are refused from then on
+        are returned in RV(refused) for a week.
+    type: str
+  stop_on_refusals:
+    description:
+      - Fail if logins of changed accounts are refused. Nothing is rolled back. A wrong password counts the same, so
+        anybody outside could take TLS off by guessing.
+    type: bool
+    default: false
   hosts:
     description:
       - The hosts. The default is all hosts of the play.
@@ -81,6 +93,14 @@ EXAMPLES = r"""
     bundles: "{{ needed }}"
     watch_for: 900
     interval: 60
+  run_once: true
+
+- name: Look for five minutes who is refused after a change
+  dbtls.rds_mysql.mysql_tls_watch:
+    bundles: "{{ needed }}"
+    changes: change
+    watch_for: 300
+    stop_on_refusals: true
   run_once: true
 
 - name: Record who is connected to the servers of one group, with CA bundles that are downloaded now, and keep a year
@@ -122,6 +142,22 @@ blind:
   type: list
   elements: str
   sample: [legacy-db]
+refused:
+  description:
+    - Changed accounts whose logins are refused since. C(logins) are those that the server counted for the user,
+      C(clients) where they came from; with C(of_any_user) those of all users of a client.
+    - A client that has given up is not seen.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - server: orders-db
+      account: app@%
+      since: "2026-11-28T12:00:00Z"
+      last: "2026-11-28T12:05:00Z"
+      logins: 3
+      clients: [{host: 192.0.2.7, logins: 3}]
+      of_any_user: false
 unchecked:
   description: Why servers could not be checked, by host.
   returned: always

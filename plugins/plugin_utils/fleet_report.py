@@ -147,7 +147,8 @@ def _place(known: t.Mapping[str, t.Any]) -> from_results.Place:
     """Where the server is, as inventories of amazon.aws.aws_rds say it. Texts that are templates are not evaluated."""
 
     def text(name: str) -> str:
-        value = plain(known.get(name))
+        # With the prefix of the inventory that this collection documents, or without one.
+        value = plain(known.get(f"aws_{name}", known.get(name)))
         return clean(value) if isinstance(value, str) and "{" not in value else ""
 
     arn = _ARN.match(text("db_instance_arn") or text("db_cluster_arn"))
@@ -188,8 +189,8 @@ def _outcome(written: build.WrittenReport, clients: list[str]) -> dict[str, t.An
         "report": written.paths,
         "summary": summary,
         "changes": changes,
-        "lines": problem_lines(report),
         "clients": clients,
+        "lines": problem_lines(report),
         "refused_logins": all_visible(_some([f"{each.server}: {each}" for each in report.refused_logins])),
         "msg": visible(f"{words} {written.paths['html']}"),
         "warnings": [*(visible(warning) for warning in written.warnings), *clients],

@@ -87,6 +87,8 @@ class MissingScope:
     def look(self, host: str, variables: HostVariables) -> None:
         """Take in one host."""
         try:
+            if variables.value("mysql_tls_plan"):
+                return  # It says what is meant.
             accounts, everything = (variables.value(f"mysql_tls_{name}") for name in ("accounts", "all_accounts"))
             switch = variables.value("mysql_tls_require_secure_transport")
         except AnsibleError:
@@ -157,13 +159,23 @@ class MissingCredentials:
         return found
 
 
+def unknown_variables(fleet: t.Mapping[str, HostVariables], variables: t.Collection[str]) -> list[str]:
+    """A sentence for each variable that is set for a host and is not one of these."""
+    return checked(fleet.items(), UnknownVariables(variables))
+
+
+def missing_scope(fleet: t.Mapping[str, HostVariables]) -> list[str]:
+    """A sentence where it was not said, or said twice, which accounts are meant."""
+    return checked(fleet.items(), MissingScope())
+
+
 class UnwritableRecords:
     """Directories in which no rollback record could be written.
 
     :arg leave_nothing: Whether no directory may be made, as in check mode.
     """
 
-    def __init__(self, leave_nothing: bool) -> None:
+    def __init__(self, *, leave_nothing: bool) -> None:
         self._leave_nothing = leave_nothing
         self._hosts: dict[str, list[str]] = {}
 
@@ -174,8 +186,7 @@ class UnwritableRecords:
         except AnsibleError:
             return  # The host's own task says what cannot be evaluated.
         if path:
-            directory = os.path.dirname(os.path.abspath(os.path.expanduser(path)))
-            self._hosts.setdefault(directory, []).append(host)
+            self._hosts.setdefault(os.path.dirname(os.path.abspath(os.path.expanduser(path))), []).append(host)
 
     def sentences(self) -> list[str]:
         """One for each directory."""
@@ -189,16 +200,6 @@ class UnwritableRecords:
 
 
 Check = UnknownVariables | MissingScope | MissingCredentials | UnwritableRecords
-
-
-def unknown_variables(fleet: t.Mapping[str, HostVariables], variables: t.Collection[str]) -> list[str]:
-    """A sentence for each variable that is set for a host and is not one of these."""
-    return checked(fleet.items(), UnknownVariables(variables))
-
-
-def missing_scope(fleet: t.Mapping[str, HostVariables]) -> list[str]:
-    """A sentence where it was not said, or said twice, which accounts are meant."""
-    return checked(fleet.items(), MissingScope())
 
 
 def checked(fleet: t.Iterable[tuple[str, HostVariables]], *checks: Check) -> list[str]:

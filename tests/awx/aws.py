@@ -46,11 +46,11 @@ def permissions(playbook: str) -> set[str]:
 
 
 class Aws:
-    """``calls`` are the calls so far, as IAM names them. ``after`` are called when moto has done
-    something."""
+    """``calls`` are the calls so far, as IAM names them; ``log`` is every one. ``after`` is called after moto."""
 
     def __init__(self) -> None:
         self.calls: set[str] = set()
+        self.log: list[str] = []
         self.after: dict[str, list[Hook]] = {}
         # In place of what moto says always, such as a parameter group that is in sync.
         self.rewritten: dict[str, tuple[bytes, bytes]] = {}
@@ -84,7 +84,8 @@ class Aws:
         action = parameters.get("Action") or environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
         service = _SERVICE.search(environ.get("HTTP_AUTHORIZATION", ""))
         if action and service:
-            self.calls.add(f"{service[1]}:{action}")
+            self.log.append(f"{service[1]}:{action}")
+            self.calls.add(self.log[-1])
         known = self.answers.get(action)
         answer = known(parameters) if known else None
         if answer is not None:

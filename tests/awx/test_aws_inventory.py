@@ -18,32 +18,47 @@ import pytest
 
 from tests.functional.database import Database
 from tests.functional.plays import Ansible
+from tests.functional.servers import Servers
 from tests.servers import Pki, ServerUnavailable
 from tests.servers.aws_iam import IamPlugin, asking_for_tokens
 
-from .aws import REGION, SECRET, aws_on_loopback, client
+from .aws import REGION, SECRET, Aws, aws_on_loopback, client
 from .data import COLLECTION
 
 VERSIONS = {"mysql": "8.0.36", "mariadb": "10.11.6", "postgres": "16"}
 
 
 @pytest.fixture
-def rds(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Databases of several engines, in an AWS on loopback."""
-    with aws_on_loopback(monkeypatch):
-        rds = client()
-        _instance(rds, "orders", "mysql", CACertificateIdentifier="rds-ca-rsa2048-g1", Port=3307)
-        _instance(rds, "old", "mariadb", CACertificateIdentifier="rds-ca-2019", EnableIAMDatabaseAuthentication=True)
-        _instance(rds, "ledger", "postgres")
-        rds.create_db_instance_read_replica(DBInstanceIdentifier="orders-copy", SourceDBInstanceIdentifier="orders")
-        for name, engine in (("shop", "aurora-mysql"), ("docs", "aurora-postgresql")):
-            rds.create_db_cluster(
-                DBClusterIdentifier=name, Engine=engine, MasterUsername="admin", MasterUserPassword="password1"
-            )
-            rds.create_db_instance(
-                DBInstanceIdentifier=f"{name}-1", Engine=engine, DBInstanceClass="db.r5.large", DBClusterIdentifier=name
-            )
-        yield rds
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """An AWS on loopback."""
+    with aws_on_loopback(monkeypatch) as running:
+        yield running
+
+
+@pytest.fixture
+def rds(aws: Aws) -> Any:
+    """Databases of several engines."""
+    del aws
+    rds = client()
+    _instance(rds, "orders", "mysql", CACertificateIdentifier="rds-ca-rsa2048-g1", Port=3307)
+    _instance(
+        rds,
+        "old",
+        "mariadb",
+        CACertificateIdentifier="rds-ca-2019",
+        EnableIAMDatabaseAuthentication=True,
+        Tags=[{"Key": "team", "Value": "stock"}],
+    )
+    _instance(rds, "ledger", "postgres")
+    rds.create_db_instance_read_replica(DBInstanceIdentifier="orders-copy", SourceDBInstanceIdentifier="orders")
+    for name, engine in (("shop", "aurora-mysql"), ("docs", "aurora-postgresql")):
+        rds.create_db_cluster(
+            DBClusterIdentifier=name, Engine=engine, MasterUsername="admin", MasterUserPassword="password1"
+        )
+        rds.create_db_instance(
+            DBInstanceIdentifier=f"{name}-1", Engine=engine, DBInstanceClass="db.r5.large", DBClusterIdentifier=name
+        )
+    return rds
 
 
 def _instance(rds: Any, name: str, engine: str, **more: Any) -> None:
@@ -78,11 +93,12 @@ def listed(ansible: Ansible, source: Path) -> tuple[dict[str, dict[str, Any]], d
     return hosts, {name: group["hosts"] for name, group in found.items() if "hosts" in group}
 
 
-def test_every_instance(rds: Any, ansible: Ansible, inventory: Path) -> None:
+def test_instances_and_clusters(rds: Any, ansible: Ansible, inventory: Path) -> None:
     hosts, groups = listed(ansible, inventory / "databases.aws_rds.yml")
-    assert sorted(hosts) == ["old", "orders", "orders-copy", "shop-1"]
+    assert sorted(groups["rds_databases"]) == ["old", "orders", "orders-copy", "shop", "shop-1"]
     described = {item["DBInstanceIdentifier"]: item for item in rds.describe_db_instances()["DBInstances"]}
-    for name, variables in hosts.items():
+    for name in ("old", "orders", "orders-copy", "shop-1"):
+        variables = hosts[name]
         assert variables["mysql_tls_login_host"] == described[name]["Endpoint"]["Address"]
         assert variables["mysql_tls_login_port"] == described[name]["Endpoint"]["Port"]
         assert variables["mysql_tls_region"] == REGION
@@ -93,17 +109,56 @@ def test_every_instance(rds: Any, ansible: Ansible, inventory: Path) -> None:
     assert "mysql_tls_login_password" in hosts["old"]
     assert "mysql_tls_login_password" not in hosts["orders"]
     assert groups["rds_ca_2019"] == ["old"]
-    assert groups["rds_aurora_mysql"] == ["shop-1"]
-
-
-def test_where_accounts_can_be_changed(rds: Any, ansible: Ansible, inventory: Path) -> None:
-    hosts, groups = listed(ansible, inventory / "writers.aws_rds.yml")
-    assert sorted(groups["rds_writers"]) == ["old", "orders", "shop"]
     (cluster,) = rds.describe_db_clusters(DBClusterIdentifier="shop")["DBClusters"]
     assert hosts["shop"]["mysql_tls_login_host"] == cluster["Endpoint"]
     assert hosts["shop"]["mysql_tls_login_port"] == cluster["Port"]
     assert hosts["shop"]["mysql_tls_region"] == REGION
     assert hosts["shop"]["mysql_tls_ca_set"] == "current"
+    roles = {name: variables["mysql_tls_role"] for name, variables in hosts.items() if name in groups["rds_databases"]}
+    assert roles == {"old": "writer", "orders": "writer", "orders-copy": "reader", "shop": "writer", "shop-1": "reader"}
+    assert sorted(groups["rds_writers"]) == ["old", "orders", "shop"]
+    assert sorted(groups["rds_readers"]) == ["orders-copy", "shop-1"]
+    assert sorted(groups["rds_cluster_shop"]) == ["shop", "shop-1"]
+    assert sorted(groups["rds_aurora_mysql"]) == ["shop", "shop-1"]
+    assert set(groups["rds_databases"]) <= set(groups["rds_region_eu_central_1"])
+    assert set(groups["rds_databases"]) <= set(groups["rds_account_123456789012"])
+    assert groups["rds_tag_team_stock"] == ["old"]
+
+
+def test_logins_from_secrets_manager(
+    rds: Any, aws: Aws, ansible: Ansible, inventory: Path, servers: Servers, tmp_path: Path
+) -> None:
+    """Hosts that share a secret ask for it once, readers are not written to, and no password is seen."""
+    db = servers.get("mysql-9.7")
+    me, app = db.administrator(), db.create("app", "%")
+    ansible.secrets = [SECRET, me.password]
+    login = json.dumps({"username": me.user, "password": me.password})
+    secret = client("secretsmanager").create_secret(Name="login", SecretString=login)["ARN"]
+    place = {
+        "mysql_tls_login_host": db.server.host,
+        "mysql_tls_login_port": db.server.port,
+        "mysql_tls_secret": secret,
+        "mysql_tls_ca_cert": str(db.pki.bundle),
+    }
+    names = ("orders", "orders-copy")
+    here = inventory / "here.yml"
+    here.write_text(json.dumps({"all": {"hosts": dict.fromkeys(names, place)}}))
+    command = ["-i", str(inventory / "databases.aws_rds.yml"), "-i", str(here), "-vvv"]
+    command += ["-e", "mysql_tls_hosts=orders,orders-copy", "-e", f"mysql_tls_report_dir={tmp_path / 'report'}"]
+    ansible.run("ansible-playbook", *command, "dbtls.rds_mysql.audit").ok()
+    assert aws.log.count("secretsmanager:GetSecretValue") == 1
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert {server["name"]: server["session"]["user"] for server in report["servers"]} == dict.fromkeys(
+        names, f"{me.user}@{me.host}"
+    )
+    accounts = ["-e", '{"mysql_tls_accounts": ["app@*"]}', "-e", "mysql_tls_canary=0", "-e", "mysql_tls_serial=2"]
+    done = ansible.run("ansible-playbook", *command, *accounts, "dbtls.rds_mysql.enforce").ok()
+    assert db.ssl_type(app) == "ANY"
+    assert '"orders-copy": "checked only' in done.output
+    where = ["-i", str(inventory / "databases.aws_rds.yml"), "-i", str(here), "-e", "mysql_tls_hosts=orders"]
+    missing = ansible.run("ansible-playbook", *where, "-e", "mysql_tls_secret=other", "dbtls.rds_mysql.audit")
+    assert missing.status != 0
+    assert "mysql_tls_secret: AWS Secrets Manager has no secret other, or denies it." in missing.output
 
 
 @pytest.fixture

@@ -42,6 +42,7 @@ def test_a_context_to_build_from(tmp_path: Path) -> None:
     assert "python3.12" in containerfile
     build = tmp_path / "_build"
     collections = yaml.safe_load((build / "requirements.yml").read_text("utf-8"))["collections"]
+    assert "awscli" in (build / "requirements.txt").read_text("utf-8").split()
     assert [entry["name"] for entry in collections] == ["https://github.com/dbtls/rds_mysql.git", "amazon.aws"]
 
 

@@ -58,7 +58,7 @@ def test_module_defaults_facts_and_registered_results(servers: Servers, ansible:
                 },
             },
             {
-                "dbtls.rds_mysql.mysql_require_ssl": {"accounts": [f"{app.user}@*", "{{ login }}@*"]},
+                "dbtls.rds_mysql.mysql_require_ssl": {"accounts": [app.user, "{{ login }}@*"]},
                 "register": "required",
                 "when": "not mysql_ssl.compliant",
                 "vars": {"login": me.user},
@@ -206,6 +206,7 @@ def fleet(servers: Servers, pki: Pki, ansible: Ansible, mirror: Mirror) -> Fleet
         "mysql_tls_base_url": mirror.url,
         "mysql_tls_ca_path": str(pki.bundle),
         "mysql_tls_accounts": ["*@*"],
+        "mysql_tls_include_local": True,
         "mysql_tls_exclude": ["root@*"],
     }
     inventory = ansible.directory / "inventory.yml"
@@ -987,6 +988,7 @@ def test_client_certificate(servers: Servers, ansible: Ansible, mirror: Mirror, 
         "mysql_tls_login_password": me.password,
         "mysql_tls_ca_cert": str(pki.bundle),
         "mysql_tls_all_accounts": True,
+        "mysql_tls_include_local": True,
         "mysql_tls_exclude": ["root@*"],
         "mysql_tls_ssl_type": "x509",
     }

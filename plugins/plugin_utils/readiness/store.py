@@ -42,6 +42,7 @@ DIRECTORY = "observations"
 
 PRIVATE = Access()
 _LOCK_SECONDS = 60.0
+_RECENT_MINUTES = 15
 _FILE = re.compile(r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})-(?P<id>[0-9a-f]{8})\.json\.gz\Z")
 _ID = "id"
 _DAMAGED = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError)
@@ -84,8 +85,9 @@ def record(
                     known = before = None  # another server by now
                 if known is None:
                     known = servers[one.server] = ServerDay(one.endpoint)
+                since = _since(before, at)
                 add_pass(known, before.last if before else None, one.seen, at)
-                known.changes.update(dict.fromkeys(one.changed, iso8601(at)))
+                known.changes.update(dict.fromkeys(one.changed, since))
             access.write(path, _encode(servers))
             _prune(directory, (at - dt.timedelta(days=keep_days)).strftime("%Y-%m-%d"))
     except BlockingIOError as e:
@@ -116,6 +118,16 @@ def read(directory: Path, since: str, warn: t.Callable[[str], None]) -> Days:
         for name, day in servers.items():
             days.setdefault(name, []).append((date, day))
     return days
+
+
+def _since(before: ServerDay | None, at: dt.datetime) -> str:
+    """When a change was made that is recorded now: after the pass before, where that was just before.
+
+    What this pass is the first to know of has been refused since then.
+    """
+    now, recent = iso8601(at), iso8601(at - dt.timedelta(minutes=_RECENT_MINUTES))
+    last = before.last_pass if before else None
+    return last if last and recent <= last < now else now
 
 
 def _files(directory: Path) -> list[tuple[Path, str]]:

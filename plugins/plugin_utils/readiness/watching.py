@@ -6,18 +6,32 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
 import typing as t
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness import store
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.refused import (
+    RefusedLogins,
+    refused_since_changes,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.store import Pass
 
 _MOST_LINES = 20
+_REFUSED_DAYS = 7
 
 
 @dataclass
 class Watched:
-    """All passes of a run: servers that were checked, clients without TLS, and why others could not be checked."""
+    """All passes of a run: servers that were checked, clients without TLS, and why others could not be checked.
 
+    ``changed`` are accounts for which TLS was required just before, by server; ``refused`` those that knock in vain.
+    """
+
+    changed: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
+    refused: list[RefusedLogins] = field(default_factory=list)
     passes: int = 0
     seconds: float = 0.0
     servers: set[str] = field(default_factory=set)
@@ -49,6 +63,7 @@ class Watched:
                 {**dict(zip(names, key, strict=True)), "sessions": n} for key, n in sorted(self.plaintext.items())
             ],
             "blind": sorted(self.blind),
+            "refused": [dataclasses.asdict(each) for each in self.refused],
             "unchecked": dict(sorted(self.failed.items())),
         }
 
@@ -60,7 +75,11 @@ class Watched:
         if self.failed:
             said += f", {len(self.failed):,} could not be checked"
         clients = len(self.plaintext)
-        return f"{said}: {clients:,} {'client' if clients == 1 else 'clients'} without TLS."
+        said += f": {clients:,} {'client' if clients == 1 else 'clients'} without TLS."
+        if self.refused:
+            count = len(self.refused)
+            said += f" Logins of {count:,} changed {'account' if count == 1 else 'accounts'} are being refused."
+        return said
 
     def lines(self) -> list[str]:
         """The sentence, then those that a person looks for, bounded."""
@@ -71,6 +90,7 @@ class Watched:
         ]
         return [
             self.sentence(),
+            *_some([f"{each.server}: {each}" for each in self.refused], "more changed accounts"),
             *_some(found, "more clients without TLS"),
             *_some(
                 [f"{server}: {why}" for server, why in sorted(self.failed.items())], "more that could not be checked"
@@ -80,6 +100,27 @@ class Watched:
                 "more that do not tell",
             ),
         ]
+
+
+def changed_accounts(change: t.Mapping[str, t.Any]) -> list[str]:
+    """The accounts that a change has made use TLS, from what mysql_require_ssl has returned."""
+    if not change.get("changed"):
+        return []
+    return [
+        f"{each['user']}@{each['host']}"
+        for each in change.get("accounts") or ()
+        if each["before"] != each["after"] and each["after"] != "NONE"
+    ]
+
+
+def refused_lately(directory: Path, endpoints: t.Mapping[str, str], now: dt.datetime) -> list[RefusedLogins]:
+    """Of these servers (names and endpoints) changed accounts whose logins were refused, for a week."""
+    days = store.read(directory, (now - dt.timedelta(days=_REFUSED_DAYS)).strftime("%Y-%m-%d"), lambda _sentence: None)
+    found: list[RefusedLogins] = []
+    for name, endpoint in sorted(endpoints.items()):
+        of_server = [item for item in days.get(name, ()) if item[1].endpoint == endpoint]
+        found += refused_since_changes(name, of_server)
+    return found
 
 
 def _some(lines: list[str], what: str) -> list[str]:

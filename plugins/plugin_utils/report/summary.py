@@ -32,7 +32,8 @@ def summarize(servers: t.Sequence[Server]) -> Summary:
     def having(attribute: str, value: str) -> int:
         return sum(getattr(server, attribute) == value for server in servers)
 
-    exposed = [len(server.exposed()) for server in servers]
+    owners = _owners_of_accounts(servers)
+    exposed = [len(server.exposed()) for server in owners]
     return Summary(
         servers=len(servers),
         checked=having("state", CHECKED),
@@ -41,9 +42,9 @@ def summarize(servers: t.Sequence[Server]) -> Summary:
         undecided=having("verdict", UNDECIDED),
         unreachable=having("state", UNREACHABLE),
         not_checked=having("state", NOT_CHECKED),
-        accounts=sum(not account.is_role for server in servers for account in server.accounts or ()),
+        accounts=sum(not account.is_role for server in owners for account in server.accounts or ()),
         exposed_accounts=sum(exposed),
-        exposed_servers=sum(count > 0 for count in exposed),
+        exposed_servers=sum(len(server.exposed()) > 0 for server in servers),
         plaintext_clients=sum(len(server.plaintext_clients()) for server in servers),
         certificates=sum(server.certificate is not None for server in servers),
         certificates_expiring=sum(server.expires_soon() for server in servers),
@@ -56,6 +57,22 @@ def summarize(servers: t.Sequence[Server]) -> Summary:
         earlier=sum(not server.in_run for server in servers),
         oldest_check=min((server.checked_at for server in servers if server.checked_at), default=None),
     )
+
+
+def _owners_of_accounts(servers: t.Sequence[Server]) -> list[Server]:
+    """The servers without the further members of a cluster, which have the same accounts."""
+    owners: dict[tuple[str | None, ...], Server] = {}
+    for server in servers:
+        one = (
+            (server.aws_account, server.region, server.cluster)
+            if server.cluster and server.accounts
+            else (server.name,)
+        )
+        known = owners.get(one)
+        # The writer, where there is one: what it says of an account is of the moment.
+        if known is None or (known.server and known.server.read_only and server.server and not server.server.read_only):
+            owners[one] = server
+    return list(owners.values())
 
 
 def kinds_of_findings(servers: t.Sequence[Server]) -> list[Worst]:

@@ -21,7 +21,9 @@ _PLUGINS = "ansible_collections.dbtls.rds_mysql.plugins"
     [
         "mysql_tls_bundles",
         "mysql_tls_history",
+        "mysql_tls_plan",
         "mysql_tls_rds",
+        "mysql_tls_readiness",
         "mysql_tls_records",
         "mysql_tls_report",
         "mysql_tls_variables",

@@ -146,8 +146,8 @@ def test_it_says_how_far_it_is_and_who_is_waited_for(monkeypatch: pytest.MonkeyP
     ("task", "options", "elsewhere"),
     [
         ("status", role_options.status, set()),
-        # What the record needs belongs to a change.
-        ("require", role_options.require, {"rollback_file", "rollback_group", "rollback_note"}),
+        # What the record needs belongs to a change, and so does a plan that was made before.
+        ("require", role_options.require, {"rollback_file", "rollback_group", "rollback_note", "plan"}),
     ],
 )
 def test_options_are_those_of_the_role(task: str, options: t.Any, elsewhere: set[str]) -> None:

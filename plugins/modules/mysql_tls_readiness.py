@@ -1,0 +1,113 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mysql_tls_readiness
+short_description: Determine which accounts TLS can be required for
+version_added: 0.2.0
+description:
+  - Reads what M(dbtls.rds_mysql.mysql_tls_watch) has recorded, and the accounts that the last check of each server has
+    seen, and returns the accounts that no client uses without TLS.
+  - An account that was created after the last check is not among them.
+  - Works on the controller only, whatever the connection of the host, and contacts no server. Run it once for all
+    hosts.
+author:
+  - dbtls contributors (@dbtls)
+extends_documentation_fragment:
+  - dbtls.rds_mysql.attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Changes nothing in either mode.
+  diff_mode:
+    support: none
+options:
+  state_dir:
+    description:
+      - The state directory on the controller, with C(observations) and C(history) in it. The default is that of
+        M(dbtls.rds_mysql.mysql_tls_report).
+    type: path
+  state_group:
+    description:
+      - Group whose members share O(state_dir).
+    type: str
+  history_days:
+    description:
+      - How many days the history is kept.
+    type: int
+    default: 400
+  quiet_days:
+    description:
+      - Days without a client without TLS after which an account is ready for it.
+    type: int
+    default: 35
+  min_coverage:
+    description:
+      - The share of that time in which there has to have been a check every O(watch_every) minutes.
+    type: float
+    default: 0.9
+  watch_every:
+    description:
+      - How many minutes lie between two checks of M(dbtls.rds_mysql.mysql_tls_watch).
+    type: int
+    default: 5
+  min_seen:
+    description:
+      - The share of an account's connections that has to have been seen, on servers that do not count logins without
+        TLS.
+    type: float
+    default: 0.05
+  hosts:
+    description:
+      - The hosts. The default is all hosts of the play.
+    type: list
+    elements: str
+seealso:
+  - module: dbtls.rds_mysql.mysql_tls_watch
+  - module: dbtls.rds_mysql.mysql_require_ssl
+"""
+
+EXAMPLES = r"""
+- name: Determine which accounts are ready
+  dbtls.rds_mysql.mysql_tls_readiness:
+  run_once: true
+  register: readiness
+
+- name: Require TLS for those
+  dbtls.rds_mysql.mysql_require_ssl:
+    login_host: "{{ ansible_host }}"
+    accounts: ["app*"]
+    ready_accounts: "{{ readiness.ready[inventory_hostname] }}"
+
+- name: Determine which accounts of one group are ready, with quarterly jobs
+  dbtls.rds_mysql.mysql_tls_readiness:
+    hosts: "{{ groups['orders'] }}"
+    state_dir: /srv/mysql-tls-state
+    state_group: dba
+    history_days: 730
+    quiet_days: 100
+    min_coverage: 0.95
+    watch_every: 10
+    min_seen: 0.1
+  run_once: true
+"""
+
+RETURN = r"""
+ready:
+  description: The accounts that are ready, by host.
+  returned: success
+  type: dict
+  sample:
+    orders-db: ["app@10.%"]
+others:
+  description: Why the other accounts that can log in without TLS are not, by host and account.
+  returned: success
+  type: dict
+  sample:
+    orders-db:
+      reports@%: "not_ready: reports from 192.0.2.7 was connected without TLS, last seen 2026-11-01T03:00:00Z."
+"""
