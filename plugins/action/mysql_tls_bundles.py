@@ -11,7 +11,8 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.text.converters import to_text
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_bundles import CaBundles
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleetfrom ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.login_secrets import secret_of_host
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.login_secrets import secret_of_host
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
