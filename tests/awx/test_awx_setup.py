@@ -78,6 +78,9 @@ def test_everything_is_made_and_stays(ansible: Ansible, awx: Awx) -> None:
     assert answers(surveys["Enforce"], {"mysql_tls_accounts": "app@*,web@*"})["mysql_tls_accounts"] == "app@*,web@*"
     assert answers(surveys["Rollback"], {}) == {"mysql_tls_rollback_dir": "/var/lib/mysql-tls/rollback"}
 
+    watch = store.named("schedules", "MySQL TLS Watch, every five minutes")
+    assert watch["rrule"].endswith("FREQ=MINUTELY;INTERVAL=5")
+    assert watch["unified_job_template"] == store.named("job_templates", "MySQL TLS Watch")["id"]
     schedule = store.named("schedules", "MySQL TLS Audit, every night")
     assert schedule["unified_job_template"] == templates["Audit"]["id"]
     assert schedule["extra_data"] == {"mysql_tls_fail_on": "high"}
