@@ -126,7 +126,7 @@ def test_another_prefix_and_credentials_that_are_there(ansible: Ansible, awx: Aw
     }
     set_up(ansible, **settings).ok()
     made = [item["name"] for kind in awx.store.items for item in awx.store.items[kind] if "name" in item]
-    assert len(made) == 12
+    assert len(made) == 14
     assert [name for name in made if not name.startswith("Team 7 databases")] == [
         "Default",
         "Databases",
@@ -234,7 +234,7 @@ def test_a_project_that_could_not_be_synchronized(ansible: Ansible, awx: Awx) ->
     set_up(ansible).ok()
     project = awx.store.named("projects", "MySQL TLS")
     assert project["scm_update_on_launch"] is True
-    assert len(awx.store.items["job_templates"]) == 3
+    assert len(awx.store.items["job_templates"]) == 4
 
 
 def test_a_credential_type_in_use(ansible: Ansible, awx: Awx) -> None:
@@ -263,7 +263,7 @@ def test_without_a_system_administrator(ansible: Ansible, awx: Awx, monkeypatch:
     assert "projects" not in awx.store.items
     awx.store.administrator = False
     set_up(ansible).ok()
-    assert len(awx.store.items["job_templates"]) == 3
+    assert len(awx.store.items["job_templates"]) == 4
 
 
 def test_two_organizations_with_one_prefix(ansible: Ansible, awx: Awx) -> None:
