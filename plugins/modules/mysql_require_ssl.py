@@ -47,11 +47,17 @@ options:
     description:
       - Accounts as V(user@host), where V(*) in either part stands for any characters. V(%) is the character that the
         server has in its host names.
-      - Without C(@), every host.
+      - Without C(@), every host of the user, as with O(user). Accounts as C(SHOW GRANTS) prints them, such as
+        V('app'@'%'), are understood.
+      - Where V(*) stands for the host, accounts of the server's own machine do not match without O(include_local), and
+        where it stands for the user or the host, accounts with C(auth_socket) or C(unix_socket) never match.
     type: list
     elements: str
   all_accounts:
-    description: Every account. Roles are never among them, system accounts only with O(include_system=true).
+    description:
+      - Every account. Roles are never among them, system accounts only with O(include_system=true), accounts of the
+        server's own machine only with O(include_local=true).
+      - Accounts with the plugin C(auth_socket) or C(unix_socket) are never among them. RV(left_out) names these.
     type: bool
     default: false
   exclude:
@@ -64,6 +70,16 @@ options:
         accounts. AWS does not let anybody change its own.
     type: bool
     default: false
+  include_local:
+    description:
+      - Whether accounts that can be used on the server's own machine only (C(localhost), C(127.0.0.0/8), C(::1)) may be
+        among those of O(all_accounts), or of an entry of O(accounts) with V(*) in its host. They are mostly used over a
+        Unix socket, where a requirement refuses the login as well.
+      - Accounts with C(auth_socket) or C(unix_socket) are not among them for all that. O(user), and an entry of
+        O(accounts) without V(*), name any account of that user.
+    type: bool
+    default: false
+    version_added: 0.2.0
   ssl_type:
     description:
       - What to require.
@@ -95,7 +111,11 @@ options:
         table open. It fails before writing where that table is a view (MariaDB from 10.4) or closed (RDS for MySQL from
         8.0.36).
       - V(auto) uses V(alter_user) where the server has it, else V(grant_tables), and C(GRANT USAGE ... REQUIRE ...)
-        where the server is too old for the first and refuses the second.
+        where the server is too old for the first and refuses the second, or where C(FLUSH PRIVILEGES) would put in
+        force what others have written to the table.
+      - With a quote or a backslash in a requirement, before or after the change, V(auto) uses V(grant_tables) on MySQL
+        servers with a binary log, as MySQL writes C(ALTER USER) there without escaping them. Where that is not
+        possible, nothing is changed.
     type: str
     choices: [auto, alter_user, grant_tables]
     default: auto
@@ -103,6 +123,8 @@ options:
     description:
       - Whether to run C(FLUSH PRIVILEGES). V(auto) does when the method needs it; V(never) is an error with a method
         that needs it.
+      - C(FLUSH PRIVILEGES) is for all accounts. Where others have written to C(mysql.user) and not flushed privileges,
+        O(method=grant_tables) fails before anything is written, unless this is V(always).
     type: str
     choices: [auto, always, never]
     default: auto
@@ -112,6 +134,8 @@ options:
         but would be unable to reconnect. Clients over a Unix socket count, as a requirement counts there too, and so do
         users who act as one of these accounts by C(GRANT PROXY).
       - V(fail) fails before anything is written, V(warn) names them and goes on, V(allow) goes on.
+      - Where accounts are to need a client certificate, their clients that are connected with TLS are named in a
+        warning, but for V(allow), as no server tells which of them have one.
       - V(kill) ends these connections (C(KILL), or C(CALL mysql.rds_kill) where the server has that procedure), and
         looks again a second later. Where a client is still there, or there again, it fails before any account is
         changed, as that client would be locked out. In check mode nothing is ended.
@@ -121,10 +145,37 @@ options:
       - Which connections use TLS is known where the server has C(performance_schema.threads) (MySQL from 5.7.2 on,
         MariaDB from 10.5 on with C(performance_schema=ON)) and the login has C(SELECT) on it. Elsewhere V(fail) and
         V(kill) fail when any client of these accounts is connected, and when the login lacks the privilege C(PROCESS)
-        to see that. V(warn) goes on and says so.
+        to see that. V(warn) goes on and says so. Without C(SELECT) on C(mysql.proxies_priv) any client without TLS may
+        be one who acts as these accounts, and counts.
     type: str
     choices: [fail, warn, allow, kill]
     default: fail
+  members:
+    description:
+      - Other servers that have the same accounts (replicas, Aurora readers, nodes of a Galera cluster), as V(host) or
+        V(host:port). Accounts replicate and sessions do not, so that clients of these could be locked out as well.
+      - This login connects to each, with the options for this server, and looks for clients as O(plaintext_sessions)
+        says. V(kill) ends none of them, and fails. This server itself may be among them, so that one list serves a
+        whole cluster.
+      - With V(fail) and V(kill) in O(plaintext_sessions), the task fails before anything is written where a member
+        cannot be checked, or the server knows one that is not listed here. V(warn) warns.
+      - A source knows the replicas that are connected to it (C(SHOW REPLICAS), which needs C(REPLICATION SLAVE), or
+        C(REPLICATION MASTER ADMIN) on MariaDB). Without the privilege the task fails only when somebody reads the
+        binary log.
+    type: list
+    elements: str
+    version_added: 0.2.0
+  unchangeable:
+    description:
+      - What to do with accounts that this login or this server cannot change. The plugin of the account is not loaded
+        (error 1524, as C(mysql_native_password) on MySQL 9), or the account has the privilege C(SYSTEM_USER) and this
+        login does not (error 1227).
+      - V(fail) names them and fails before anything is written, V(skip) names them in a warning and in RV(left_out),
+        and changes the others.
+    type: str
+    choices: [fail, skip]
+    default: fail
+    version_added: 0.2.0
   require_secure_transport:
     description:
       - Set the server variable of this name, by which the server refuses every login over TCP without TLS. Without
@@ -317,7 +368,8 @@ options:
         description: Its password.
         type: str
 notes:
-  - The login needs C(SELECT) on C(mysql.user) (on MariaDB also on C(mysql.global_priv)) and C(CREATE USER); for
+  - The login needs C(SELECT) on C(mysql.user) and C(mysql.proxies_priv) (on MariaDB also on C(mysql.global_priv)) and
+    C(CREATE USER); for
     O(method=grant_tables) C(UPDATE) on C(mysql.user) and C(RELOAD) instead. To see how clients are connected it needs
     C(SELECT) on C(performance_schema.threads); to end their connections C(CONNECTION_ADMIN) (C(SUPER) on old servers),
     or C(EXECUTE) on C(mysql.rds_kill).
@@ -348,6 +400,24 @@ EXAMPLES = r"""
     exclude:
       - legacy@10.1.*
     plaintext_sessions: warn
+
+- name: Require TLS of every account that can be changed, those of the server's own machine included
+  dbtls.rds_mysql.mysql_require_ssl:
+    config_file: ~/.my.cnf
+    all_accounts: true
+    include_local: true
+    unchangeable: skip
+
+- name: Require TLS of the application on a source, with a look at the clients of its replicas
+  dbtls.rds_mysql.mysql_require_ssl:
+    login_host: db.example.com
+    login_user: db_root
+    login_password: "{{ db_root_password }}"
+    ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
+    user: app
+    members:
+      - db-replica-1.example.com
+      - db-replica-2.example.com:3307
 
 - name: Require a client certificate of two groups of accounts
   dbtls.rds_mysql.mysql_require_ssl:
@@ -465,6 +535,28 @@ accounts:
         - In check mode, what it would become.
       type: str
       sample: ANY
+left_out:
+  description: Accounts that are not changed although an entry of O(accounts), or O(all_accounts), is about them.
+  returned: once the accounts are known
+  type: list
+  elements: dict
+  version_added: 0.2.0
+  contains:
+    user:
+      description: User part of the account.
+      type: str
+      sample: root
+    host:
+      description: Host part of the account.
+      type: str
+      sample: localhost
+    reason:
+      description:
+        - V(socket_plugin), its plugin is C(auth_socket) or C(unix_socket).
+        - V(local), it is an account of the server's own machine, and O(include_local) is V(false).
+        - V(plugin_not_loaded) or V(system_user), it cannot be changed. See O(unchangeable).
+      type: str
+      sample: local
 server:
   description: Where the accounts come from.
   returned: once the accounts are known

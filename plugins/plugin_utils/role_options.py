@@ -45,7 +45,18 @@ def sessions(variables: HostVariables, ca_cert: str) -> dict[str, t.Any]:
 
 def require(variables: HostVariables, ca_cert: str) -> dict[str, t.Any]:
     """The options of mysql_require_ssl, without a file for the record."""
-    names = ("accounts", "all_accounts", "exclude", "ssl_type", "plaintext_sessions", "require_secure_transport")
+    names = (
+        "accounts",
+        "all_accounts",
+        "change_replicas",
+        "exclude",
+        "include_local",
+        "members",
+        "plaintext_sessions",
+        "require_secure_transport",
+        "ssl_type",
+        "unchangeable",
+    )
     return {**connection(variables, ca_cert), **_set({name: variables.value(PREFIX + name) for name in names})}
 
 

@@ -110,6 +110,8 @@ def parameters(server: Server, **more: Any) -> dict[str, Any]:
         "accounts": [f"{STEM}_*"],
         "ssl_type": "any",
         "include_system": False,
+        "include_local": False,
+        "unchangeable": "fail",
         "exact": False,
         "method": "auto",
         "flush": "auto",

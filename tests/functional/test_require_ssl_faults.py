@@ -214,6 +214,7 @@ class Scene:
             **db.options(self.me, connect_timeout=_SECONDS, **client_options(client)),
             **wish,
             "accounts": [f"{stem}*@*"],
+            "include_local": True,
             "exact": True,
             "plaintext_sessions": "allow",
         }

@@ -66,7 +66,7 @@ def test_no_answer_leaves_outside_tls(
     options = db.options(
         me,
         login_port=path.port,
-        accounts=[f"{me.user}@*", f"{app.user}@*"],
+        accounts=[me.user, app.user],
         verify=[{"user": app.user, "password": app.password}],
     )
     for ssl_type, stored in (("any", "ANY"), ("none", "")):

@@ -58,7 +58,7 @@ class Endpoint:
         """Run the module through the endpoint."""
         options: dict[str, Any] = {"connect_timeout": _SECONDS, "login_port": self.proxy.port}
         if "restore_file" not in more:
-            options.update(accounts=[f"{self.app.user}@*"], rollback_file=str(self.file))
+            options.update(accounts=[self.app.user], rollback_file=str(self.file))
         return modules.require(**self.one.options(self.me, **{**options, **more}))
 
     def truth(self) -> tuple[str, str]:
@@ -136,7 +136,7 @@ def test_connection_breaks_after_the_change_and_the_server_comes_back(endpoint: 
 def test_stand_by_on_the_other_server(endpoint: Endpoint, modules: Modules) -> None:
     """A session that could not put anything back is none to stand by."""
     endpoint.proxy.arm()
-    said = endpoint.require(modules, accounts=[f"{endpoint.me.user}@*", f"{endpoint.app.user}@*"])
+    said = endpoint.require(modules, accounts=[endpoint.me.user, endpoint.app.user])
     assert said.failed
     assert "another server" in said.msg
     assert _NOTHING in said.msg

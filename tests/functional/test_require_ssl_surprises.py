@@ -147,10 +147,14 @@ def test_account_strengthened_between_two_statements(new_db: Database, modules: 
     stem = db.name_of("app")
     apps = [db.create(f"{stem}_{number:03}") for number in range(150)]
     update = "UPDATE mysql.user SET ssl_type = 'X509' WHERE User = %s"
+    # SHOW CREATE USER, by which it is planned, waits for the lock of a row as well.
+    db.query(f"SELECT GET_LOCK('{LOCK}', 1)")
+    run = Run(modules, **db.options(me, accounts=[f"{stem}*"]))
+    wait_for(lambda: under_way(db, me, "GET_LOCK"))
     db.query("BEGIN")
     try:
         db.query("SELECT * FROM mysql.user WHERE User = %s FOR UPDATE", apps[0].user)
-        run = Run(modules, **db.options(me, accounts=[f"{stem}*"]))
+        db.query(f"SELECT RELEASE_LOCK('{LOCK}')")
         wait_for(lambda: under_way(db, me, "ALTER USER"))
         db.query(update, apps[149].user)
     finally:
@@ -284,6 +288,25 @@ def test_a_change_on_the_source_reaches_its_replica(servers: Servers, modules: M
         skipped = modules.require(**replica.options(there, **wish)).ok()
         assert skipped["skipped_reason"] == "read_only"
         assert {replica.ssl_type(app) for app in apps} == {""}
+        # Clients of the replica would be locked out as well.
+        for check in (True, False):
+            alone = modules.require(**source.options(here, **wish), check=check)
+            assert alone.failed
+            assert "the replica" in alone.msg
+            assert f":{replica.server.port}" in alone.msg or "server_id 2" in alone.msg
+            assert "members" in alone.msg
+        wait_for(lambda: replica.query("SELECT 1 FROM mysql.user WHERE User = %s", here.user))
+        wish["members"] = [f"{replica.server.host}:{replica.server.port}", f"127.0.0.1:{source.server.port}"]
+        with replica.login(apps[0], None):
+            for choice in ("fail", "kill"):
+                locked_out = modules.require(**source.options(here, plaintext_sessions=choice, **wish))
+                assert locked_out.failed
+                assert f"on 127.0.0.1:{replica.server.port}" in locked_out.msg
+                assert [s["server"] for s in locked_out["plaintext_sessions"]] == [f"127.0.0.1:{replica.server.port}"]
+        replica.wait_for_sessions_to_end(apps[0].user)
+        gone = modules.require(**source.options(here, accounts=wish["accounts"], members=["127.0.0.1:1"]))
+        assert gone.failed
+        assert "127.0.0.1:1 could not be checked" in gone.msg
         done = modules.require(**source.options(here, **wish)).ok()
         assert len(done["statements"]) == 1
         wait_for(lambda: {replica.ssl_type(app) for app in apps} == {"ANY"})

@@ -10,6 +10,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.reque
     FLUSH,
     METHODS,
     PLAINTEXT_SESSIONS,
+    UNCHANGEABLE,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.restore import LAST
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import LEVELS
@@ -63,6 +64,7 @@ REQUIRE = ModuleSpec(
         all_accounts={"type": "bool", "default": False},
         exclude={"type": "list", "elements": "str"},
         include_system={"type": "bool", "default": False},
+        include_local={"type": "bool", "default": False},
         ssl_type={"type": "str", "default": "any", "choices": ["any", "x509", "specified", "none"]},
         subject={"type": "str"},
         issuer={"type": "str"},
@@ -71,6 +73,8 @@ REQUIRE = ModuleSpec(
         method={"type": "str", "default": "auto", "choices": list(METHODS)},
         flush={"type": "str", "default": "auto", "choices": list(FLUSH)},
         plaintext_sessions={"type": "str", "default": "fail", "choices": list(PLAINTEXT_SESSIONS)},
+        members={"type": "list", "elements": "str"},
+        unchangeable={"type": "str", "default": "fail", "choices": list(UNCHANGEABLE)},
         require_secure_transport={"type": "bool"},
         plan={"type": "dict", "options": _PLAN},
         change_replicas={"type": "bool", "default": False},

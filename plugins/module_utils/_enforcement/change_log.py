@@ -134,6 +134,7 @@ class ChangeLog:
                 else None
             ),
             method=bool(selection.listed),
+            known=tuple(known),
             warnings=wanted.warnings,
             on_replicas=True,  # where a guard refuses it
         )

@@ -39,7 +39,12 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.verif
     Verification,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import secure_transport
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import AccountState, read_accounts
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
+    AccountState,
+    current_account,
+    is_without_access_control,
+    read_accounts,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect, discover
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
@@ -110,6 +115,11 @@ def enforce(
     """
     with open_session(options) as control:
         dialect = discover(control)
+        if is_without_access_control(current_account(control)):
+            raise EnforcementError(
+                f"{options.endpoint} runs without access control (skip-grant-tables): everybody logs in with any "
+                "password, and what accounts require does not count. Nothing was changed. Restart it without that."
+            )
         try:
             return _enforce(control, dialect, request, check_mode, change_log or ChangeLog(), planned)
         except AnotherServer as e:
@@ -146,7 +156,8 @@ def _enforce(
             notes += _wait_for_other_runs(control)
         now = read_accounts(control, dialect)
         changed = concurrent_changes(known, now, request)
-        if not changed:
+        # Another run may have been between its UPDATE and its FLUSH PRIVILEGES when this was planned.
+        if not changed and (attempt or not plan.saw_unflushed):
             if killing:
                 plan = kill_sessions(control, dialect, plan, killing)
             result = replace(planned_result(control, dialect, plan, request, notes, killing), change_log=change_log)
@@ -273,7 +284,7 @@ def apply(control: Session, dialect: Dialect, result: Result, request: Request) 
             raise failure(f"The task was interrupted ({type(e).__name__}).") from e
     return replace(
         result,
-        verified=verifier.verified,
+        verified=verifier.verified and not plan.unproven,
         verification=tuple(verifier.done),
         warnings=result.warnings + verifier.doubts + change_log.made(),
     )
@@ -362,7 +373,7 @@ def _verify_unchanged(control: Session, dialect: Dialect, result: Result, reques
         raise EnforcementError(f"verify: {e.message} Nothing was changed.", **details) from e
     return replace(
         result,
-        verified=verifier.verified and not result.plan.held_back,
+        verified=verifier.verified and not result.plan.held_back and not result.plan.unproven,
         verification=tuple(verifier.done),
         warnings=result.warnings + (verifier.doubts if request.verify else ()) + result.change_log.made(),
     )

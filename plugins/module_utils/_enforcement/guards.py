@@ -130,6 +130,18 @@ def _guard_sessions(control: Session, plan: Plan, request: Request) -> None:
     replicas = [session for session in check.sessions if session.replicates]
     if request.plaintext_sessions in ("fail", "kill") and check.obstacle and (check.blind or check.sessions):
         _refuse_unknown_sessions(check, request, bool(replicas))
+    if request.plaintext_sessions in ("fail", "kill") and check.unseen:
+        raise EnforcementError(
+            f"{' '.join(check.unseen)} Clients that are connected there without TLS would not get in again. Nothing "
+            "was changed. Name these servers in members, or make sure that all clients use TLS and set "
+            "plaintext_sessions to warn."
+        )
+    elsewhere = [session for session in check.sessions if session.server]
+    if request.plaintext_sessions == "kill" and elsewhere:
+        raise EnforcementError(
+            f"Clients are connected without TLS to other members of the cluster, where kill does not end them: "
+            f"{list_sessions(elsewhere)}. Nothing was changed. Let them connect with TLS first."
+        )
     if request.plaintext_sessions == "kill" and replicas:
         raise EnforcementError(
             f"Replicas of {control.options.endpoint} read its binary log without TLS and would not get in again: "
@@ -173,6 +185,13 @@ def session_warnings(plan: Plan, request: Request) -> tuple[str, ...]:
     elif warns and check.sessions:
         listed = list_sessions(check.sessions)
         warnings.append(f"Clients that are connected without TLS will not get in again: {listed}.")
+    if request.plaintext_sessions == "warn" and check.unseen:
+        warnings.append(f"{' '.join(check.unseen)} Clients that are connected there without TLS will not get in again.")
+    if check.encrypted and request.plaintext_sessions != "allow":
+        warnings.append(
+            "Servers do not tell which clients have a certificate. Clients that are connected with TLS will not get in "
+            f"again without the one that is required: {list_sessions(check.encrypted)}."
+        )
     replicas = [session for session in check.sessions if session.replicates]
     if request.plaintext_sessions == "allow" and replicas:
         how = ", perhaps without TLS," if check.obstacle else " without TLS"

@@ -16,7 +16,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
     quote_account,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import QueryFailed
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
+    READING_ACCOUNTS_DENIED,
+    QueryFailed,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import (
     LiveSession,
@@ -27,10 +30,11 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions im
 
 @dataclass(frozen=True)
 class PlaintextSession:
-    """A client that would not get in again."""
+    """A client that would not get in again. ``server``: where it is connected, if to another member of the cluster."""
 
     session: LiveSession
     killed: bool = False
+    server: str | None = None
 
     @property
     def replicates(self) -> bool:
@@ -39,20 +43,22 @@ class PlaintextSession:
 
     def describe(self) -> dict[str, t.Any]:
         """The return value's form."""
-        return dict(self.session.describe(), replication=self.replicates, killed=self.killed)
+        return dict(self.session.describe(), replication=self.replicates, killed=self.killed, server=self.server)
 
     def __str__(self) -> str:
         kind = ", a replica that reads the binary log" if self.replicates else ""
         kind += ", over the Unix socket" if self.session.transport == "Socket" else ""
+        kind += f", on {self.server}" if self.server else ""
         return f"{self.session.user} from {self.session.host} (connection {self.session.connection_id}{kind})"
 
 
 @dataclass(frozen=True)
 class WhoHasToUseTls:
-    """These accounts, or ``everybody``, from now on."""
+    """These accounts, or ``everybody``, from now on. ``certificates``: of these, who needs a client certificate."""
 
     accounts: tuple[Account, ...]
     everybody: bool
+    certificates: tuple[Account, ...] = ()
 
     def __bool__(self) -> bool:
         return self.everybody or bool(self.accounts)
@@ -63,31 +69,40 @@ class SessionCheck:
     """Clients that could not log in again, as far as that can be seen.
 
     ``obstacle`` says why it is not known which sessions use TLS, and ``remedy`` what would show it; ``sessions`` are
-    then all that may be concerned. ``blind``: not even these can be seen.
+    then all that may be concerned. ``blind``: not even these can be seen. ``encrypted``: clients that use TLS, perhaps
+    without the certificate that they will need. ``unseen``: what could not be seen of other members of the cluster.
     """
 
     sessions: tuple[PlaintextSession, ...] = ()
     obstacle: str | None = None
     remedy: str = ""
     blind: bool = False
+    encrypted: tuple[PlaintextSession, ...] = ()
+    unseen: tuple[str, ...] = ()
 
 
 def find_plaintext_sessions(control: Session, dialect: Dialect, who: WhoHasToUseTls) -> SessionCheck:
     """Look for other clients that are connected without TLS and could not log in again."""
     if not who:
         return SessionCheck()
-    names = _Names((*who.accounts, *_proxies(control, who.accounts)))
+    proxies = _proxies(control, who.accounts)
+    names = _Names((*who.accounts, *(proxies or ())))
     sessions = live_sessions(control, dialect)
     if sessions is not None:
         # An account's requirement counts over a Unix socket as well, the server-wide switch does not.
-        return SessionCheck(
-            tuple(
-                PlaintextSession(session)
-                for session in sessions
-                if (who.everybody and session.plaintext) or (not session.encrypted and names.may_be(session))
-            )
-        )
+        found = [s for s in sessions if not s.encrypted and ((who.everybody and s.plaintext) or names.may_be(s))]
+        certified = _Names(who.certificates)
+        encrypted = tuple(PlaintextSession(s) for s in sessions if s.encrypted and certified.may_be(s))
+        if proxies is not None:
+            return SessionCheck(tuple(PlaintextSession(session) for session in found), encrypted=encrypted)
+        # Anybody may be one of the proxied, who are connected by their own name.
+        obstacle, remedy = _proxies_not_seen(control, dialect)
+        may_be = tuple(PlaintextSession(session) for session in sessions if not session.encrypted)
+        return SessionCheck(may_be, obstacle, f"{remedy},", encrypted=encrypted)
     obstacle, remedy = _obstacle(control, dialect)
+    if proxies is None:
+        also, grant = _proxies_not_seen(control, dialect)
+        obstacle, remedy = f"{obstacle}, and {also}", f"{grant}, or {remedy[0].lower()}{remedy[1:]}"
     listed = listed_sessions(control)
     if listed is None:
         login = current_account(control)
@@ -96,12 +111,15 @@ def find_plaintext_sessions(control: Session, dialect: Dialect, who: WhoHasToUse
             remedy=f"{remedy} or grant it PROCESS (GRANT PROCESS ON *.* TO {quote_account(login, dialect)})",
             blind=True,
         )
-    found = [s for s in listed if (who.everybody and not s.local) or names.may_be(s)]
+    found = [s for s in listed if (who.everybody and not s.local) or proxies is None or names.may_be(s)]
     return SessionCheck(tuple(PlaintextSession(session) for session in found), obstacle, remedy)
 
 
-def _proxies(control: Session, accounts: t.Collection[Account]) -> list[Account]:
-    """Accounts that may go on as one of these by GRANT PROXY: the requirement of the proxied account counts."""
+def _proxies(control: Session, accounts: t.Collection[Account]) -> list[Account] | None:
+    """Accounts that may go on as one of these by GRANT PROXY: the requirement of the proxied account counts.
+
+    None where this login may not see such grants.
+    """
     if not accounts:
         return []
     try:
@@ -110,15 +128,23 @@ def _proxies(control: Session, accounts: t.Collection[Account]) -> list[Account]
             "SELECT User, Host, Proxied_user, Proxied_host FROM mysql.proxies_priv WHERE Proxied_user <> ''"
         )
     except QueryFailed as e:
-        if e.connection_lost:
+        if e.code not in READING_ACCOUNTS_DENIED:
             raise
-        return []
+        return None
     proxied = {(account.user, account.host.lower()) for account in accounts}
     return [
         Account(str(user), str(host) or "%")
         for user, host, proxied_user, proxied_host in rows
         if (str(proxied_user), str(proxied_host).lower()) in proxied
     ]
+
+
+def _proxies_not_seen(control: Session, dialect: Dialect) -> tuple[str, str]:
+    login = current_account(control)
+    return (
+        f"{login} may not see who goes on as another account by GRANT PROXY on {control.options.endpoint}",
+        f"GRANT SELECT ON mysql.proxies_priv TO {quote_account(login, dialect)}",
+    )
 
 
 def _obstacle(control: Session, dialect: Dialect) -> tuple[str, str]:

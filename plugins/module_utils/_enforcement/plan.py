@@ -9,8 +9,15 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict, dataclass, field, replace
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.account_changes import (
+    LeftOut,
+    changeable,
+    decide_changes,
+    left_out_by_wildcards,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.members import with_members
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.method import choose_method, needs_flush
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plaintext_sessions import (
     PlaintextSession,
     SessionCheck,
@@ -20,7 +27,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plain
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.record_values import describe_changes
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import (
     ALTER_USER,
-    GRANT_TABLES,
     GRANT_USAGE,
     EnforcementError,
     Request,
@@ -42,7 +48,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
     quote_account,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import TABLE_DENIED, QueryFailed
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import ServerIdentity, read_only_identity
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.replication import ServerRole, read_role
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchChange
@@ -55,7 +60,9 @@ _MOST_NAMED = 10
 class Plan:
     """Everything decided before anything is written, about one server.
 
-    ``held_back`` are changes that are not made here, as the server's accounts come from another one.
+    ``held_back`` are changes that are not made here, as the server's accounts come from another one. ``left_out`` are
+    accounts that a wildcard does not stand for, or that cannot be changed. ``unproven`` says what of the targets could
+    not be read, or done, as sentences.
     """
 
     identity: ServerIdentity
@@ -70,11 +77,18 @@ class Plan:
     endpoint: str = ""
     role: ServerRole = field(default_factory=ServerRole)
     held_back: tuple[Change, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    unproven: tuple[str, ...] = ()
 
     @property
     def plaintext_sessions(self) -> tuple[PlaintextSession, ...]:
         """Clients that could not log in again."""
         return self.session_check.sessions
+
+    @property
+    def saw_unflushed(self) -> bool:
+        """Whether somebody's pending changes of the table have decided something."""
+        return self.method == GRANT_USAGE or any(change.in_table for change in self.changes)
 
     @property
     def writes(self) -> bool:
@@ -101,7 +115,8 @@ class Plan:
         """Whose clients cannot log in without TLS any more."""
         changes = self.changes + self.held_back
         accounts = tuple(change.account for change in changes if change.after.ssl_type != "NONE")
-        return WhoHasToUseTls(accounts, everybody=self.enables_secure_transport)
+        certificates = tuple(change.account for change in changes if change.needs_certificate)
+        return WhoHasToUseTls(accounts, self.enables_secure_transport, certificates)
 
     @property
     def login_changes(self) -> Change | None:
@@ -155,8 +170,9 @@ class Plan:
         """
         after = {change.account: change.after for change in self.changes} if now is None else now
         listed, before_lines, after_lines = [], [], []
+        went_by = {change.account: change.before for change in self.changes}
         for state in self.targets:
-            before = state.requirement
+            before = went_by.get(state.account, state.requirement)
             later = after.get(state.account, before)
             listed.append(
                 {
@@ -181,6 +197,7 @@ class Plan:
         return {
             **described,
             "accounts": listed,
+            "left_out": [left.describe() for left in self.left_out],
             "method": self.method,
             "flushed": bool(self.changes) and self.flushes,
             "plaintext_sessions": [session.describe() for session in self.plaintext_sessions],
@@ -229,26 +246,26 @@ def make_plan(control: Session, dialect: Dialect, known: t.Sequence[AccountState
     endpoint = control.options.endpoint
     selection = request.selection
     targets = tuple(state for state in known if selection.includes(state)) if selection else ()
+    left_out = left_out_by_wildcards(known, selection) if selection else ()
     if selection and not targets:
         raise EnforcementError(
-            f"No account of {endpoint} matches {selection.describe()}; roles never match, and system accounts "
-            "only with include_system: true."
+            f"No account of {endpoint} matches {selection.describe()}; roles never match, system accounts only with "
+            f"include_system: true, accounts for the server's own machine only with include_local: true or by name.",
+            left_out=[left.describe() for left in left_out],
+            accounts=[],
         )
-    changes = tuple(
-        Change(state.account, state.requirement, request.requirement)
-        for state in targets
-        if _needs_change(state.requirement, request)
-    )
+    changes, unread = decide_changes(control, dialect, targets, request)
     switch = None
     if request.require_secure_transport is not None:
         before = secure_transport.read_switch(control, dialect)
         switch = SwitchChange(before, request.require_secure_transport, lasting=dialect.has_persist)
-    return complete_plan(control, dialect, request, Decision(targets, changes, switch, method=selection is not None))
+    decision = Decision(targets, changes, switch, selection is not None, tuple(known), (), left_out, unread)
+    return complete_plan(control, dialect, request, decision)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What is to change. ``method``: whether one is needed, as this is about accounts.
+    """What is to change. ``method``: whether one is needed, as this is about accounts. ``known``: all accounts.
 
     ``on_replicas``: also where accounts come from another server.
     """
@@ -257,7 +274,10 @@ class Decision:
     changes: tuple[Change, ...]
     switch: SwitchChange | None
     method: bool
+    known: tuple[AccountState, ...]
     warnings: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    unproven: tuple[str, ...] = ()
     on_replicas: bool = False
 
 
@@ -266,15 +286,20 @@ def complete_plan(control: Session, dialect: Dialect, request: Request, decision
 
     :raises EnforcementError: when the method does not work on this server.
     """
-    method = _choose_method(control, dialect, request) if decision.method else None
     role = read_role(control, dialect)
     holds_back = role.follows and not decision.on_replicas and (role.read_only or not request.change_replicas)
+    changes = () if holds_back else decision.changes
+    method = choose_method(control, dialect, request, changes, decision.known) if decision.method else None
+    unchangeable: tuple[LeftOut, ...] = ()
+    told: tuple[str, ...] = ()
+    if method in (ALTER_USER, GRANT_USAGE):
+        changes, unchangeable, told = changeable(control, dialect, changes, decision.known, request)
     plan = Plan(
         identity=read_only_identity(control, dialect),
         targets=decision.targets,
-        changes=() if holds_back else decision.changes,
+        changes=changes,
         method=method,
-        flushes=method is not None and _flushes(method, request.flush, control.options.endpoint),
+        flushes=method is not None and needs_flush(method, request.flush, control.options.endpoint),
         login_account=current_account(control),
         session_check=SessionCheck(),
         warnings=(),
@@ -282,9 +307,14 @@ def complete_plan(control: Session, dialect: Dialect, request: Request, decision
         endpoint=str(control.options.endpoint),
         role=role,
         held_back=decision.changes if holds_back else (),
+        left_out=decision.left_out + unchangeable,
+        unproven=decision.unproven + told,
     )
     check = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls)
-    return replace(plan, session_check=check, warnings=decision.warnings + _warnings(dialect, plan))
+    if request.plaintext_sessions != "allow" and not holds_back:
+        check = with_members(control, dialect, plan.who_has_to_use_tls, request, check)
+    warnings = decision.warnings + plan.unproven + _warnings(dialect, plan)
+    return replace(plan, session_check=check, warnings=warnings)
 
 
 def _warnings(dialect: Dialect, plan: Plan) -> tuple[str, ...]:
@@ -299,61 +329,6 @@ def _warnings(dialect: Dialect, plan: Plan) -> tuple[str, ...]:
             "and what is changed there comes here: change the accounts on the source."
         )
     return tuple(warnings)
-
-
-def _needs_change(now: Requirement, request: Request) -> bool:
-    if now == request.requirement:
-        return False
-    if request.requirement.ssl_type == "NONE" or request.exact:
-        return True
-    return now.level <= request.requirement.level
-
-
-def _choose_method(control: Session, dialect: Dialect, request: Request) -> str:
-    endpoint = control.options.endpoint
-    if request.method == ALTER_USER and not dialect.has_alter_user_require:
-        raise EnforcementError(
-            f"method: {endpoint} runs {dialect.version}, which has no ALTER USER ... REQUIRE; use auto or grant_tables."
-        )
-    if request.method == GRANT_TABLES:
-        if dialect.user_table_is_view:
-            raise EnforcementError(
-                f"method: grant_tables does not work on {endpoint}, where mysql.user is a view; use auto or alter_user."
-            )
-        if not _may_update_user_table(control, dialect):
-            raise EnforcementError(
-                "method: grant_tables does not work on {}, which does not let {} write to mysql.user (RDS for MySQL "
-                "closes it from 8.0.36 on); use auto{}.".format(
-                    endpoint, control.options.user, " or alter_user" if dialect.has_alter_user_require else ""
-                )
-            )
-        return GRANT_TABLES
-    if dialect.has_alter_user_require:
-        return ALTER_USER
-    return GRANT_TABLES if _may_update_user_table(control, dialect) else GRANT_USAGE
-
-
-def _may_update_user_table(control: Session, dialect: Dialect) -> bool:
-    """Whether this login may update mysql.user, found out without writing: EXPLAIN needs the same privileges."""
-    if dialect.read_only_variable:
-        return True  # EXPLAIN would be refused like the statement itself; a guard says why.
-    try:
-        control.query("EXPLAIN UPDATE mysql.user SET ssl_type = ssl_type WHERE User = '' AND Host = ''")
-    except QueryFailed as e:
-        if e.code in TABLE_DENIED:
-            return False
-        raise
-    return True
-
-
-def _flushes(method: str, flush: str, endpoint: str) -> bool:
-    needed = method == GRANT_TABLES
-    if needed and flush == "never":
-        raise OptionError(
-            f"flush: never does not go with method grant_tables on {endpoint}, as an update of mysql.user counts only "
-            "after FLUSH PRIVILEGES."
-        )
-    return needed or flush == "always"
 
 
 def check_statements(plan: Plan, dialect: Dialect) -> list[str]:

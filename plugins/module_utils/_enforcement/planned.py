@@ -24,6 +24,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.account_pat
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import AccountState
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import ServerIdentity
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.in_memory import find_unflushed
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchChange, SwitchState
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
@@ -84,10 +85,16 @@ class Planned:
         """
         endpoint = control.options.endpoint
         now = {state.account: state.requirement for state in known if not state.is_role}
+        targets = tuple(state for state in known if self.selection.includes(state))
+        unflushed = find_unflushed(control, dialect, targets, control.options.deadline.within(control.options.timeout))
         told, left = [], []
         for change in self.changes:
-            found = now.get(change.account)
+            table = now.get(change.account)
+            # What the server goes by, where that is something else than its table.
+            found = unflushed.requirements.get(change.account) or table
             if found == change.before:
+                left.append(replace(change, in_table=None if table == found else table))
+            elif found == change.after and table == change.before:
                 left.append(change)
             elif found != change.after:
                 told.append(f"{change.account} " + (f"has {found.describe()} by now" if found else "is gone"))
@@ -99,10 +106,12 @@ class Planned:
             if found_switch not in (before, after):
                 told.append(f"{secure_transport.NAME} is {'ON' if found_switch.value else 'OFF'} by now")
         decision = Decision(
-            targets=tuple(state for state in known if self.selection.includes(state)),
+            targets=targets,
             changes=tuple(left),
             switch=switch,
             method=bool(self.changes),
+            known=tuple(known),
+            unproven=(unflushed.unread,) if unflushed.unread else (),
         )
         plan = complete_plan(control, dialect, request, decision)
         if not plan.identity.has_data_of(self.identity):

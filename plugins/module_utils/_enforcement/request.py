@@ -19,6 +19,7 @@ GRANT_USAGE = "grant_usage"
 METHODS = ("auto", ALTER_USER, GRANT_TABLES)
 FLUSH = ("auto", "always", "never")
 PLAINTEXT_SESSIONS = ("fail", "warn", "allow", "kill")
+UNCHANGEABLE = ("fail", "skip")
 
 
 class EnforcementError(RdsMysqlError):
@@ -43,8 +44,10 @@ class Request:
     method: str = "auto"
     flush: str = "auto"
     plaintext_sessions: str = "fail"
+    unchangeable: str = "fail"
     require_secure_transport: bool | None = None
     verify: tuple[Login, ...] = ()
+    members: tuple[str, ...] = ()
     change_replicas: bool = False
 
 
@@ -77,6 +80,7 @@ def request_from_params(params: t.Mapping[str, t.Any]) -> Request:
         patterns=tuple(Pattern.parse(str(text), "accounts") for text in params.get("accounts") or ()),
         exclude=tuple(Pattern.parse(str(text), "exclude") for text in params.get("exclude") or ()),
         include_system=bool(params["include_system"]),
+        include_local=bool(params["include_local"]),
     )
     return Request(
         selection=selection if ways and not given_otherwise else None,
@@ -85,10 +89,12 @@ def request_from_params(params: t.Mapping[str, t.Any]) -> Request:
         method=str(params["method"]),
         flush=str(params["flush"]),
         plaintext_sessions=str(params["plaintext_sessions"]),
+        unchangeable=str(params["unchangeable"]),
         require_secure_transport=None if switch is None else bool(switch),
         verify=tuple(
             Login(str(entry["user"]), str(entry.get("password") or "")) for entry in params.get("verify") or ()
         ),
+        members=tuple(str(member) for member in params.get("members") or ()),
         change_replicas=bool(params.get("change_replicas")),
     )
 
@@ -99,6 +105,7 @@ _SAID_ALREADY: t.Mapping[str, t.Any] = {
     "exact": False,
     "exclude": None,
     "host": None,
+    "include_local": False,
     "include_system": False,
     "issuer": None,
     "require_secure_transport": None,

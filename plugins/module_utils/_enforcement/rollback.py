@@ -160,7 +160,9 @@ class Rollback:
             now=now,
             undone=self._undid,
             stuck=stuck,
-            foreign=tuple(c for c in self._plan.changes if now.get(c.account) != c.before and c not in stuck),
+            foreign=tuple(
+                c for c in self._plan.changes if now.get(c.account) not in (c.before, c.expected) and c not in stuck
+            ),
             vanished=tuple(c for c in self._plan.changes if c in self._attempted and c.account not in now),
             refusals=tuple(refusals),
             switch_stuck=self._is_switched(session),
@@ -181,7 +183,9 @@ class Rollback:
         return tuple(
             c
             for c in self._plan.changes
-            if c in self._attempted and now.get(c.account) in (c.before, c.after) and self._stands(session, now, c)
+            if c in self._attempted
+            and now.get(c.account) in (c.before, c.after, c.expected)
+            and self._stands(session, now, c)
         )
 
     def _stands(self, session: Session, now: t.Mapping[Account, Requirement], change: Change) -> bool:

@@ -99,7 +99,11 @@ def _names(plan: Plan) -> list[str]:
 
 
 def _known(plan: Plan, situation: Situation) -> dict[Account, Requirement]:
-    known = {change.account: situation.now.get(change.account, change.before) for change in plan.changes}
+    known = {}
+    for change in plan.changes:
+        found = situation.now.get(change.account, change.before)
+        # What the table had before, where the server went by something else, was not written.
+        known[change.account] = change.before if found == change.expected else found
     return {**known, **{change.account: change.after for change in situation.stuck}}
 
 

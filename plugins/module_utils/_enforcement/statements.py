@@ -47,6 +47,17 @@ class Change:
         """What the table has until this is written."""
         return self.in_table or self.before
 
+    @property
+    def needs_certificate(self) -> bool:
+        """Whether its clients need a certificate from now on, or another one."""
+        return self.after.ssl_type in ("X509", "SPECIFIED")
+
+    @property
+    def needs_escaping(self) -> bool:
+        """Whether a text of one of its requirements has a character that ends a string, or escapes one."""
+        texts = [text for r in (self.before, self.after) for text in (r.cipher, r.issuer, r.subject)]
+        return any(mark in text for text in texts for mark in "'\\")
+
     def reversed(self) -> Change:
         """The change that undoes this one."""
         return Change(self.account, before=self.after, after=self.before)

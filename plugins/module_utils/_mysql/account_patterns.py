@@ -27,8 +27,14 @@ class Pattern:
     def parse(cls, text: str, option: str) -> Pattern:
         """Split at the last ``@``, since a user name may hold one and a host may not; without one, every host.
 
+        Or as SHOW GRANTS prints an account, both parts in quotes.
+
         :raises OptionError: naming the option, for an empty pattern.
         """
+        quoted = _QUOTED.match(text)
+        if quoted:
+            mark = quoted.group(1)
+            return cls(text=text, user=quoted.group("user").replace(2 * mark, mark), host=quoted.group("host"))
         user, separator, host = text.rpartition("@")
         if not separator:
             user, host = text, "*"
@@ -42,6 +48,20 @@ class Pattern:
             _wildcards(self.user).match(account.user) and _wildcards(self.host.lower()).match(account.host.lower())
         )
 
+    @property
+    def names_hosts(self) -> bool:
+        """Whether its host is a literal one, or only the user was given, by name."""
+        return "*" not in self.host or ("@" not in self.text and "*" not in self.user)
+
+    @property
+    def names_accounts(self) -> bool:
+        """Whether it has no wildcard, for the user neither."""
+        return self.names_hosts and "*" not in self.user
+
+
+# 'user'@'host', `user`@`host`; old servers print a quote in a name as it is.
+_QUOTED = re.compile(r"""\s*(['"`])(?P<user>.*)\1@\1(?P<host>[^'"`]*)\1\s*\Z""", re.DOTALL)
+
 
 def _wildcards(text: str) -> t.Pattern[str]:
     return re.compile(".*".join(re.escape(part) for part in text.split("*")) + r"\Z", re.DOTALL)
@@ -51,7 +71,8 @@ def _wildcards(text: str) -> t.Pattern[str]:
 class Selection:
     """Which accounts are meant: by exact name (``user``, and ``host`` unless every host), by patterns, or all.
 
-    Or those that are ``listed``, which may be the system's.
+    Or those that are ``listed``, which may be the system's. ``include_local``: a wildcard stands also for accounts of
+    the server's own machine.
     """
 
     user: str | None = None
@@ -59,6 +80,7 @@ class Selection:
     patterns: tuple[Pattern, ...] = ()
     exclude: tuple[Pattern, ...] = ()
     include_system: bool = False
+    include_local: bool = False
     listed: frozenset[Account] | None = None
 
     def describe(self) -> str:
@@ -68,7 +90,21 @@ class Selection:
         return ", ".join(repr(pattern.text) for pattern in self.patterns) or "any account"
 
     def includes(self, state: AccountState) -> bool:
-        """Roles never; system accounts only when asked for."""
+        """Roles never; system accounts only when asked for, and what a wildcard does not stand for only by name."""
+        return self._matches(state) and self.why_left_out(state) is None
+
+    def why_left_out(self, state: AccountState) -> str | None:
+        """Why a wildcard, or everything, does not stand for an account that it matches: ``SOCKET`` or ``LOCAL``."""
+        if self.listed is not None or self.user is not None or not self._matches(state):
+            return None
+        matching = [pattern for pattern in self.patterns if pattern.matches(state.account)]
+        if state.by_socket and not any(pattern.names_accounts for pattern in matching):
+            return SOCKET
+        if state.local and not (self.include_local or any(pattern.names_hosts for pattern in matching)):
+            return LOCAL
+        return None
+
+    def _matches(self, state: AccountState) -> bool:
         if self.listed is not None:
             return state.account in self.listed and not state.is_role
         if state.is_role or (state.system and not self.include_system):
@@ -81,6 +117,8 @@ class Selection:
             )
         return not self.patterns or any(pattern.matches(state.account) for pattern in self.patterns)
 
+
+SOCKET, LOCAL = "socket_plugin", "local"
 
 _LIKE = {"%": ".*", "_": "."}
 _LIKE_PART = re.compile(r"\\?.", re.DOTALL)  # A backslash makes the next character an ordinary one.

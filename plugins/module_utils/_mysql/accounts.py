@@ -42,7 +42,10 @@ _AWS_USERS = frozenset(
     )
 )
 _AWS_PREFIX = "AWS_"
-_LOCAL_HOSTS = frozenset(("localhost", "127.0.0.1", "::1"))
+_LOCAL_HOSTS = frozenset(("localhost", "::1"))
+_LOCAL_NETWORK = "127."
+# They take the name of the operating system's user, and only over a Unix socket.
+_SOCKET_PLUGINS = ("auth_socket", "unix_socket")
 
 
 class AccountsNotReadable(RdsMysqlError):
@@ -114,7 +117,12 @@ class AccountState:
     @property
     def local(self) -> bool:
         """Whether the account can be used only on the server's own machine."""
-        return self.account.host.lower() in _LOCAL_HOSTS
+        return self.account.host.lower() in _LOCAL_HOSTS or self.account.host.startswith(_LOCAL_NETWORK)
+
+    @property
+    def by_socket(self) -> bool:
+        """Whether people log in as it by being who they are on the server's machine, over its Unix socket."""
+        return any(plugin in _SOCKET_PLUGINS for plugin in self.plugin.split(" or "))
 
     @property
     def anonymous(self) -> bool:
@@ -284,10 +292,8 @@ def parse_requirement(statement: str) -> Requirement:
     return Requirement("SPECIFIED", **parts) if parts else Requirement()
 
 
-def has_in_memory(session: Session, dialect: Dialect, account: Account, requirement: Requirement) -> bool:
-    """Whether the server goes by this requirement, which is not what its table says until privileges are flushed.
-
-    The answer holds the hash of the account's password, and goes no further than here.
+def show_account(session: Session, dialect: Dialect, account: Account) -> str:
+    """What the server has in memory of an account, as a statement; it holds the hash of the password.
 
     :raises AccountsNotReadable: naming the privilege that is missing.
     :raises NotInMemory: when no such account is there.
@@ -305,7 +311,18 @@ def has_in_memory(session: Session, dialect: Dialect, account: Account, requirem
             f"{session.options.user} may not see what {session.options.endpoint} has in memory of its accounts. Grant "
             "it SELECT on mysql.*."
         ) from e
-    shown = shows_requirement(_text(rows[0][0]) if rows and rows[0] else "", account, requirement)
+    return _text(rows[0][0]) if rows and rows[0] else ""
+
+
+def has_in_memory(session: Session, dialect: Dialect, account: Account, requirement: Requirement) -> bool:
+    """Whether the server goes by this requirement, which is not what its table says until privileges are flushed.
+
+    The answer holds the hash of the account's password, and goes no further than here.
+
+    :raises AccountsNotReadable: naming the privilege that is missing.
+    :raises NotInMemory: when no such account is there.
+    """
+    shown = shows_requirement(show_account(session, dialect, account), account, requirement)
     if shown is None:
         raise AccountsNotReadable(f"What {session.options.endpoint} shows of {account} could not be read.")
     return shown

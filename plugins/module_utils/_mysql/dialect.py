@@ -24,6 +24,7 @@ _VARIABLES = (
     "have_openssl",
     "have_ssl",
     "innodb_read_only",
+    "log_bin",
     "max_allowed_packet",
     "performance_schema",
     "read_only",
@@ -37,6 +38,7 @@ _VARIABLES = (
     "userstat",
     "version",
     "version_comment",
+    "wsrep_on",
 )
 _LEADING_NUMBERS = re.compile(r"\d+(?:\.\d+)*")
 
@@ -57,6 +59,7 @@ _MARIADB_CONNECTION_TYPE = (10, 5)
 _MYSQL_TLS_1_3 = (8, 0, 16)
 _MYSQL_RELOAD_TLS = (8, 0, 16)
 _MARIADB_FLUSH_SSL = (10, 4)
+_MYSQL_SYSTEM_USER = (8, 0, 16)
 _MYSQL_SHOW_CREATE_USER = (5, 7, 6)
 _MYSQL_ERROR_SUMMARIES = (8, 0)
 _MARIADB_SHOW_CREATE_USER = (10, 2)
@@ -99,6 +102,19 @@ class Dialect:
         """Whether ``ALTER USER ... REQUIRE ...`` is understood."""
         since = _MARIADB_ALTER_USER_REQUIRE if self.is_mariadb else _MYSQL_ALTER_USER_REQUIRE
         return self.version_tuple >= since
+
+    @property
+    def escapes_alter_user(self) -> bool:
+        """Whether ALTER USER reaches replicas as it was sent, whatever characters are in a subject or an issuer.
+
+        MySQL writes them to the binary log without escaping: replicas stop, or take another name (measured on 9.7).
+        """
+        return self.is_mariadb or not is_on(self.variables.get("log_bin"))
+
+    @property
+    def has_system_user(self) -> bool:
+        """Whether there is a privilege SYSTEM_USER, without which accounts that have it cannot be changed."""
+        return not self.is_mariadb and self.version_tuple >= _MYSQL_SYSTEM_USER
 
     @property
     def user_table_is_view(self) -> bool:
@@ -177,6 +193,13 @@ class Dialect:
         return "SHOW REPLICA STATUS" if self.version_tuple >= _MYSQL_REPLICA else "SHOW SLAVE STATUS"
 
     @property
+    def replicas_statement(self) -> str:
+        """Has a row for each replica that is connected: first its server_id, then its host and port, as it says."""
+        if self.is_mariadb or self.version_tuple < _MYSQL_REPLICA:
+            return "SHOW SLAVE HOSTS"
+        return "SHOW REPLICAS"
+
+    @property
     def sees_session_transport(self) -> bool:
         """Whether SQL can tell for every session whether it uses TLS (performance_schema.threads)."""
         return self.has_session_transport and is_on(self.variables.get("performance_schema"))
@@ -229,6 +252,9 @@ class Dialect:
         """
         columns = "u.User, u.Host, u.plugin, u.ssl_type, u.ssl_cipher, u.x509_issuer, u.x509_subject"
         if self.user_table_is_view:
+            # MariaDB's own root may log in in several ways: "mysql_native_password or unix_socket".
+            also = "IF(u.plugin <> 'unix_socket' AND LOCATE('\"unix_socket\"', g.Priv) > 0, ' or unix_socket', '')"
+            columns = columns.replace("u.plugin", f"CONCAT(u.plugin, {also})")
             return (
                 f"SELECT {columns}, "
                 "COALESCE(JSON_VALUE(g.Priv, '$.account_locked'), 0) IN (1, 'true'), u.is_role = 'Y' "

@@ -32,6 +32,7 @@ SELECT_THREADS = "SELECT on performance_schema"
 KILL = "CONNECTION_ADMIN"
 SET_VARIABLES = "SYSTEM_VARIABLES_ADMIN"
 REPLICATION_CLIENT = "REPLICATION CLIENT"
+REPLICATION_SLAVE = "REPLICATION SLAVE"
 SYSTEM_USER = "SYSTEM_USER"
 SUPER = "SUPER"
 ALL = frozenset(
@@ -45,6 +46,7 @@ ALL = frozenset(
         KILL,
         SET_VARIABLES,
         REPLICATION_CLIENT,
+        REPLICATION_SLAVE,
         SYSTEM_USER,
         SUPER,
     )
@@ -113,6 +115,16 @@ class Release:
         return not self.mariadb and self.numbers >= (8, 0)
 
     @property
+    def plugins(self) -> tuple[str, ...]:
+        """Plugins of authentication that it has loaded."""
+        if self.mariadb:
+            return ("mysql_native_password", "mysql_old_password", "unix_socket")
+        if self.numbers < (5, 7):
+            return ("mysql_native_password", "mysql_old_password", "sha256_password")
+        native = () if self.numbers >= (9, 0) else ("mysql_native_password",)
+        return (*native, "sha256_password", *(("caching_sha2_password",) if self.numbers >= (8, 0) else ()))
+
+    @property
     def has_connection_type(self) -> bool:
         """Whether performance_schema.threads has the column CONNECTION_TYPE."""
         return self.mariadb or self.numbers >= (5, 7)
@@ -120,6 +132,7 @@ class Release:
 
 _EVERYWHERE = {
     "innodb_read_only": "OFF",
+    "log_bin": "OFF",
     "read_only": "OFF",
     "performance_schema": "ON",
     "version_comment": "",
@@ -148,6 +161,7 @@ _MARIADB = {
     "tls_version": "TLSv1.2,TLSv1.3",
     "tx_read_only": "OFF",
     "userstat": "OFF",
+    "wsrep_on": "OFF",
 }
 
 RELEASES = {

@@ -55,6 +55,8 @@ class MemoryServer:
         self.variables = dict(self.release.variables)
         if not offers_tls:
             self.variables.update({name: "DISABLED" for name in ("have_ssl", "have_openssl") if name in self.variables})
+        self.access_control = True  # without it, any name and password gets in
+        self.plugins = set(self.release.plugins)
         self.accounts = Accounts()
         # What the accounts would be without us, and the switch.
         self.others = Accounts()
@@ -67,6 +69,7 @@ class MemoryServer:
         self.cached: set[Key] = set()  # accounts whose caching_sha2_password is in the cache
         self.routines: set[tuple[str, str]] = set()
         self.replicates = False
+        self.replicas: list[tuple[int, str, int]] = []  # server_id, host and port of each
         self.down_until = 0.0
         self._started = clock.now - 1000.0
         self._next_number = 10 + 100 * number
@@ -175,6 +178,8 @@ class MemoryServer:
         :arg certificate: Subject and issuer of the client's certificate.
         """
         client_host = host.rpartition(":")[0] or host
+        if not self.access_control:
+            return self._without_access_control(user, host, transport, author)
         denied = ServerError(
             1045, f"Access denied for user '{user}'@'{client_host}' (using password: {'YES' if password else 'NO'})"
         )
@@ -187,8 +192,8 @@ class MemoryServer:
                 raise ServerError(1698, f"Access denied for user '{user}'@'{client_host}'")
         elif entry.password != password:
             raise denied
-        if entry.plugin == "mysql_native_password" and not self.release.mariadb and self.release.numbers >= (9, 0):
-            raise ServerError(1524, "Plugin 'mysql_native_password' is not loaded")
+        if entry.plugin not in self.plugins:
+            raise ServerError(1524, f"Plugin '{entry.plugin}' is not loaded")
         effective = self.proxies.get(key, key)
         requirement = self.accounts.memory[effective].requirement if effective in self.accounts.memory else NONE
         if not meets(requirement, transport, certificate):
@@ -219,6 +224,15 @@ class MemoryServer:
             author,
             sql_mode=self.variables["sql_mode"],
         )
+        self.sessions[session.number] = session
+        return session
+
+    def _without_access_control(self, user: str, host: str, transport: str, author: str) -> ServerSession:
+        modern = not self.release.mariadb and self.release.numbers >= (8, 0)
+        account = ("skip-grants user", "skip-grants host") if modern else ("", "")
+        self._next_number += 1
+        session = ServerSession(self._next_number, user, host, account, transport, model.ALL, author)
+        session.sql_mode = self.variables["sql_mode"]
         self.sessions[session.number] = session
         return session
 
@@ -253,6 +267,7 @@ class MemoryServer:
             "COALESCE": lambda *values: next((value for value in values if value is not None), None),
             "IFNULL": lambda first, second: second if first is None else first,
             "CONCAT": lambda *values: "".join(str(value) for value in values),
+            "IF": lambda condition, yes, no: yes if condition else no,
             "LOCATE": lambda part, text: 0 if text is None else str(text).lower().find(str(part).lower()) + 1,
             "LOWER": lambda value: str(value).lower(),
             "JSON_VALUE": _json_value,
@@ -333,11 +348,29 @@ class MemoryServer:
         if name == "information_schema.innodb_trx":
             self._needs(session, model.PROCESS, 1227, _DENIED.format("PROCESS"))
             return []
+        if name == "information_schema.plugins":
+            return [
+                {"plugin_name": plugin, "plugin_type": "AUTHENTICATION", "plugin_status": "ACTIVE"}
+                for plugin in sorted(self.plugins)
+            ]
+        if name in ("mysql.global_grants", "information_schema.enabled_roles"):
+            return self._system_users(session, table)
         if name == "information_schema.routines":
             return [{"routine_schema": schema, "routine_name": routine} for schema, routine in self.routines]
         if schema == "performance_schema":
             return self._performance_schema(session, table)
         raise Unknown(f"the memory server does not know the table {name}")
+
+    def _system_users(self, session: ServerSession, table: str) -> t.Sequence[Row]:
+        assert self.release.atomic, "only MySQL 8 and newer are asked for these"
+        if table == "enabled_roles":
+            return []
+        self._needs(session, model.SELECT_ACCOUNTS, 1142, f"SELECT command denied to {_who(session)}")
+        return [
+            {"user": key[0], "host": key[1], "priv": privilege}
+            for key, entry in self.accounts.memory.items()
+            for privilege in entry.grants & {model.SYSTEM_USER}
+        ]
 
     def _performance_schema(self, session: ServerSession, table: str) -> t.Sequence[Row]:
         if table == "persisted_variables":
@@ -393,6 +426,8 @@ class MemoryServer:
     # SHOW
 
     def _do_show(self, session: ServerSession, text: str, arguments: t.Sequence[t.Any]) -> Rows:
+        if text in ("SHOW REPLICAS", "SHOW SLAVE HOSTS"):
+            return self._replicas(session, text)
         if text in _REPLICA_STATUS:
             return self._replica_status(session, text)
         for pattern, values in ((_VARIABLES, self._shown_variables), (_STATUS, self._shown_status)):
@@ -458,6 +493,15 @@ class MemoryServer:
         own = ("", "") if self.release.mariadb else ()
         of_source = ("source", "repl", 3306, 60, "log.1", 4, "relay.1", 4, "log.1", "Yes", "Yes")
         return [(*own, "Waiting for source to send event", *of_source, "", "", "", "", "", "")]
+
+    def _replicas(self, session: ServerSession, text: str) -> Rows:
+        modern = not self.release.mariadb and self.release.numbers >= (8, 0)
+        if modern != (text == "SHOW REPLICAS"):
+            raise _syntax(text)
+        if model.REPLICATION_SLAVE not in session.grants:
+            told = "REPLICATION MASTER ADMIN" if self.release.mariadb else "REPLICATION SLAVE"
+            raise ServerError(1227, _DENIED.format(told))
+        return [(number, host, port, 1, "uuid") for number, host, port in self.replicas]
 
     def _shown_account(self, session: ServerSession, parser: Parser) -> Key:
         if parser.word("CURRENT_USER"):
@@ -588,6 +632,8 @@ class MemoryServer:
         if model.CREATE_USER not in session.grants:
             raise ServerError(1227, _DENIED.format("CREATE USER"))
         self._writable(session)
+        spoilt = any(mark in part for part in requirement[1:] for mark in "'\\")
+        assert not spoilt or self.release.mariadb or self.variables["log_bin"] == "OFF", f"replicas stop at: {text}"
         self._require(session, text, keys, requirement, 1396)
 
     def _require(
@@ -602,12 +648,10 @@ class MemoryServer:
                 failures.append(
                     ServerError(missing, told if missing == 1396 else "Can't find any matching row in the user table")
                 )
-            elif self.release.atomic and model.SYSTEM_USER in entry.grants and not session.may(model.SYSTEM_USER):
+            elif self.release.atomic and model.SYSTEM_USER in entry.grants and model.SYSTEM_USER not in session.grants:
                 failures.append(ServerError(1227, _DENIED.format("SYSTEM_USER")))
-            elif (
-                entry.plugin == "mysql_native_password" and not self.release.mariadb and self.release.numbers >= (9, 0)
-            ):
-                failures.append(ServerError(1524, "Plugin 'mysql_native_password' is not loaded"))
+            elif entry.plugin not in self.plugins and not self.release.mariadb:
+                failures.append(ServerError(1524, f"Plugin '{entry.plugin}' is not loaded"))
             else:
                 good.append(key)
         if failures and self.release.atomic:

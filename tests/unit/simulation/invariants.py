@@ -143,8 +143,11 @@ class Outcome:
             wanted = _requirement(entry["before"])
             if key in others.touched:
                 continue
+            # What was never written may still be what the table had, where nobody had flushed it.
             for where, kind in ((server.accounts.table, "table"), (server.accounts.memory, "memory")):
-                allowed = {wanted, self.memory_before.get(key)} if kind == "memory" else {wanted}
+                allowed = {wanted, self.memory_before.get(key, wanted)} if kind == "memory" else {wanted}
+                if wanted == self.memory_before.get(key):
+                    allowed.add(self.before.get(key, wanted))
                 if key not in where or where[key].requirement not in allowed:
                     found.append(f"R2 after restoring, {key} has {where.get(key)} in the {kind}, and had {wanted}")
         return found
@@ -211,19 +214,42 @@ def _accounts(schedule: Schedule, outcome: Outcome) -> list[str]:
             continue
         if entry._replace(requirement=model.NONE) != others[key]._replace(requirement=model.NONE):
             found.append(f"A2 {key} is not the same apart from its requirement")
-        allowed = {others[key].requirement, wanted, outcome.before.get(key)} | schedule.others.touched.get(key, set())
+        # What the server went by before, where its table was not flushed, is what may be put back.
+        known = {outcome.before.get(key), _memory_before(schedule, outcome, key)}
+        allowed = {others[key].requirement, wanted} | known | schedule.others.touched.get(key, set())
         if entry.requirement not in allowed:
             found.append(f"A3 {key} has {entry.requirement}, which is neither old nor new")
+    found += [f"A6 {key} is no account that was meant" for key in _not_meant(schedule)]
     found += [f"A4 {key} is gone, and nobody else has dropped it" for key in others if key not in server.accounts.table]
     for write in server.writes:
         # What somebody else has made of it, and was seen before this was sent.
-        if write.before in (wanted, outcome.before.get(write.key)) or write.after == wanted:
+        # A stronger one that the server goes by is written where somebody has taken it off in the table alone.
+        memory = _memory_before(schedule, outcome, write.key)
+        seen_before = (wanted, outcome.before.get(write.key), memory, write.after)
+        if write.before in seen_before or write.after in (wanted, memory):
             continue
         for exchange, key, requirement in schedule.others.touches:
             seen = any(exchange <= read < write.exchange for read in schedule.network.reads)
             if key == write.key and requirement == write.before and seen:
                 found.append(f"A5 {key} was given {write.after}, and somebody else's {requirement} had been seen")
     return found
+
+
+def _memory_before(schedule: Schedule, outcome: Outcome, key: Key) -> Requirement | None:
+    """What the server went by at first, be it under another name."""
+    back = {new: old for old, new in schedule.others.renamed.items()}
+    return outcome.memory_before.get(back.get(key, key))
+
+
+def _not_meant(schedule: Schedule) -> set[Key]:
+    """Accounts that were changed, and that no wildcard stands for: no pattern here has a host without one."""
+    params, table = schedule.params, schedule.server.others.table
+    if params.get("user"):
+        return set()
+    local = {key for key in table if key[1] in ("localhost", "127.0.0.1") and not params["include_local"]}
+    by_socket = {key for key, entry in table.items() if entry.plugin in ("auth_socket", "unix_socket")}
+    named = {key for key in table if key[0] in (params.get("accounts") or ())}
+    return {write.key for write in schedule.server.writes} & (local | by_socket) - named
 
 
 def _ours(schedule: Schedule, outcome: Outcome, server: MemoryServer) -> list[str]:
@@ -236,6 +262,9 @@ def _ours(schedule: Schedule, outcome: Outcome, server: MemoryServer) -> list[st
         for key, entry in ours.items():
             expected = others[key].requirement if key in others else None
             allowed = {expected}
+            if server is schedule.server and key in others:
+                # ALTER USER writes both, so what is put back is what the server went by.
+                allowed.add(_memory_before(schedule, outcome, key))
             if key in touched:
                 allowed |= touched[key] | {outcome.before.get(key)}
             if kind == "memory" and key in server.others.table:
@@ -335,7 +364,7 @@ def _unknown(schedule: Schedule, outcome: Outcome) -> list[str]:
         return []
     wanted = _wanted(schedule)
     for key, made in schedule.others.touched.items():
-        if None in made and outcome.before.get(key, wanted) != wanted:
+        if None in made and ({outcome.before.get(key, wanted)} | made) - {None, wanted}:
             return []  # It may live on under another name, with what was written.
     for number, kind in world.happened:
         if kind in LASTING or (kind in LOSSY and number >= first):
@@ -378,9 +407,11 @@ def _record(schedule: Schedule, outcome: Outcome) -> list[str]:
     for entry in record["accounts"]:
         key = (entry["user"], entry["host"])
         touched = schedule.others.touched.get(key, set())
-        if _requirement(entry["before"]) not in {outcome.before.get(key)} | touched:
+        known = {outcome.before.get(key), _memory_before(schedule, outcome, key)} | touched
+        if _requirement(entry["before"]) not in known:
             found.append(f"F3 the record says that {key} had {entry['before']}")
-        if _requirement(entry["after"]) != _wanted(schedule):
+        # A stronger one that only memory had is written into the table.
+        if _requirement(entry["after"]) not in (_wanted(schedule), _memory_before(schedule, outcome, key)):
             found.append(f"F4 the record says that {key} was to have {entry['after']}")
     return found
 
@@ -408,14 +439,15 @@ def _admin(schedule: Schedule, outcome: Outcome) -> list[str]:
     if outcome.error is None:
         logins += [(login["user"], login["password"]) for login in schedule.params.get("verify", ())]
     for user, password in logins:
-        if not _gets_in(schedule, user, password, as_others=False) and _gets_in(
-            schedule, user, password, as_others=True
+        if not _gets_in(schedule, user, password) and all(
+            _gets_in(schedule, user, password, as_others=True, flushed=flushed)
+            for flushed in {False, schedule.server.our_flush}
         ):
             found.append(f"L1 {user} does not get in any more ({outcome.word})")
     return found
 
 
-def _gets_in(schedule: Schedule, user: str, password: str, *, as_others: bool) -> bool:
+def _gets_in(schedule: Schedule, user: str, password: str, *, as_others: bool = False, flushed: bool = False) -> bool:
     """With TLS where the server offers it, in the way that the options allow."""
     server, params = schedule.server, schedule.params
     over_socket = params["login_unix_socket"]
@@ -427,7 +459,7 @@ def _gets_in(schedule: Schedule, user: str, password: str, *, as_others: bool) -
         if as_others:
             # What somebody else had written into the table, our FLUSH PRIVILEGES has made the server go by.
             server.accounts = server.others.copy()
-            if server.our_flush:
+            if flushed:
                 server.accounts.flush()
             if kept[1] is not None:
                 server.variables["require_secure_transport"] = str(server.other_switch)
@@ -455,6 +487,11 @@ def _clients(schedule: Schedule, outcome: Outcome) -> list[str]:
         found.append(f"C2 '{policy}', and clients stopped it: {outcome.error.message[:300]}")
     if refused and not _anybody(schedule, outcome):
         found.append(f"C3 nobody is connected, and clients stopped it: {outcome.error.message[:300]}")
+    tightens = outcome.word == CHANGED and schedule.params.get("ssl_type") != "none" and _changes(schedule, outcome)
+    if tightens and schedule.server.replicas and model.REPLICATION_SLAVE in outcome.grants:
+        told = any("replica with server_id 2" in warning for warning in outcome.values["warnings"])
+        if policy in ("fail", "kill") or (policy == "warn" and not told):
+            found.append(f"C5 '{policy}', and clients of a replica were not looked for")
     if outcome.word == CHANGED and policy in ("fail", "kill", "warn"):
         for client, sentence in _locked_out(schedule, outcome):
             warnings = [warning for warning in outcome.values["warnings"] if "clients" in warning.lower()]

@@ -24,7 +24,7 @@ LOGIN = "admin"
 SUBJECT, ISSUER = "/O=Tests/CN=admin", "/O=Tests/CN=Tests CA"
 
 _USERS = ("app", "report", "o'brien", "back\\slash", "Jörg", "app2", "app")
-_HOSTS = ("%", "10.0.0.%", "10.0.0.5", "192.168.1.7", "db.example.com", "localhost")
+_HOSTS = ("%", "10.0.0.%", "10.0.0.5", "192.168.1.7", "db.example.com", "localhost", "127.0.0.1")
 _DISTINGUISHED_NAMES = (SUBJECT, "/O=Other/CN=x", '/CN=it\'s "q" back\\slash')
 # Privileges that a login of people may lack.
 _LACKING: tuple[tuple[str, ...], ...] = (
@@ -38,6 +38,7 @@ _LACKING: tuple[tuple[str, ...], ...] = (
     (model.REPLICATION_CLIENT, model.SUPER),
     (model.SUPER, model.KILL, model.SET_VARIABLES, model.SYSTEM_USER),
     (model.CREATE_USER,),
+    (model.REPLICATION_SLAVE,),
 )
 # How likely each is, of those that fit the exchange.
 _STATEMENT_FAULTS = {
@@ -131,6 +132,11 @@ class Schedule:
             server.somebody_switches(value=True, persist=server.release.has_persist and rng.random() < 0.5)
         if rng.random() < 0.04:
             server.variables[rng.choice(["read_only", "innodb_read_only"])] = "ON"
+        if rng.random() < 0.3:
+            server.variables["log_bin"] = "ON"
+        if rng.random() < 0.05:
+            server.replicas = [(2, "", 3306)]
+        server.access_control = rng.random() > 0.01
         server.replicates = rng.random() < 0.05
         if rng.random() < 0.05:
             server.locks["dbtls.rds_mysql.mysql_require_ssl"] = (4, None)
@@ -191,7 +197,7 @@ class Schedule:
             key = (rng.choice(_USERS), rng.choice(_HOSTS))
             if key in self.server.accounts.table:
                 continue
-            plugin = rng.choice(self._plugins)
+            plugin = rng.choice(self._plugins) if rng.random() < 0.97 else "mysql_native_password"
             system = frozenset((model.SYSTEM_USER,)) if rng.random() < 0.05 else frozenset()
             create(
                 "create",
@@ -204,6 +210,10 @@ class Schedule:
                 create("update", key, self._draw_requirement())
             if number == 0 and rng.random() < 0.1:
                 self.server.proxies[key] = self.login
+        if rng.random() < 0.2:
+            plugin = "unix_socket" if self.server.release.mariadb else "auth_socket"
+            self.server.plugins.add(plugin)
+            create("create", ("root", rng.choice(["localhost", "%"])), Entry(self._draw_requirement(), plugin))
         if rng.random() < 0.2:
             create("create", ("mysql.sys", "localhost"), Entry(locked=True, plugin=self._plugins[0]))
         if self.server.release.mariadb and rng.random() < 0.1:
@@ -271,6 +281,8 @@ class Schedule:
         request = {**self._draw_selection(), **self._draw_wanted()}
         if rng.random() < (0.25 if release.has_switch else 0.01):
             request["require_secure_transport"] = rng.random() < 0.6
+        request["include_local"] = rng.random() < 0.5
+        request["unchangeable"] = rng.choice(["fail", "skip"])
         request["exact"] = rng.random() < 0.2
         request["method"] = "auto"
         if rng.random() < 0.3:

@@ -103,7 +103,7 @@ def _mistakes() -> dict[str, tuple[str, list[tuple[t.Any, str, t.Any]]]]:
         "privileges are not flushed, and memory is not read": (
             "W5",
             [
-                (core.plan, "_flushes", lambda *arguments: False),
+                (core.plan, "needs_flush", lambda *arguments: False),
                 (core.verification.ChangeVerifier, "_read_memory", lambda self, session: None),
             ],
         ),
