@@ -275,7 +275,7 @@ def test_two_organizations_with_one_prefix(ansible: Ansible, awx: Awx) -> None:
     set_up(ansible, awx_setup_organization="Second").ok()
     assert json.dumps([awx.store.surveys, awx.store.items["job_templates"]]).startswith(first[:100])
     templates = [item for item in awx.store.items["job_templates"] if item["organization"] == second["id"]]
-    assert [item["inventory"] for item in templates] == [inventory["id"]] * 3
+    assert [item["inventory"] for item in templates] == [inventory["id"]] * 4
     for item in templates:
         assert awx.store.find(item["project"])["organization"] == second["id"]
         assert [each["organization"] for each in awx.store.associated(item, "credentials")] == [second["id"]]
