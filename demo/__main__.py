@@ -2,13 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From "TLS is possible" to "TLS is required", on a real MySQL and a real MariaDB, as a user would go about it."""
+"""Audit, plan, enforce, rollback, on a real MySQL and a real MariaDB, as a user would do it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 import shutil
 import signal
@@ -30,16 +29,6 @@ REGION = "eu-central-1"
 SERVERS = ("mysql-9.7", "mariadb-10.11")
 ADMIN = "db_root"
 
-PLAYBOOK_OF_ONE_ROLE = """\
-- name: {name}
-  hosts: all
-  connection: local
-  gather_facts: false
-  vars:
-    ansible_python_interpreter: "{{{{ ansible_playbook_python }}}}"
-  tasks:
-{tasks}"""
-
 SETTINGS = """\
 [defaults]
 collections_path = {work}/collections
@@ -47,42 +36,6 @@ home = {work}/ansible-home
 remote_tmp = {work}/ansible-home/tmp
 inventory = {work}/inventory.yml
 callback_result_format = yaml
-"""
-
-STATUS_TASKS = """\
-    - name: Look at the server, logged in, without a CA bundle yet
-      dbtls.rds_mysql.mysql_ssl_status:
-        login_host: "{{ ansible_host }}"
-        login_port: "{{ mysql_tls_login_port }}"
-        login_user: "{{ mysql_tls_login_user }}"
-        login_password: "{{ mysql_tls_login_password }}"
-        ssl_mode: required
-
-    - name: Accounts that may log in without TLS
-      ansible.builtin.debug:
-        msg: >-
-          {{ accounts | map(attribute='user') | zip(accounts | map(attribute='host')) | map('join', '@') | join(', ') }}
-      vars:
-        accounts: >-
-          {{ ansible_facts.mysql_ssl.accounts | selectattr('ssl_type', 'eq', 'NONE') | rejectattr('locked') | list }}
-"""
-
-BUNDLE_TASKS = """\
-    - name: Write the CA bundle of the region
-      dbtls.rds_mysql.rds_ca_bundle:
-        dest: "{{ playbook_dir }}/{{ mysql_tls_region }}-bundle.pem"
-        region: "{{ mysql_tls_region }}"
-        base_url: "{{ mysql_tls_base_url }}"
-        ca_path: "{{ mysql_tls_ca_path }}"
-        mode: "0644"
-      register: bundle
-      run_once: true
-
-    - name: Certificates in it
-      ansible.builtin.debug:
-        msg: "{{ bundle.certificates | map(attribute='common_name') | zip(bundle.certificates | map(attribute='key'),
-          bundle.certificates | map(attribute='not_after')) | map('join', ', ') | list }}"
-      run_once: true
 """
 
 
@@ -101,8 +54,7 @@ def inventory(servers: list[Server], password: str, base_url: str, mirror_ca: Pa
     lines += [f"    mysql_tls_login_user: {ADMIN}", f"    mysql_tls_login_password: {password}"]
     lines += [f"    mysql_tls_region: {REGION}", f"    mysql_tls_base_url: {base_url}"]
     lines += [f"    mysql_tls_ca_path: {mirror_ca}", '    mysql_tls_bundle_dir: "{{ inventory_dir }}/bundles"']
-    lines += ["    # Every account but the demo's own login.", "    mysql_tls_all_accounts: true"]
-    lines += ['    mysql_tls_exclude: ["root@*"]', "  hosts:"]
+    lines += ['    mysql_tls_state_dir: "{{ inventory_dir }}/state"', "  hosts:"]
     for server in servers:
         lines += [f"    {server.name}:", f"      mysql_tls_login_port: {server.port}"]
     return "\n".join(lines) + "\n"
@@ -115,11 +67,6 @@ def prepare_directory() -> None:
     collections.mkdir(parents=True)
     (collections / "rds_mysql").symlink_to(CHECKOUT, target_is_directory=True)
     (WORK / "ansible.cfg").write_text(SETTINGS.format(work=WORK), encoding="utf-8")
-    for name, title, tasks in (
-        ("status.yml", "Status", STATUS_TASKS),
-        ("bundle.yml", "CA bundle", BUNDLE_TASKS),
-    ):
-        (WORK / name).write_text("---\n" + PLAYBOOK_OF_ONE_ROLE.format(name=title, tasks=tasks), encoding="utf-8")
 
 
 def write_inventory(text: str) -> None:
@@ -129,8 +76,8 @@ def write_inventory(text: str) -> None:
     path.write_text("---\n" + text, encoding="utf-8")
 
 
-def ansible_playbook(*arguments: str) -> str:
-    """Run ansible-playbook and return what it printed; its failure is the demo's."""
+def ansible_playbook(*arguments: str, fails: bool = False) -> str:
+    """Run ansible-playbook and return what it printed; the demo fails unless it ends as expected."""
     environment = dict(
         os.environ,
         ANSIBLE_CONFIG=str(WORK / "ansible.cfg"),
@@ -145,14 +92,10 @@ def ansible_playbook(*arguments: str) -> str:
         command, cwd=WORK, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     print("\n".join(line for line in finished.stdout.splitlines() if line.strip()), flush=True)
-    if finished.returncode:
-        raise DemoFailed(f"ansible-playbook {' '.join(arguments)} failed, as it says above.")
+    if bool(finished.returncode) != fails:
+        ended = "failed, as it says above" if finished.returncode else "was expected to fail"
+        raise DemoFailed(f"ansible-playbook {' '.join(arguments)} {ended}.")
     return finished.stdout
-
-
-def changed_counts(output: str) -> list[int]:
-    """The recap's ``changed=`` of every host."""
-    return [int(count) for count in re.findall(r"changed=(\d+)", output)]
 
 
 def requirements(server: Server) -> dict[str, str]:
@@ -167,68 +110,82 @@ def requirements(server: Server) -> dict[str, str]:
         return {f"{user}@{host}": str(ssl_type) or "NONE" for user, host, ssl_type in cursor.fetchall()}
 
 
-def expect(servers: list[Server], wanted: str, when: str) -> None:
-    """Fail unless every account of the demo has this requirement."""
-    for server in servers:
-        found = requirements(server)
-        print(f"    {server.name} itself says: " + ", ".join(f"{name} {kind}" for name, kind in sorted(found.items())))
-        if not found or set(found.values()) != {wanted}:
-            raise DemoFailed(f"{when}, every account of {server.name} should have {wanted}: {found}")
+def expect(server: Server, account: str, wanted: str) -> None:
+    """Fail unless the server itself says that an account of the demo has this requirement."""
+    found = requirements(server).get(account)
+    print(f"    {server.name} itself says: {account} {found}")
+    if found != wanted:
+        raise DemoFailed(f"{account} of {server.name} should have {wanted}.")
+
+
+def client(server: Server, password: str, bundle: Path | None = None) -> pymysql.Connection[pymysql.cursors.Cursor]:
+    """An application's connection: without TLS, or with verified TLS."""
+    tls = {"ssl_disabled": True} if bundle is None else {"ssl": ssl.create_default_context(cafile=str(bundle))}
+    return pymysql.connect(host=server.host, port=server.port, user="app", password=password, **tls)
 
 
 def prove(server: Server, password: str, bundle: Path) -> None:
-    """From outside the collection: refused without TLS, let in with verified TLS."""
+    """Without the collection: refused without TLS, connected with verified TLS."""
     try:
-        pymysql.connect(host=server.host, port=server.port, user=ADMIN, password=password, ssl_disabled=True).close()
+        client(server, password).close()
     except pymysql.err.OperationalError as e:
         print(f"    {server.name}: a login without TLS is refused: {e.args[1]}")
     else:
-        raise DemoFailed(f"{server.name} still lets {ADMIN} in without TLS.")
-    context = ssl.create_default_context(cafile=str(bundle))
-    with (
-        pymysql.connect(host=server.host, port=server.port, user=ADMIN, password=password, ssl=context) as connection,
-        connection.cursor() as cursor,
-    ):
+        raise DemoFailed(f"{server.name} still lets app log in without TLS.")
+    with client(server, password, bundle) as connection, connection.cursor() as cursor:
         cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
         row = cursor.fetchone()
     if not row or not row[1]:
         raise DemoFailed(f"{server.name}: no cipher in a session that should use TLS.")
-    print(f"    {server.name}: a verified TLS login works, with cipher {row[1]}")
+    print(f"    {server.name}: a login with verified TLS works, with cipher {row[1]}")
 
 
 def walk_through(servers: list[Server], password: str) -> None:
-    """The five steps."""
-    say("1. Where do the servers stand? (logged in; no CA bundle yet, so nothing is verified)")
-    ansible_playbook("status.yml")
+    """The story; ``password`` is the application's."""
+    mysql, mariadb = servers
+    accounts = ("-e", "mysql_tls_accounts=app@*")
+    plan = ("-e", "mysql_tls_plan=mysql-tls-report/plan.json")
 
-    say("2. The CA bundle of the region: fetched over https, every chain checked, then written")
-    ansible_playbook("bundle.yml")
+    say("1. Audit: fetch the region's CA bundle over https, log in over verified TLS, read what is open")
+    # What make pictures makes a picture of.
+    (WORK / "audit.txt").write_text(ansible_playbook("dbtls.rds_mysql.audit"), encoding="utf-8")
+    bundle = next((WORK / "bundles").glob("*.pem"))
 
-    say("3. What would be changed? (check mode with --diff; nothing is)")
-    ansible_playbook("dbtls.rds_mysql.enforce", "--check", "--diff")
-    expect(servers, "NONE", "After check mode")
+    say(f"2. Plan, with an application connected to {mysql.name} without TLS: it could not reconnect afterwards")
+    with client(mysql, password):
+        ansible_playbook("dbtls.rds_mysql.plan", *accounts, fails=True)
+        say("3. Enforce that plan: only the other server is in it, so the application is not locked out")
+        ansible_playbook("dbtls.rds_mysql.enforce", *plan)
+    expect(mysql, "app@%", "NONE")
+    client(mysql, password).close()
+    print(f"    {mysql.name}: app can still log in as before")
 
-    say("4. Require TLS")
-    ansible_playbook("dbtls.rds_mysql.enforce", "--diff")
-    expect(servers, "ANY", "After enforce")
-    say("   and again: a second run has nothing to change")
-    if any(changed_counts(ansible_playbook("dbtls.rds_mysql.enforce"))):
-        raise DemoFailed("The second run of enforce changed something.")
-
-    say("5. Proof from outside the collection, with a few lines of PyMySQL")
+    say("4. The application now uses TLS: plan and enforce again, each change proven by a second session")
+    with client(mysql, password, bundle):
+        ansible_playbook("dbtls.rds_mysql.plan", *accounts)
+        ansible_playbook("dbtls.rds_mysql.enforce", *plan, "--diff")
     for server in servers:
-        prove(server, password, WORK / f"{REGION}-bundle.pem")
+        expect(server, "app@%", "ANY")
+        prove(server, password, bundle)
+
+    say(f"5. Roll back on {mariadb.name}: exactly the previous requirement, from the record on disk")
+    ansible_playbook("dbtls.rds_mysql.rollback", "--limit", mariadb.name)
+    expect(mariadb, "app@%", "NONE")
+    expect(mysql, "app@%", "ANY")
+
+    say("6. Audit again: what has changed is in the report")
+    ansible_playbook("dbtls.rds_mysql.audit")
 
 
 def run() -> None:
     """Set the stage, walk through, and take the stage down again."""
     prepare_directory()
     pki = Pki(WORK / "pki", region=REGION)
-    password = secrets.token_urlsafe(12)
+    password, of_app = secrets.token_urlsafe(12), secrets.token_urlsafe(12)
     statements = [
         f"CREATE USER '{ADMIN}'@'127.0.0.1' IDENTIFIED BY '{password}'",
         f"GRANT ALL PRIVILEGES ON *.* TO '{ADMIN}'@'127.0.0.1' WITH GRANT OPTION",
-        f"CREATE USER 'app'@'%' IDENTIFIED BY '{secrets.token_urlsafe(12)}'",
+        f"CREATE USER 'app'@'%' IDENTIFIED BY '{of_app}'",
     ]
     with contextlib.ExitStack() as stack:
         servers = []
@@ -241,7 +198,7 @@ def run() -> None:
         mirror = stack.enter_context(Mirror(pki.write_trust_store(WORK / "mirror"), certificate=pki.server()))
         print(f"    {mirror.url}")
         write_inventory(inventory(servers, password, mirror.url, pki.root))
-        walk_through(servers, password)
+        walk_through(servers, of_app)
 
 
 @contextlib.contextmanager
@@ -273,14 +230,16 @@ def main() -> int:
     say(f"Done in {time.monotonic() - started:.0f} seconds; the servers are stopped.")
     print(
         f"""
-The inventory and the playbooks are in {WORK.relative_to(CHECKOUT)}, to look at.
+The report: {(WORK / "mysql-tls-report" / "report.html").relative_to(CHECKOUT)}
+The inventory, the plan and the rollback records are beside it in {WORK.relative_to(CHECKOUT)}.
 
 Next, against your own database (see README.md):
 
     python3 -m pip install ansible-core PyMySQL cryptography
     ansible-galaxy collection install git+https://github.com/dbtls/rds_mysql.git
     ansible-playbook -i databases.yml dbtls.rds_mysql.audit
-    ansible-playbook -i databases.yml dbtls.rds_mysql.enforce -e 'mysql_tls_accounts=app@*' --check --diff
+    ansible-playbook -i databases.yml dbtls.rds_mysql.plan -e 'mysql_tls_accounts=app@*'
+    ansible-playbook -i databases.yml dbtls.rds_mysql.enforce -e mysql_tls_plan=mysql-tls-report/plan.json
 """
     )
     return 0

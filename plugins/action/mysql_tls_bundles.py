@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which CA bundles the hosts of a play need, in one task for all of them."""
+"""Fetches the CA bundles that the hosts of a play need, in one task for all of them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ import typing as t
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.text.converters import to_text
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import (
-    Fleet,
-    HostVariables,
-    bundle_of,
-    own_ca_cert,
-)
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_bundles import CaBundles
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, HostVariables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
 
-ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {"hosts": {"type": "list", "elements": "str"}}
+ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
+    "hosts": {"type": "list", "elements": "str"},
+    "fetch": {"type": "bool", "default": True},
+}
 
 
 class ActionModule(ControllerAction):
@@ -27,34 +26,41 @@ class ActionModule(ControllerAction):
     argument_spec = ARGUMENT_SPEC
 
     def work(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Ask each host's variables."""
-        fleet = Fleet(self._task, variables, self._loader)
-        bundles: list[dict[str, str]] = []
+        """Ask each host's variables, and fetch what they need."""
+        bundles = CaBundles()
         ca_certs: dict[str, str] = {}
         errors: dict[str, str] = {}
         secrets: list[dict[str, str]] = []
         secret_of: dict[str, int] = {}
-        for host in hosts_of(options, variables, "ansible_play_batch"):
-            values = fleet.of(host)
+        fleet = Fleet(self._task, variables, self._loader)
+        for host, values in fleet.items(hosts_of(options, variables, "ansible_play_batch")):
             try:
-                own = own_ca_cert(values)
-                bundle = bundle_of(values) if own is None else None
+                ca_certs[host] = bundles.path_of(values)
                 secret = _secret(values)
             except AnsibleError as e:
                 # Of this host alone; the others get what they need.
                 errors[host] = to_text(e)
                 continue
-            ca_certs[host] = own or (bundle or {}).get("dest", "")
-            if bundle and bundle not in bundles:
-                bundles.append(bundle)
             if secret:
                 if secret not in secrets:
                     secrets.append(secret)
                 secret_of[host] = secrets.index(secret)
-        result: dict[str, t.Any] = {"changed": False, "bundles": bundles, "ca_certs": ca_certs, "errors": errors}
-        result.update(secrets=secrets, secret_of=secret_of)
-        # As with no_log: what is registered has the password of a mirror, and nothing of it is printed.
-        return {**result, "_ansible_no_log": True} if any(bundle["url_password"] for bundle in bundles) else result
+        if options["fetch"]:
+            bundles.fetch(self.run_module(variables))
+        errors.update({host: bundles.errors[path] for host, path in ca_certs.items() if path in bundles.errors})
+        if ca_certs and all(path in bundles.errors for path in ca_certs.values()):
+            # Said once, and not by each host.
+            reasons = " ".join(dict.fromkeys(bundles.errors.values()))
+            return {"failed": True, "msg": reasons, "warnings": bundles.warnings}
+        return {
+            "changed": False,
+            "bundles": bundles.files,
+            "ca_certs": ca_certs,
+            "errors": errors,
+            "warnings": bundles.warnings,
+            "secrets": secrets,
+            "secret_of": secret_of,
+        }
 
 
 def _secret(values: HostVariables) -> dict[str, str] | None:

@@ -30,12 +30,15 @@ class ActionModule(ControllerAction):
             sentences = _selection(fleet, HostVariables(variables, self._loader))
         else:
             hosts = _all_at_once(hosts_of(options, variables, "ansible_play_hosts_all"), variables)
-            values = {host: fleet.of(host) for host in hosts}
-            sentences = role_variables.unknown_variables(values, role_variables.known())
+            checks: list[role_variables.Check] = [
+                role_variables.UnknownVariables(role_variables.known()),
+                role_variables.MissingCredentials(),
+            ]
             if options["check"] == "scope":
-                sentences += role_variables.missing_scope(values)
+                checks.append(role_variables.MissingScope())
                 # Before anything else happens; each server's own record is written before its first statement.
-                sentences += role_variables.unwritable_records(values, leave_nothing=self._task.check_mode)
+                checks.append(role_variables.UnwritableRecords(leave_nothing=self._task.check_mode))
+            sentences = role_variables.checked(fleet.items(hosts), *checks)
         return {"changed": False, **({"failed": True, "msg": " ".join(sentences)} if sentences else {})}
 
 

@@ -33,7 +33,6 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **STATE_OPTIONS,
     "hosts": {"type": "list", "elements": "str"},
     "bundles": {"type": "dict", "required": True},
-    "downloads": {"type": "dict", "default": {}},
     "watch_for": {"type": "int", "default": 0},
     "interval": {"type": "int", "default": 60},
     "changes": {"type": "str"},
@@ -87,7 +86,7 @@ class ActionModule(ControllerAction):
         at, began = utc_now(), time.monotonic()
 
         def bundle(variables: HostVariables) -> str:
-            return ca_cert(options["bundles"], str(variables.value("inventory_hostname")), options["downloads"])
+            return ca_cert(options["bundles"], str(variables.value("inventory_hostname")))
 
         prepared = fleet_check.prepare(fleet, hosts, fleet_check.SESSIONS_JOB, bundle)
         found: list[store.Pass] = []

@@ -11,11 +11,11 @@ version_added: 0.2.0
 description:
   - Takes what M(dbtls.rds_mysql.mysql_tls_bundles) has returned for all hosts, and gives the file of one host. The
     role P(dbtls.rds_mysql.mysql_tls#role) uses it.
-  - Fails where the file of that host could not be determined or fetched. An older bundle that may be there is not what
-    was asked for, and without one the server would not be verified.
+  - Fails where the file of that host could not be determined or fetched, as without one the server would not be
+    verified.
 author:
   - dbtls contributors (@dbtls)
-positional: host, downloads
+positional: host
 options:
   _input:
     description:
@@ -27,19 +27,13 @@ options:
       - The host.
     type: str
     required: true
-  downloads:
-    description:
-      - The registered result of a loop of M(dbtls.rds_mysql.rds_ca_bundle) over the C(bundles) in the input, in their
-        order. Empty where they were fetched by an earlier run.
-    type: dict
-    default: {}
 """
 
 EXAMPLES = r"""
 - name: Check TLS status
   dbtls.rds_mysql.mysql_ssl_status:
     login_host: "{{ ansible_host }}"
-    ca_cert: "{{ needed | dbtls.rds_mysql.ca_cert(inventory_hostname, downloads) }}"
+    ca_cert: "{{ needed | dbtls.rds_mysql.ca_cert(inventory_hostname) }}"
 """
 
 RETURN = r"""

@@ -16,7 +16,7 @@ description:
   - Control characters in what servers have said are escaped in the words.
 author:
   - dbtls contributors (@dbtls)
-positional: hostvars, limit, most_failures
+positional: hostvars, limit, most_failures, batch, serial, check_mode
 options:
   _input:
     description:
@@ -39,6 +39,22 @@ options:
       - How many percent of the hosts that were reached may have failed without RV(_value.stop).
     type: float
     default: 0
+  batch:
+    description:
+      - The hosts of this batch. The default is all hosts.
+    type: list
+    elements: str
+  serial:
+    description:
+      - The sizes of the batches, as in the keyword C(serial) of the play.
+    type: list
+    elements: str
+    default: ["100%"]
+  check_mode:
+    description:
+      - Whether nothing was to be changed, so that RV(_value.message) begins with the totals of a plan.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -61,6 +77,13 @@ _value:
       description: A sentence for each host.
       type: dict
       sample: {db1: "changed: app@% NONE -> ANY; rollback record: /var/lib/dbtls/db1.json"}
+    message:
+      description:
+        - What to show after a batch. It is the number of the batch and its totals; after the last batch also why the
+          roll-out has stopped, the totals, and the lines.
+      type: list
+      elements: raw
+      sample: ["Batch 1 of 5: 1 server: 1 changed"]
     stop:
       description: Why the roll-out has to stop, or empty.
       type: str
@@ -87,14 +110,22 @@ def rollout_summary(
     hostvars: t.Any,
     limit: int = 262144,
     most_failures: float = 0,
+    batch: t.Iterable[str] | None = None,
+    serial: t.Iterable[t.Any] = ("100%",),
+    check_mode: bool = False,
 ) -> dict[str, t.Any]:
     """The filter's work. See its documentation."""
     hosts = [str(host) for host in hosts]
     changes, checks = (rollout.registered(hosts, hostvars, name) for name in ("mysql_tls_change", "mysql_tls_look"))
+    stopped = rollout.stop(changes, checks, float(most_failures))
+    here = hosts if batch is None else [str(host) for host in batch]
+    first = [text for text in (stopped, rollout.planned(changes, checks) if check_mode else None) if text]
+    message = rollout.message(changes, checks, first, here, [str(size) for size in serial], stops=bool(stopped))
     return {
         "totals": rollout.totals(changes, checks),
         "lines": rollout.lines(changes, checks),
-        "stop": rollout.stop(changes, checks, float(most_failures)) or "",
+        "message": message,
+        "stop": stopped or "",
         "no_records": rollout.no_records(changes),
         "stats": rollout.stats(changes, checks, limit),
     }

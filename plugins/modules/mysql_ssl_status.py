@@ -453,6 +453,11 @@ error_code:
   returned: on failure, if the server answered with an error
   type: int
   sample: 1045
+contacted:
+  description: Always V(false). An option of the connection cannot be used, so the server was not contacted.
+  returned: on failure, where that is so
+  type: bool
+  sample: false
 ansible_facts:
   description: The fact that is set.
   returned: success

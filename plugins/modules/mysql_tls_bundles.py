@@ -6,18 +6,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mysql_tls_bundles
-short_description: Determine which CA bundles the hosts of a play need
+short_description: Fetch the CA bundles that the hosts of a play need
 version_added: 0.1.0
 description:
   - Reads the variables of the role P(dbtls.rds_mysql.mysql_tls#role) for each host, with everything that the host's own
-    tasks would see, and returns the CA bundles without repetitions. A fleet of a thousand servers in three regions
+    tasks would see, and fetches the CA bundles without repetitions. A fleet of a thousand servers in three regions
     needs three CA bundles.
   - This is one task for all hosts. Asking each host with M(ansible.builtin.set_fact) would be a task for each, and
     C(hostvars) shows neither the variables of the play nor those of a role.
   - A host for which C(mysql_tls_ca_cert) is set needs none.
-  - With C(mysql_tls_url_password), the password of a mirror is in what is registered. Nothing of the result is printed
-    then, as with C(no_log).
-  - Works on the controller only, whatever the connection of the host. Run it once for all hosts.
+  - Where a bundle cannot be fetched and the file of an earlier run is there, holds a certificate that has not expired,
+    and has the C(mysql_tls_bundle_checksum) that may be set, that file is used, and a warning has its age.
+  - Fails where no host has a file to verify its server with. Where only some have none, RV(errors) says why.
+  - Runs on the controller, once for all hosts. M(dbtls.rds_mysql.rds_ca_bundle) runs where the task's host says, as for
+    any module.
 author:
   - dbtls contributors (@dbtls)
 extends_documentation_fragment:
@@ -26,7 +28,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Changes nothing in either mode.
+      - In check mode no file is written. The role runs it without check mode, as it writes to no database.
   diff_mode:
     support: none
 options:
@@ -35,6 +37,12 @@ options:
       - The hosts. The default is those of the play's current batch that have not failed.
     type: list
     elements: str
+  fetch:
+    description:
+      - Whether to fetch the bundles. With V(false) only their files are determined, as an earlier run has left them.
+    type: bool
+    default: true
+    version_added: 0.2.0
 seealso:
   - module: dbtls.rds_mysql.rds_ca_bundle
   - plugin: dbtls.rds_mysql.ca_cert
@@ -42,45 +50,32 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Determine required CA bundles
+- name: Fetch CA bundles
   dbtls.rds_mysql.mysql_tls_bundles:
   run_once: true
-  register: needed
+  register: bundles
 
-- name: Fetch CA bundles
-  dbtls.rds_mysql.rds_ca_bundle:
-    dest: "{{ item.dest }}"
-    region: "{{ item.region }}"
-    mode: "0644"
-  loop: "{{ needed.bundles }}"
-  run_once: true
-  register: downloads
-  ignore_errors: true
+- name: Check TLS status
+  dbtls.rds_mysql.mysql_ssl_status:
+    login_host: "{{ ansible_host }}"
+    ca_cert: "{{ bundles | dbtls.rds_mysql.ca_cert(inventory_hostname) }}"
 
 - name: Determine the CA bundles of one group
   dbtls.rds_mysql.mysql_tls_bundles:
     hosts: "{{ groups['orders'] }}"
+    fetch: false
   run_once: true
 """
 
 RETURN = r"""
 bundles:
-  description: The bundles, as options of M(dbtls.rds_mysql.rds_ca_bundle), in the order of the hosts. An option that
-    is not set is empty.
+  description: The files of the bundles, in the order of the hosts.
   returned: success
   type: list
-  elements: dict
-  sample:
-    - dest: /home/dba/.cache/dbtls-rds-mysql/bundles/current-eu-central-1.pem
-      region: eu-central-1
-      ca_set: current
-      base_url: ""
-      url_username: ""
-      url_password: ""
-      ca_path: ""
-      checksum: ""
+  elements: path
+  sample: [/home/dba/.cache/dbtls-rds-mysql/bundles/current-eu-central-1.pem]
 ca_certs:
-  description: The file with the CA certificates of each host, either C(dest) of a bundle or C(mysql_tls_ca_cert).
+  description: The file with the CA certificates of each host, either one of RV(bundles) or C(mysql_tls_ca_cert).
   returned: success
   type: dict
   sample:
@@ -102,7 +97,7 @@ secret_of:
   sample:
     orders-db: 0
 errors:
-  description: Why the variables could not be evaluated, by the name of the host, for those where that is so.
+  description: Why a host has no file, by its name. Its variables could not be evaluated, or its bundle was not fetched.
   returned: success
   type: dict
   sample:

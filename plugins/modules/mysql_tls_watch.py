@@ -40,12 +40,6 @@ options:
       - The result of M(dbtls.rds_mysql.mysql_tls_bundles) for these hosts.
     type: dict
     required: true
-  downloads:
-    description:
-      - The registered result of a loop of M(dbtls.rds_mysql.rds_ca_bundle) over the C(bundles) in O(bundles), in their
-        order. Empty where they were fetched by an earlier run.
-    type: dict
-    default: {}
   watch_for:
     description:
       - Seconds for which it checks again and again. V(0) checks once.
@@ -114,7 +108,6 @@ EXAMPLES = r"""
     hosts: "{{ groups['orders'] }}"
     state_dir: /var/lib/dbtls
     bundles: "{{ needed }}"
-    downloads: "{{ downloads }}"
     history_days: 366
     state_group: dba
   run_once: true

@@ -38,7 +38,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.argum
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import STATUS, ModuleSpec
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import run as status
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import NON_COMPLIANT
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import role_options
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import role_options, role_variables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, HostVariables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import as_module
 
@@ -87,24 +87,30 @@ class Prepared:
     options: dict[str, Options] = field(default_factory=dict, repr=False)
     failed: dict[str, Result] = field(default_factory=dict)
 
+    def refuse(self, ca_certs: t.Mapping[str, str]) -> None:
+        """Fail the hosts whose file with CA certificates is one of these, each with its reason."""
+        for host in [host for host, options in self.options.items() if options["ca_cert"] in ca_certs]:
+            reason = ca_certs[self.options.pop(host)["ca_cert"]]
+            self.failed[host] = {"failed": True, "contacted": False, "msg": printable(reason)}
+
 
 def prepare(
     fleet: Fleet,
     hosts: t.Iterable[str],
     job: Job,
     ca_cert: CaCert,
-    look: t.Callable[[str, HostVariables], None] | None = None,
+    checks: t.Iterable[role_variables.Check] = (),
 ) -> Prepared:
     """Evaluate the variables of each host.
 
     :arg ca_cert: The file with CA certificates for a host. It may raise AnsibleError or RdsMysqlError.
-    :arg look: Told each host's variables, such as to check them.
+    :arg checks: They look at each host's variables.
     """
     prepared = Prepared()
     for host in hosts:
         variables = fleet.of(host)
-        if look:
-            look(host, variables)
+        for check in checks:
+            check.look(host, variables)
         try:
             prepared.options[host] = job.options(variables, ca_cert(variables))
         except AnsibleError as e:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
@@ -23,8 +24,9 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded i
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Rules
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, labels, model
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import problem_lines
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import clean, encode
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import all_visible, counted, visible
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import all_visible, clip, counted, visible
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.run_identity import run_of
 
 _FAIL_ON: dict[str, t.Any] = {"type": "str", "default": "none", "choices": ["none", "low", "medium", "high"]}
@@ -88,6 +90,7 @@ def report_of(
     results: t.Iterable[tuple[str, t.Any]],
     *,
     whole_fleet: bool,
+    interrupted: t.Callable[[], bool] = lambda: False,
 ) -> dict[str, t.Any]:
     """Record the checks, compare each server with its own last good check, write the report; what a task returns.
 
@@ -95,6 +98,7 @@ def report_of(
     :arg variables: The task's.
     :arg results: Inventory hosts, each with what mysql_ssl_status has returned for it, in plain types; None where the
         play ended for it before that.
+    :arg interrupted: Asked once there are no more results.
     :arg whole_fleet: Whether servers of other inventory hosts are reported as their last check has found them.
     """
     now = iso8601(utc_now())
@@ -115,17 +119,15 @@ def report_of(
             waivers=options["waivers"],
             rules=rules_of(options),
         )
-        checked = dict(results)
-        result["found"] = {
-            visible(name): all_visible(lines)
-            for host, found in checked.items()
-            for name, lines in from_results.summaries_of(host, found)
-        }
-        own = [
-            server
-            for host, found in checked.items()
-            for server in from_results.servers_of(host, found, now, _place(hostvars.raw_get(host)))
-        ]
+        own: list[model.Server] = []
+        result["found"] = {}
+        # One at a time: the results of thousands of servers may not be there at once.
+        for host, found in results:
+            own += from_results.servers_of(host, found, now, _place(hostvars.raw_get(host)))
+            result["found"].update(
+                (visible(name), all_visible(lines)) for name, lines in from_results.summaries_of(host, found)
+            )
+        request = replace(request, run=replace(request.run, interrupted=interrupted()))
         written = build.write_report(request, own)
     except RdsMysqlError as e:
         return {**result, "failed": True, "msg": visible(e.message)}
@@ -188,6 +190,8 @@ def _outcome(written: build.WrittenReport, clients: list[str]) -> dict[str, t.An
         "summary": summary,
         "changes": changes,
         "clients": clients,
+        "notice": notice(report, written.paths["html"]),
+        "lines": problem_lines(report),
         "refused_logins": all_visible(_some([f"{each.server}: {each}" for each in report.refused_logins])),
         "msg": visible(f"{words} {written.paths['html']}"),
         "warnings": [*(visible(warning) for warning in written.warnings), *clients],
@@ -197,6 +201,29 @@ def _outcome(written: build.WrittenReport, clients: list[str]) -> dict[str, t.An
             "aggregate": True,
         },
     }
+
+
+def notice(report: model.Report, path: str) -> dict[str, t.Any]:
+    """What a message to people says: a subject, five lines, where the report is, and whether there is something new."""
+    changes = change_lines(report)
+    expiring = [server.name for server in report.servers if server.expires_soon()]
+    unchecked = [server.name for server in report.servers if server.state != model.CHECKED]
+    found = report.changes
+    counts = (len(found.worse), len(found.regressions), len(found.resolved)) if found else (0, 0, 0)
+    told = zip(
+        ("New or worse", "No longer requiring TLS", "Resolved", "Certificates expired or expiring", "Not checked"),
+        (*counts, len(expiring), len(unchecked)),
+        (changes["new"], changes["drifted"], changes["resolved"], expiring, unchecked),
+        strict=True,
+    )
+    return all_visible(  # type: ignore[no-any-return]
+        {
+            "subject": f"{report.title}: {sentence(report.summary)}",
+            "lines": [f"{what}: {count}" + (f" ({clip(first[0])})" if first else "") for what, count, first in told],
+            "report": path,
+            "changed": any(counts) or found is None or bool(found.servers_added),
+        }
+    )
 
 
 def sentence(summary: model.Summary) -> str:

@@ -75,6 +75,10 @@ class HostVariables:
             value = self._seen[name]
             return not _OF_ENVIRONMENT.fullmatch(str(value)) or self.value(name) is not None
 
+    def is_empty(self, name: str) -> bool:
+        """Whether it was set to an empty text."""
+        return name in self._seen and isinstance(self._seen[name], str) and not self._seen[name]
+
     def _evaluated(self, name: str) -> t.Any:
         value = self._seen[name]
         same = _key_of_all_hosts(value)
@@ -167,6 +171,10 @@ class Fleet:
         own.__class__ = _Manager
         own.magic = magic
         return own
+
+    def items(self, hosts: t.Iterable[str]) -> t.Iterator[tuple[str, HostVariables]]:
+        """Each host and its variables, one at a time."""
+        return ((host, self.of(host)) for host in hosts)
 
     def matching(self, pattern: t.Any) -> list[str]:
         """The hosts of a pattern, within the limit of the command line."""

@@ -39,6 +39,15 @@ class ControllerAction(ActionBase):
             result["ansible_stats"] = without_templates(result["ansible_stats"])
         return result
 
+    def run_module(self, variables: dict[str, t.Any]) -> t.Callable[[str, dict[str, t.Any]], dict[str, t.Any]]:
+        """What runs a module with options, where the task's own would run, and returns its result."""
+
+        def execute(name: str, options: dict[str, t.Any]) -> dict[str, t.Any]:
+            run: t.Callable[..., dict[str, t.Any]] = self._execute_module
+            return t.cast("dict[str, t.Any]", plain(run(module_name=name, module_args=options, task_vars=variables)))
+
+        return execute
+
 
 def without_templates(value: t.Any) -> t.Any:
     """Plain data in which no text is a template any more: each mark of one has a space in it.

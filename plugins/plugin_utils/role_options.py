@@ -48,6 +48,7 @@ def require(variables: HostVariables, ca_cert: str) -> dict[str, t.Any]:
     names = (
         "accounts",
         "all_accounts",
+        "change_replicas",
         "exclude",
         "include_local",
         "members",

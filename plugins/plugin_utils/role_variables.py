@@ -15,12 +15,20 @@ from pathlib import Path
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.yaml import yaml_load
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.option_file import read_client_section
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import PREFIX, HostVariables
 
 # Extra variables that Ansible evaluates before there is a host. See the role's README.
 OF_PLAYBOOKS = frozenset({"mysql_tls_hosts", "mysql_tls_canary", "mysql_tls_serial"})
 # What the collection registers for a host, or publishes and takes back.
-OF_RESULTS = frozenset({"mysql_tls_look", "mysql_tls_change", "mysql_tls_roll_out", "mysql_tls_rollback_records"})
+OF_RESULTS = frozenset(
+    {
+        *("mysql_tls_look", "mysql_tls_audit", "mysql_tls_notice", "mysql_tls_change", "mysql_tls_roll_out"),
+        "mysql_tls_rollback_records",
+    }
+)
+_PASSWORD = f"{PREFIX}login_password"
 OWN = "mysql_tls_own_variables"
 
 _BATCHES = ("mysql_tls_canary", "mysql_tls_serial")
@@ -35,22 +43,30 @@ def known() -> frozenset[str]:
     return OF_PLAYBOOKS | OF_RESULTS | {str(name) for entry in specs.values() for name in entry["options"]}
 
 
-def unknown_variables(fleet: t.Mapping[str, HostVariables], variables: t.Collection[str]) -> list[str]:
-    """A sentence for each variable that is set for a host and is not one of these."""
-    hosts: dict[str, list[str]] = {}
-    for host, values in fleet.items():
-        for name in set(values.names()).difference(variables):
-            hosts.setdefault(name, []).append(host)
-    own = {host: _own(fleet[host]) for host in {host for found in hosts.values() for host in found}}
-    sentences = []
-    for name in sorted(hosts):
-        where = [host for host in hosts[name] if name not in own[host]]
-        # Without what all of them have in common.
-        nearest = difflib.get_close_matches(name[len(PREFIX) :], sorted(one[len(PREFIX) :] for one in variables), 1)
-        meant = f" Did you mean {PREFIX}{nearest[0]}?" if nearest else ""
-        if where:
-            sentences.append(f"{name} is not a variable of dbtls.rds_mysql (set for {listed(where)}).{meant}")
-    return [*sentences, f"Custom variables can be listed in {OWN}."] if sentences else []
+class UnknownVariables:
+    """Variables that are set for a host and are not among these."""
+
+    def __init__(self, variables: t.Collection[str]) -> None:
+        self._variables = frozenset(variables)
+        self._hosts: dict[str, list[str]] = {}
+
+    def look(self, host: str, variables: HostVariables) -> None:
+        """Take in one host."""
+        unknown = set(variables.names()) - self._variables
+        for name in unknown.difference(_own(variables)) if unknown else ():
+            self._hosts.setdefault(name, []).append(host)
+
+    def sentences(self) -> list[str]:
+        """One for each variable."""
+        found = []
+        for name in sorted(self._hosts):
+            # Without what all of them have in common.
+            names = sorted(one[len(PREFIX) :] for one in self._variables)
+            nearest = difflib.get_close_matches(name[len(PREFIX) :], names, 1)
+            meant = f" Did you mean {PREFIX}{nearest[0]}?" if nearest else ""
+            where = listed(self._hosts[name])
+            found.append(f"{name} is not a variable of dbtls.rds_mysql (set for {where}).{meant}")
+        return [*found, f"Custom variables can be listed in {OWN}."] if found else []
 
 
 def _own(variables: HostVariables) -> t.Collection[str]:
@@ -61,53 +77,137 @@ def _own(variables: HostVariables) -> t.Collection[str]:
     return own.replace(",", " ").split() if isinstance(own, str) else [str(name) for name in own]
 
 
-def missing_scope(fleet: t.Mapping[str, HostVariables]) -> list[str]:
-    """A sentence where it was not said, or said twice, which accounts are meant."""
-    unnamed, twice = [], []
-    for host, variables in fleet.items():
+class MissingScope:
+    """Hosts for which it was not said, or said twice, which accounts are meant."""
+
+    def __init__(self) -> None:
+        self._unnamed: list[str] = []
+        self._twice: list[str] = []
+
+    def look(self, host: str, variables: HostVariables) -> None:
+        """Take in one host."""
         try:
+            if variables.value("mysql_tls_plan"):
+                return  # It says what is meant.
             accounts, everything = (variables.value(f"mysql_tls_{name}") for name in ("accounts", "all_accounts"))
             switch = variables.value("mysql_tls_require_secure_transport")
         except AnsibleError:
-            continue  # The host's own task says what cannot be evaluated.
+            return  # The host's own task says what cannot be evaluated.
         all_accounts = str(everything).lower() in ("true", "yes", "on", "1", "t", "y")
         if accounts and all_accounts:
-            twice.append(host)
+            self._twice.append(host)
         elif not accounts and not all_accounts and switch is None:
-            unnamed.append(host)
-    sentences = []
-    if unnamed:
-        sentences.append(
-            f'No accounts are named for {listed(unnamed)}. Set mysql_tls_accounts, such as ["app@*"], or '
-            "mysql_tls_all_accounts to true for every account."
-        )
-    if twice:
-        sentences.append(
-            f"Both mysql_tls_accounts and mysql_tls_all_accounts are set for {listed(twice)}. Set one of them."
-        )
-    return sentences
+            self._unnamed.append(host)
+
+    def sentences(self) -> list[str]:
+        """What is wrong."""
+        found = []
+        if self._unnamed:
+            found.append(
+                f'No accounts are named for {listed(self._unnamed)}. Set mysql_tls_accounts, such as ["app@*"], or '
+                "mysql_tls_all_accounts to true for every account."
+            )
+        if self._twice:
+            twice = listed(self._twice)
+            found.append(f"Both mysql_tls_accounts and mysql_tls_all_accounts are set for {twice}. Set one of them.")
+        return found
 
 
-def unwritable_records(fleet: t.Mapping[str, HostVariables], *, leave_nothing: bool) -> list[str]:
-    """A sentence for each directory in which no rollback record could be written.
+class MissingCredentials:
+    """Hosts with a user and no password, or a password and no user. Nothing is evaluated that may ask a service."""
+
+    def __init__(self) -> None:
+        self._no_password: list[str] = []
+        self._no_user: list[str] = []
+        self._files: dict[str, t.Container[str]] = {}
+
+    def look(self, host: str, variables: HostVariables) -> None:
+        """Take in one host."""
+        try:
+            user = variables.may_be_set("mysql_tls_login_user")
+            # An empty password is one, where it was set.
+            password = variables.may_be_set(_PASSWORD) or variables.is_empty(_PASSWORD)
+            certificate = variables.may_be_set("mysql_tls_client_cert")
+            in_file = self._in_file(variables.value("mysql_tls_config_file"))
+        except AnsibleError:
+            return
+        if (user or "user" in in_file) and not password and not certificate and "password" not in in_file:
+            self._no_password.append(host)
+        if variables.may_be_set(_PASSWORD) and not user and "user" not in in_file:
+            self._no_user.append(host)
+
+    def _in_file(self, path: str | None) -> t.Container[str]:
+        path = os.path.expanduser(path or "~/.my.cnf")
+        if path not in self._files:
+            try:
+                self._files[path] = read_client_section(path)
+            except OptionError:  # which the host's own task says, where it is no default
+                self._files[path] = ()
+        return self._files[path]
+
+    def sentences(self) -> list[str]:
+        """What is missing."""
+        found = []
+        if self._no_password:
+            hosts = listed(self._no_password)
+            found.append(
+                f"No password is set for {hosts}. Set mysql_tls_login_password, or name a file that has it in "
+                "mysql_tls_config_file. An account without a password needs an empty text."
+            )
+        if self._no_user:
+            found.append(f"A password is set for {listed(self._no_user)}, but no user. Set mysql_tls_login_user.")
+        return found
+
+
+def unknown_variables(fleet: t.Mapping[str, HostVariables], variables: t.Collection[str]) -> list[str]:
+    """A sentence for each variable that is set for a host and is not one of these."""
+    return checked(fleet.items(), UnknownVariables(variables))
+
+
+def missing_scope(fleet: t.Mapping[str, HostVariables]) -> list[str]:
+    """A sentence where it was not said, or said twice, which accounts are meant."""
+    return checked(fleet.items(), MissingScope())
+
+
+class UnwritableRecords:
+    """Directories in which no rollback record could be written.
 
     :arg leave_nothing: Whether no directory may be made, as in check mode.
     """
-    hosts: dict[str, list[str]] = {}
-    for host, variables in fleet.items():
+
+    def __init__(self, *, leave_nothing: bool) -> None:
+        self._leave_nothing = leave_nothing
+        self._hosts: dict[str, list[str]] = {}
+
+    def look(self, host: str, variables: HostVariables) -> None:
+        """Take in one host."""
         try:
             path = str(variables.value("mysql_tls_rollback_file") or "")
         except AnsibleError:
-            continue  # The host's own task says what cannot be evaluated.
+            return  # The host's own task says what cannot be evaluated.
         if path:
-            hosts.setdefault(os.path.dirname(os.path.abspath(os.path.expanduser(path))), []).append(host)
-    reasons = {directory: _why_unwritable(directory, leave_nothing) for directory in hosts}
-    return [
-        f"Rollback records cannot be written to {directory} ({reason}; for {listed(hosts[directory])}). Nothing was "
-        "changed. Set mysql_tls_state_dir to a directory that lasts and can be written."
-        for directory, reason in reasons.items()
-        if reason
-    ]
+            self._hosts.setdefault(os.path.dirname(os.path.abspath(os.path.expanduser(path))), []).append(host)
+
+    def sentences(self) -> list[str]:
+        """One for each directory."""
+        reasons = {directory: _why_unwritable(directory, self._leave_nothing) for directory in self._hosts}
+        return [
+            f"Rollback records cannot be written to {directory} ({reason}; for {listed(self._hosts[directory])}). "
+            "Nothing was changed. Set mysql_tls_state_dir to a directory that lasts and can be written."
+            for directory, reason in reasons.items()
+            if reason
+        ]
+
+
+Check = UnknownVariables | MissingScope | MissingCredentials | UnwritableRecords
+
+
+def checked(fleet: t.Iterable[tuple[str, HostVariables]], *checks: Check) -> list[str]:
+    """What the checks have to say about these hosts."""
+    for host, variables in fleet:
+        for check in checks:
+            check.look(host, variables)
+    return [sentence for check in checks for sentence in check.sentences()]
 
 
 def _why_unwritable(directory: str, leave_nothing: bool) -> str | None:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.batches import batches
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.servers import servers_of
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.servers import totals as plan_totals
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rollback_records import VARIABLE, encode
 
@@ -17,9 +20,10 @@ CHANGED, WOULD_CHANGE, UNCHANGED = "changed", "would change", "nothing to change
 ROLLED_BACK, REFUSED, UNKNOWN = "rolled back", "nothing changed", "state unknown"
 LEFT_CHANGED, FAILED, UNREACHED = "left changed", "not checked", "not reached"
 STOPPED, NO_RECORD = "checked only", "no rollback record"
+READ_ONLY, CHANGED_SINCE_PLAN, NOT_PLANNED = "skipped: read-only", "changed since the plan", "not in the plan"
 _ORDER = (
     *(CHANGED, WOULD_CHANGE, UNCHANGED, REFUSED, ROLLED_BACK, LEFT_CHANGED, UNKNOWN),
-    *(FAILED, NO_RECORD, STOPPED, UNREACHED),
+    *(CHANGED_SINCE_PLAN, READ_ONLY, NOT_PLANNED, FAILED, NO_RECORD, STOPPED, UNREACHED),
 )
 
 _MOST_ACCOUNTS = 10
@@ -44,7 +48,14 @@ def outcome(change: t.Mapping[str, t.Any], check: t.Mapping[str, t.Any]) -> str:
         # Without a result the play, or the run of its tags, ended before.
         return STOPPED if check else UNREACHED
     if change.get("skipped"):
-        return STOPPED if "mysql_tls_role" in str(change.get("false_condition")) else NO_RECORD
+        condition = str(change.get("false_condition"))
+        if "mysql_tls_role" in condition:
+            return STOPPED
+        return NOT_PLANNED if "mysql_tls_plan" in condition else NO_RECORD
+    if change.get("reason") == "changed_since_plan":
+        return CHANGED_SINCE_PLAN
+    if change.get("skipped_reason"):
+        return READ_ONLY
     if change.get("failed"):
         if change.get("state_unknown"):
             return UNKNOWN
@@ -62,7 +73,7 @@ def _line(change: t.Mapping[str, t.Any], check: t.Mapping[str, t.Any]) -> str:
     told = result
     if result in (CHANGED, WOULD_CHANGE):
         told += f": {_accounts(change)}"
-    elif change.get("failed"):
+    elif change.get("failed") or result in (READ_ONLY, CHANGED_SINCE_PLAN):
         told += f": {change.get('msg', '')}"
     elif result == FAILED:
         told += f": {check.get('msg', '')}"
@@ -115,6 +126,12 @@ def totals(changes: Results, checks: Results) -> str:
     return f"{_servers(len(found))}: {', '.join(counted)}"
 
 
+def planned(changes: Results, checks: Results) -> str:
+    """The totals of a plan, of what check mode has found."""
+    found = {host: changes[host] or checks.get(host, {}) for host in changes}
+    return plan_totals(servers_of(found)).sentence()
+
+
 def _servers(count: int) -> str:
     return f"{count} {'server' if count == 1 else 'servers'}"
 
@@ -137,12 +154,42 @@ def stats(changes: Results, checks: Results, limit: int) -> dict[str, t.Any]:
 
 def stop(changes: Results, checks: Results, most_failures: float) -> str | None:
     """Why the roll-out stops here: more percent of the servers reached so far have failed than may."""
+    if changes and all(outcome(change, checks.get(host, {})) == READ_ONLY for host, change in changes.items()):
+        return f"Nothing can be changed: every server is read-only ({_some(list(changes))}). Name the source."
     reached = [host for host in changes if changes[host] or checks.get(host)]
     failed = [host for host in reached if changes[host].get("failed") or checks.get(host, {}).get("failed")]
     if 100.0 * len(failed) <= most_failures * len(reached):
         return None
     servers = _servers(len(reached))
     return f"Roll-out stopped: {len(failed)} of {servers} failed (limit {most_failures:g} %): {_some(failed)}"
+
+
+def message(
+    changes: Results,
+    checks: Results,
+    first: t.Sequence[str],
+    batch: t.Sequence[str],
+    serial: t.Sequence[str],
+    *,
+    stops: bool,
+) -> list[t.Any]:
+    """What is shown after a batch: its totals, and after the last one what became of every host, totals first.
+
+    :arg first: Sentences that come before that.
+    :arg stops: Whether this batch is the last one whatever comes after it.
+    """
+    hosts = list(changes)
+    made = batches(hosts, serial)
+    number = next((number for number, one in enumerate(made, start=1) if one == list(batch)), 0)
+    told: list[t.Any] = []
+    if number and len(made) > 1:
+        part = {host: changes[host] for host in batch}
+        told.append(f"Batch {number} of {len(made)}: {totals(part, checks)}")
+    # Ansible goes no further where every host of a batch has failed.
+    failed = all(changes[host].get("failed") or checks.get(host, {}).get("failed") for host in batch)
+    if not stops and not failed and batch and batch[-1] != hosts[-1]:
+        return [*first, *(told or [totals(changes, checks)])]
+    return [*first, totals(changes, checks), *told, lines(changes, checks)]
 
 
 def _some(hosts: t.Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rollback_records import records_of
@@ -53,8 +54,12 @@ def jobs(fleet: dict[str, Database], pki: Pki, tmp_path: Path) -> Jobs:
 def test_an_audit_with_the_credential(jobs: Jobs, fleet: dict[str, Database]) -> None:
     """Job type check; the injected login works, and is nowhere in what AWX keeps."""
     before = {name: database.snapshot() for name, database in fleet.items()}
-    job = jobs.run("playbooks/audit.yml", extra={"mysql_tls_report_dir": str(jobs.directory / "report")})
+    extra: dict[str, Any] = {"mysql_tls_report_dir": str(jobs.directory / "report")}
+    job = jobs.run("playbooks/audit.yml", extra=extra)
     assert job.status == "successful", job.output
+    assert job.artifacts["mysql_tls"]["servers"] == len(NAMES)
+    # A host event for each, as before there was one task for all.
+    job = jobs.run("playbooks/audit.yml", extra={**extra, "mysql_tls_per_host": True})
     looks = job.results("Check TLS status")
     assert {name: look["mysql_ssl"]["session"]["verified"] for name, look in looks.items()} == dict.fromkeys(
         NAMES, True

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from .database import Account, Database
+from .replication import caught_up, pair_of
 from .result import Result
 from .runner import Modules
 from .servers import Servers
@@ -86,23 +87,8 @@ def test_a_plan_that_cannot_be_meant(new_db: Database, modules: Modules) -> None
 
 @pytest.fixture(params=["mysql-9.7", "mariadb-11.8"])
 def pair(request: pytest.FixtureRequest, servers: Servers) -> tuple[Database, Database]:
-    """A source, and a replica of it that can be written to."""
-    source, replica = (
-        servers.get(request.param, options=("--log-bin=bin", f"--server-id={number}")) for number in (41, 42)
-    )
-    if not replica.query("SHOW ALL SLAVES STATUS" if replica.mariadb else "SHOW REPLICA STATUS"):
-        source.query("CREATE USER repl_of_pair IDENTIFIED BY 'pw!of-a-test'")
-        source.query("GRANT REPLICATION SLAVE ON *.* TO repl_of_pair")
-        file, position = source.query("SHOW MASTER STATUS" if source.mariadb else "SHOW BINARY LOG STATUS")[0][:2]
-        old = {"SOURCE": "MASTER", "REPLICA": "SLAVE"} if source.mariadb else {}
-        word, name = (old.get(term, term) for term in ("SOURCE", "REPLICA"))
-        replica.query(
-            f"CHANGE {'MASTER' if source.mariadb else 'REPLICATION SOURCE'} TO {word}_HOST='127.0.0.1', "
-            f"{word}_PORT={source.server.port}, {word}_USER='repl_of_pair', {word}_PASSWORD='pw!of-a-test', "
-            f"{word}_SSL=1, {word}_SSL_CA='{source.pki.bundle}', {word}_LOG_FILE='{file}', {word}_LOG_POS={position}"
-        )
-        replica.query(f"START {name}")
-    return source, replica
+    """A source and its replica."""
+    return pair_of(servers, request.param)
 
 
 def test_a_replica_is_skipped_and_follows(pair: tuple[Database, Database], modules: Modules) -> None:
@@ -174,11 +160,3 @@ def _filter(replica: Database, ignored: str) -> None:
     else:
         listed = f"('{ignored}')" if ignored else "()"
         replica.query(f"CHANGE REPLICATION FILTER REPLICATE_WILD_IGNORE_TABLE = {listed}")
-
-
-def caught_up(source: Database, replica: Database) -> None:
-    """Wait until the replica has everything."""
-    status = "SHOW MASTER STATUS" if source.mariadb else "SHOW BINARY LOG STATUS"
-    file, position = source.query(status)[0][:2]
-    function = "MASTER_POS_WAIT" if source.mariadb else "SOURCE_POS_WAIT"
-    assert int(replica.value(f"SELECT {function}('{file}', {position}, 60)")) >= 0

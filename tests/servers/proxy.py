@@ -80,10 +80,14 @@ class _Handler(socketserver.StreamRequestHandler):
 
 
 class Relay:
-    """Passes on what comes to ``port`` to another port of this machine; ``bytes`` counts both directions."""
+    """Passes on what comes to ``port`` to another port of this machine; ``bytes`` counts both directions.
+
+    ``sent`` is what clients have sent, as somebody on the network would have captured it.
+    """
 
     def __init__(self, target: int) -> None:
         self.bytes = 0
+        self.sent = bytearray()
         self._target = target
         self._open = 0
         self._changed = threading.Condition()
@@ -114,14 +118,21 @@ class Relay:
             server = socket.create_connection(("127.0.0.1", self._target))
             with self._changed:
                 self._open += 2
-            for source, target in ((client, server), (server, client)):
-                threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
+            threading.Thread(target=self._serve, args=(client, server), daemon=True).start()
 
-    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+    def _serve(self, client: socket.socket, server: socket.socket) -> None:
+        with client, server:
+            answers = threading.Thread(target=self._pass_on, args=(server, client, bytearray()), daemon=True)
+            answers.start()
+            self._pass_on(client, server, self.sent)
+            answers.join()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket, sent: bytearray) -> None:
         try:
             while chunk := source.recv(_CHUNK):
                 with self._changed:
                     self.bytes += len(chunk)
+                    sent += chunk
                 target.sendall(chunk)
             target.shutdown(socket.SHUT_WR)
         except OSError:

@@ -49,6 +49,11 @@ class Interrupts:
         del frame
         self._received = signal.Signals(number).name
 
+    @property
+    def received(self) -> str | None:
+        """The name of the signal that has come; None where none has."""
+        return self._received
+
     def check(self) -> None:
         """Go on, unless a signal has come.
 

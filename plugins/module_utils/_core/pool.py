@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import collections
 import queue
 import threading
 import time
@@ -17,8 +18,11 @@ Result = t.TypeVar("Result")
 
 # How long the main thread sleeps at most before it can notice a signal.
 _POLL_SECONDS = 0.2
-# From then on an item counts as waiting for somebody else and not as work.
+# An item counts as waiting for somebody else, and not as work, after this time and after so many times what the quick
+# ones of the last items took. On a busy machine all of them are slow, and more at a time would not help.
 _WAITING_SECONDS = 0.5
+_TIMES_QUICK = 4
+_LAST = 64
 
 
 class Pool(t.Generic[Item, Result]):
@@ -36,7 +40,8 @@ class Pool(t.Generic[Item, Result]):
         self._at_once = max(1, at_once)
         self._most = max(self._at_once, most or 0)
         self._todo: queue.SimpleQueue[tuple[Item] | None] = queue.SimpleQueue()
-        self._finished: queue.SimpleQueue[tuple[Item, Result]] = queue.SimpleQueue()
+        self._finished: queue.SimpleQueue[tuple[Item, Result, float]] = queue.SimpleQueue()
+        self._last: collections.deque[float] = collections.deque(maxlen=_LAST)
         self._running: dict[int, tuple[Item, float]] = {}
         self._stopped = threading.Event()
 
@@ -55,7 +60,7 @@ class Pool(t.Generic[Item, Result]):
                 while more or outstanding:
                     if time.monotonic() - counted > _POLL_SECONDS:
                         counted = time.monotonic()
-                        wanted = min(self._most, self._at_once + len(self.waiting(_WAITING_SECONDS)))
+                        wanted = min(self._most, self._at_once + len(self.waiting(self._patience())))
                     feeding = more and outstanding < wanted + self._at_once
                     if feeding:
                         try:
@@ -74,7 +79,8 @@ class Pool(t.Generic[Item, Result]):
                         yield None
                         continue
                     outstanding -= 1
-                    yield found
+                    self._last.append(found[2])
+                    yield found[0], found[1]
             finally:
                 self._stopped.set()
                 for _thread in range(threads):
@@ -86,13 +92,19 @@ class Pool(t.Generic[Item, Result]):
         long = [(since, item) for item, since in list(self._running.values()) if now - since > seconds]
         return [item for _since, item in sorted(long, key=lambda one: one[0])]
 
+    def _patience(self) -> float:
+        """After how many seconds an item counts as waiting."""
+        quick = sorted(self._last)[len(self._last) // 4] if self._last else _WAITING_SECONDS
+        return max(_WAITING_SECONDS, _TIMES_QUICK * quick)
+
     def _serve(self) -> None:
         number = threading.get_ident()
         while True:
             taken = self._todo.get()
             if taken is None or self._stopped.is_set():
                 return
-            self._running[number] = (taken[0], time.monotonic())
+            began = time.monotonic()
+            self._running[number] = (taken[0], began)
             result = self._work(taken[0])
             del self._running[number]
-            self._finished.put((taken[0], result))
+            self._finished.put((taken[0], result, time.monotonic() - began))

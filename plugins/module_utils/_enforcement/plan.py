@@ -252,6 +252,7 @@ def make_plan(control: Session, dialect: Dialect, known: t.Sequence[AccountState
             f"No account of {endpoint} matches {selection.describe()}; roles never match, system accounts only with "
             f"include_system: true, accounts for the server's own machine only with include_local: true or by name.",
             left_out=[left.describe() for left in left_out],
+            accounts=[],
         )
     changes, unread = decide_changes(control, dialect, targets, request)
     switch = None

@@ -84,8 +84,8 @@ def live_sessions(session: Session, dialect: Dialect) -> tuple[LiveSession, ...]
     )
 
 
-def behind_proxies(session: Session, found: t.Sequence[LiveSession]) -> tuple[LiveSession, ...]:
-    """The same sessions, with what proxies that end TLS tell of their clients, where this login may see that.
+def behind_proxies(session: Session, found: t.Sequence[LiveSession]) -> tuple[LiveSession, ...] | None:
+    """The same sessions, with what proxies that end TLS tell of their clients; None where this login may not see that.
 
     MySQL Router adds these attributes to its connection to the server, that of the cipher only if the client uses TLS.
     """
@@ -99,7 +99,7 @@ def behind_proxies(session: Session, found: t.Sequence[LiveSession]) -> tuple[Li
     except QueryFailed as e:
         if e.connection_lost:
             raise
-        return tuple(found)
+        return None
     attributes: dict[int, dict[str, str]] = {}
     for number, name, value in rows:
         attributes.setdefault(int(number), {})[str(name)] = str(value)

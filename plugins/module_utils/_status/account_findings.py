@@ -43,6 +43,13 @@ def of_accounts(status: ServerStatus, dialect: Dialect) -> t.Iterator[Finding]:
         )
     if status.memory is not None:
         yield from _of_memory(status, status.memory, dialect)
+    if status.accounts_denied is not None and status.account is not None:
+        yield finding(
+            "accounts-not-visible",
+            status.options.endpoint,
+            f"{status.accounts_denied} Which accounts may log in without TLS is not known.",
+            remediation.see_accounts(dialect, status.account),
+        )
     if status.accounts is None:
         # A login that may see no account but its own.
         if status.account is not None and status.session is not None and status.session.ssl_type == "NONE":

@@ -192,12 +192,14 @@ def _ask(session: Session, unauthenticated: ServerStatus) -> ServerStatus:
     dialect = discover(session)
     warnings = [*unauthenticated.warnings, *session.warnings]
     account = accounts.current_account(session)
-    memory = None
+    memory = accounts_denied = None
     try:
         known: tuple[accounts.AccountState, ...] | None = accounts.read_accounts(session, dialect)
     except accounts.AccountsNotReadable as e:
         known = None
         warnings.append(e.message)
+        if isinstance(e.__cause__, QueryFailed):
+            accounts_denied = e.message
     if known is not None and not accounts.is_without_access_control(account):
         memory = compare_with_memory(session, dialect, known)
     certificate = (
@@ -208,6 +210,7 @@ def _ask(session: Session, unauthenticated: ServerStatus) -> ServerStatus:
     # The server tells the end of its main certificate, and that port may have one of its own.
     comparable = None if certificate is None or dialect.is_admin_port(options.port) else certificate.certificate
     sessions = live_sessions(session, dialect)
+    attributed = behind_proxies(session, sessions or ())
     return replace(
         unauthenticated,
         dialect=dialect,
@@ -215,11 +218,13 @@ def _ask(session: Session, unauthenticated: ServerStatus) -> ServerStatus:
         account=account,
         certificate=certificate,
         accounts=known,
-        sessions=None if sessions is None else behind_proxies(session, sessions),
+        sessions=sessions if sessions is None or attributed is None else attributed,
         current_tls_version=server.tls_versions if server else None,
         tls_ends=tls_ends_elsewhere(session, server, comparable.not_after if comparable else None),
         memory=memory,
         role=read_role(session, dialect),
+        accounts_denied=accounts_denied,
+        proxies_visible=attributed is not None,
         warnings=tuple(warnings),
     )
 

@@ -182,6 +182,8 @@ KINDS = (
         controls=("PCI DSS 4.2.1", "NIST SC-8"),
     ),
     FindingKind("sessions-not-visible", "Servers that do not expose session TLS status", "info", "login"),
+    FindingKind("accounts-not-visible", "Accounts that could not be read", "info", "login"),
+    FindingKind("proxies-not-visible", "Clients that cannot be told from a proxy", "info", "sessions"),
     FindingKind("memory-not-visible", "Requirements that could be read from the table only", "info", "accounts"),
 )
 """Every kind, in the order of a list of checks."""

@@ -59,7 +59,8 @@ class ServerStatus:
     ``handshake`` is the connection phase, and ``tls_error`` why TLS did not come up; ``probes`` are empty when versions
     were not tried one by one; ``dialect`` is known after a login. ``current_tls_version`` is the status variable of the
     server; ``tls_ends`` says what shows that a proxy ends this client's TLS, None where nothing does; ``memory`` is
-    what the server goes by, compared with ``accounts``.
+    what the server goes by, compared with ``accounts``. ``accounts_denied`` says why this login could not read the
+    accounts; without ``proxies_visible`` it may not see what proxies tell of their clients.
     """
 
     options: ConnectionOptions
@@ -76,6 +77,8 @@ class ServerStatus:
     current_tls_version: str | None = None
     tls_ends: str | None = None
     memory: MemoryCheck | None = None
+    accounts_denied: str | None = None
+    proxies_visible: bool = True
     warnings: tuple[str, ...] = ()
     now: dt.datetime = field(default_factory=utc_now)
 

@@ -199,11 +199,22 @@ def show_sessions(dialect: Dialect, account: Account) -> str:
     return f"By hand: GRANT SELECT ON performance_schema.threads TO {quote_account(account, dialect)};"
 
 
+def show_proxies(dialect: Dialect, account: Account) -> str:
+    """The statement that lets an account see what proxies tell of their clients."""
+    name = quote_account(account, dialect)
+    return f"By hand: GRANT SELECT ON performance_schema.session_connect_attrs TO {name};"
+
+
+def see_accounts(dialect: Dialect, account: Account) -> str:
+    """The statement that lets an account read all others, and what the server has in memory of them."""
+    return f"By hand: GRANT SELECT ON mysql.* TO {quote_account(account, dialect)};"
+
+
 def see_memory(status: ServerStatus, dialect: Dialect, memory: MemoryCheck) -> str:
     """What lets an account see what the server goes by."""
     if memory.remedy or status.account is None:
         return memory.remedy
-    return f"By hand: GRANT SELECT ON mysql.* TO {quote_account(status.account, dialect)};"
+    return see_accounts(dialect, status.account)
 
 
 def performance_schema_on(dialect: Dialect) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import sessions_only
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.collect import collect
@@ -24,7 +24,11 @@ def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """
     if params.get("sessions_only"):
         return sessions_only.run(params)
-    options = ConnectionOptions.from_params(params)
+    try:
+        options = ConnectionOptions.from_params(params)
+    except OptionError as e:
+        e.details["contacted"] = False
+        raise
     expiry_warn_days = int(params["expiry_warn_days"])
     before_login: list[ServerStatus] = []
     try:

@@ -20,6 +20,14 @@ def of_sessions(status: ServerStatus, dialect: Dialect) -> t.Iterator[Finding]:
     if status.sessions is None:
         yield _sessions_not_visible(status, dialect)
         return
+    if not status.proxies_visible and status.account is not None:
+        yield finding(
+            "proxies-not-visible",
+            status.options.endpoint,
+            f"{status.account} may not see what proxies tell of their clients. A client that reaches a proxy without "
+            "TLS looks as if it used TLS.",
+            remediation.show_proxies(dialect, status.account),
+        )
     plaintext: dict[tuple[str, str, bool], int] = {}
     for session in status.sessions:
         if session.plaintext_to_client:

@@ -73,9 +73,11 @@ def banner(report: Report) -> Banner:
     """The verdict on all servers."""
     summary = report.summary
     kind, word = _verdict(summary)
-    return Banner(
-        kind, word, _sentence(summary), tuple(_figures(report)), tuple(_shares(summary)), _changes_in_short(report)
-    )
+    sentence = _sentence(summary)
+    if report.run.interrupted:
+        kind, word = ("open", "Incomplete") if kind == "good" else (kind, word)
+        sentence = f"The run was interrupted, and this report is partial. {sentence}"
+    return Banner(kind, word, sentence, tuple(_figures(report)), tuple(_shares(summary)), _changes_in_short(report))
 
 
 def _verdict(summary: Summary) -> tuple[str, str]:

@@ -75,15 +75,18 @@ def _sorted(changes: list[Change]) -> tuple[Change, ...]:
     return tuple(sorted(changes, key=lambda change: (SEVERITIES.index(change.severity), change.server, change.id)))
 
 
-_NOT_FLUSHED = BY_ID["privileges-not-flushed"].id
-_MEMORY_NOT_VISIBLE = BY_ID["memory-not-visible"].id
+# What a login without a privilege does not see, and what it says then.
+_HIDDEN_BY = {
+    BY_ID["privileges-not-flushed"].id: BY_ID["memory-not-visible"].id,
+    BY_ID["tls-ends-before-server"].id: BY_ID["proxies-not-visible"].id,
+}
 
 
 def could_show(server: Server, finding: str) -> bool:
     """Whether the check of this server went far enough to show findings of that id."""
     if server.state != CHECKED:
         return False
-    if finding == _NOT_FLUSHED and any(each.id == _MEMORY_NOT_VISIBLE for each in server.findings):
+    if any(each.id == _HIDDEN_BY.get(finding) for each in server.findings):
         return False
     kind = BY_ID.get(finding)
     return kind is None or has_seen(server, kind.requires)

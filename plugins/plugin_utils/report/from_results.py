@@ -94,6 +94,8 @@ def server_of(name: str, host: str, result: t.Mapping[str, t.Any], checked_at: s
     if status is None:
         if message is None:
             return _not_checked(name, _NO_RESULT + ".", host)
+        if result.get("contacted") is False:
+            return _not_checked(name, message, host)
         return Server(clean(name), clean(host), UNREACHABLE, checked_at=checked_at, message=message)
     if not isinstance(status, t.Mapping):
         return _not_checked(name, _NO_RESULT + ".", host)

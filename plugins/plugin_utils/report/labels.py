@@ -49,6 +49,14 @@ REASONS = {
         "Whoever records connections today can read them on the day that the server's key becomes known.",
         "Let the server choose ciphers with ECDHE only; TLS 1.3 has no others.",
     ),
+    "accounts-not-visible": (
+        "An account that may log in without TLS would go unnoticed, and the verdict is undecided.",
+        "Grant the login SELECT on mysql.*.",
+    ),
+    "proxies-not-visible": (
+        "A client that reaches a proxy in clear text would go unnoticed.",
+        "Grant the login SELECT on performance_schema.session_connect_attrs.",
+    ),
     "memory-not-visible": (
         "A change of the tables that nobody has flushed would go unnoticed.",
         "Grant the login SELECT on mysql.*.",

@@ -267,7 +267,7 @@ class Run:
 
     ``merged`` counts the other reports in it. ``inventory`` and ``limit`` are those of the play, ``job`` is its number
     in AWX. ``tls_min_version`` is the oldest TLS version that the checks accepted for their own sessions, if known.
-    ``started_at`` is when the run of Ansible began.
+    ``started_at`` is when the run of Ansible began. One that was interrupted may not have checked all that it covers.
     """
 
     id: str
@@ -284,6 +284,7 @@ class Run:
     ca_bundles: tuple[CaBundle, ...] = ()
     tls_min_version: str | None = None
     started_at: str | None = None
+    interrupted: bool = False
 
 
 @dataclass(frozen=True)

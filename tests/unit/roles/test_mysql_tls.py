@@ -15,9 +15,10 @@ from tests.tools.role_readme import entry_points, readme
 
 ROLE = Path(__file__).parents[3] / "roles" / "mysql_tls"
 # What the role itself makes, and what it hands to its own task files.
-_OWN = {"mysql_tls_look", "mysql_tls_change", "mysql_tls_rollback_records"}
+_OWN = {"mysql_tls_look", "mysql_tls_audit", "mysql_tls_notice", "mysql_tls_change", "mysql_tls_rollback_records"}
 _ACTIONS = {
     "mysql_tls_bundles",
+    "mysql_tls_fleet",
     "mysql_tls_history",
     "mysql_tls_rds",
     "mysql_tls_records",
@@ -27,6 +28,7 @@ _ACTIONS = {
 }
 # Differs between entry points, or is worked out.
 _WORKED_OUT = {
+    "mysql_tls_notify",
     "mysql_tls_base_url",
     "mysql_tls_bundle_checksum",
     "mysql_tls_bundle_dir",
@@ -80,3 +82,13 @@ def test_secrets_are_not_logged() -> None:
 def test_each_entry_point_has_its_tasks() -> None:
     for entry in entry_points(ROLE):
         assert (ROLE / "tasks" / f"{entry}.yml").is_file()
+
+
+def test_both_forms_of_the_audit_report_with_the_same_options() -> None:
+    def options(task_file: str, module: str) -> dict[str, str]:
+        *_before, block = yaml.safe_load((ROLE / "tasks" / f"{task_file}.yml").read_text("utf-8"))
+        return dict(block["block"][0][f"dbtls.rds_mysql.{module}"])
+
+    fleet, report = options("fleet", "mysql_tls_fleet"), options("report", "mysql_tls_report")
+    assert {name: fleet.get(name) for name in report} == report
+    assert set(fleet) - set(report) == {"fetch", "check", "report"}

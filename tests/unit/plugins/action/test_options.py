@@ -20,9 +20,10 @@ _PLUGINS = "ansible_collections.dbtls.rds_mysql.plugins"
     "name",
     [
         "mysql_tls_bundles",
-        "mysql_tls_readiness",
         "mysql_tls_history",
+        "mysql_tls_plan",
         "mysql_tls_rds",
+        "mysql_tls_readiness",
         "mysql_tls_records",
         "mysql_tls_report",
         "mysql_tls_variables",

@@ -10,27 +10,21 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.dbtls.rds_mysql.plugins.filter.ca_cert import FilterModule
 
 NEEDED = {
-    "bundles": [{"dest": "/one.pem"}, {"dest": "/two.pem"}],
+    "bundles": ["/one.pem", "/two.pem"],
     "ca_certs": {"a": "/one.pem", "b": "/two.pem", "own": "/own.pem"},
-    "errors": {"c": "'region' is undefined"},
+    "errors": {"b": "No CA bundle: No such file.", "c": "'region' is undefined"},
 }
-DOWNLOADS = {"failed": True, "results": [{"changed": False}, {"failed": True, "msg": "No such file."}]}
 
 
-def ca_cert(host: str, downloads: t.Any = None) -> t.Any:
-    return FilterModule().filters()["ca_cert"](NEEDED, host, downloads)
+def ca_cert(host: str) -> t.Any:
+    return FilterModule().filters()["ca_cert"](NEEDED, host)
 
 
 def test_the_file_of_each_host() -> None:
-    assert [ca_cert(host) for host in ("a", "b", "own")] == ["/one.pem", "/two.pem", "/own.pem"]
-    assert [ca_cert(host, DOWNLOADS) for host in ("a", "own")] == ["/one.pem", "/own.pem"]
+    assert [ca_cert(host) for host in ("a", "own")] == ["/one.pem", "/own.pem"]
 
 
-def test_a_bundle_that_was_not_fetched_fails_the_hosts_that_need_it() -> None:
-    with pytest.raises(AnsibleFilterError, match=r"The CA bundle could not be fetched: No such file\."):
-        ca_cert("b", DOWNLOADS)
-
-
-def test_a_host_whose_variables_cannot_be_evaluated() -> None:
-    with pytest.raises(AnsibleFilterError, match="The CA bundle of c could not be determined: 'region' is undefined"):
-        ca_cert("c")
+@pytest.mark.parametrize(("host", "message"), [("b", "No CA bundle: No such file."), ("c", "'region' is undefined")])
+def test_a_host_without_a_file_fails(host: str, message: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=f"{host} has no CA certificates to verify with. {message}"):
+        ca_cert(host)

@@ -79,17 +79,27 @@ def test_nobody_is_contacted_while_it_is_prepared() -> None:
     def work(_options: dict[str, t.Any]) -> dict[str, t.Any]:
         raise AssertionError
 
-    seen = []
-    fleet = Fleet(db1={}, db2={})
-    fleet_check.prepare(
-        t.cast("t.Any", fleet),
-        fleet.hosts,
-        job(work),
-        ca_cert,
-        lambda host, variables: seen.append((host, variables.names())),
-    )
-    assert [host for host, _names in seen] == ["db1", "db2"]
-    assert "mysql_tls_login_host" in seen[0][1]
+    class Look:
+        def __init__(self) -> None:
+            self.seen: dict[str, list[str]] = {}
+
+        def look(self, host: str, variables: HostVariables) -> None:
+            self.seen[host] = variables.names()
+
+    look, fleet = Look(), Fleet(db1={}, db2={})
+    fleet_check.prepare(t.cast("t.Any", fleet), fleet.hosts, job(work), ca_cert, [t.cast("t.Any", look)])
+    assert list(look.seen) == ["db1", "db2"]
+    assert "mysql_tls_login_host" in look.seen["db1"]
+
+
+def test_hosts_without_their_bundle_are_not_contacted() -> None:
+    fleet = Fleet(db1={}, db2={"mysql_tls_ca_cert": "own.pem"})
+    prepared = fleet_check.prepare(t.cast("t.Any", fleet), fleet.hosts, job(lambda _options: {}), ca_cert)
+    prepared.refuse({"bundle.pem": "No CA bundle: gone."})
+    assert dict(fleet_check.run(prepared, job(lambda _options: {"changed": False}))) == {
+        "db1": {"failed": True, "contacted": False, "msg": "No CA bundle: gone."},
+        "db2": {"changed": False},
+    }
 
 
 def test_secrets_are_masked() -> None:
@@ -136,8 +146,8 @@ def test_it_says_how_far_it_is_and_who_is_waited_for(monkeypatch: pytest.MonkeyP
     ("task", "options", "elsewhere"),
     [
         ("status", role_options.status, set()),
-        # What the record needs belongs to a change.
-        ("require", role_options.require, {"rollback_file", "rollback_group", "rollback_note"}),
+        # What the record needs belongs to a change, and so does a plan that was made before.
+        ("require", role_options.require, {"rollback_file", "rollback_group", "rollback_note", "plan"}),
     ],
 )
 def test_options_are_those_of_the_role(task: str, options: t.Any, elsewhere: set[str]) -> None:

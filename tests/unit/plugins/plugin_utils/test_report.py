@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -767,3 +768,11 @@ def test_numbers() -> None:
         ("account-without-tls", 3, 2),
         ("weak-protocol", 1, 1),
     ]
+
+
+def test_the_accounts_of_a_cluster_are_counted_once() -> None:
+    servers = [dataclasses.replace(server(status(finding()), name), cluster="shop") for name in ("a", "b")]
+    one, both = summary.summarize(servers[:1]), summary.summarize(servers)
+    assert one.accounts > 0
+    assert (both.accounts, both.exposed_accounts) == (one.accounts, one.exposed_accounts)
+    assert both.exposed_servers == 2 * one.exposed_servers

@@ -142,6 +142,10 @@ CASES = {
     "a proxy": Case({"tls-ends-before-server"}, rows=Played(number=8)),
     "no access control": Case({"access-control-off"}, rows=Played(me="skip-grants user@skip-grants host")),
     "not flushed": Case({"privileges-not-flushed"}, rows=Played(required="REQUIRE NONE")),
+    "accounts not visible": Case({"accounts-not-visible"}, rows=Played(None)),
+    "proxies not visible": Case(
+        {"proxies-not-visible"}, SEEING, rows=Played(ACCOUNTS, [(9, "app", "10.0.0.7", "SSL/TLS", "Sleep")])
+    ),
     "memory not visible": Case({"memory-not-visible"}, rows=Played(required=None)),
     "weak key": Case({"weak-certificate"}, certificate="weak-key", options=UNAUTHENTICATED, ciphers=WEAK),
     "no forward secrecy": Case({"no-forward-secrecy"}, options=UNAUTHENTICATED, ciphers="AES256-GCM-SHA384"),

@@ -1,0 +1,183 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Plans what would change on the servers of all hosts, in one task; or reads a plan that is to be applied."""
+
+from __future__ import annotations
+
+import typing as t
+from contextlib import closing
+from pathlib import Path
+
+from ansible.utils.display import Display
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_certs import ca_cert
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan import document, page
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.batches import batches
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.servers import (
+    CHANGE,
+    NOT_CHECKED,
+    READ_ONLY,
+    REFUSED,
+    Server,
+    servers_of,
+    totals,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, HostVariables
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import files
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted, visible
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_variables import listed
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.run_identity import run_of
+
+ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
+    "dest": {"type": "path"},
+    "source": {"type": "path"},
+    "max_age": {"type": "int", "default": 7},
+    "hosts": {"type": "list", "elements": "str"},
+    "bundles": {"type": "dict", "default": {}},
+    "serial": {"type": "list", "elements": "str", "default": ["1", "25%"]},
+    "max_fail_percentage": {"type": "float", "default": 0},
+}
+
+_KEPT = ("accounts", "failed", "msg", "plan", "skipped_reason", "warnings")
+# On the console; all of them are in the plan.
+_MOST_LINES = 25
+
+_display = Display()
+
+
+class ActionModule(ControllerAction):
+    """``mysql_tls_plan``."""
+
+    argument_spec = ARGUMENT_SPEC
+
+    def work(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Make a plan, or read one."""
+        hosts = hosts_of(options, variables, "ansible_play_hosts_all")
+        try:
+            if options["source"]:
+                return self._read(options, variables, hosts)
+            servers = servers_of(self._results(options, variables, hosts))
+            if options["dest"]:
+                return _written(options, variables, servers)
+        except RdsMysqlError as e:
+            return {"changed": False, "failed": True, "msg": visible(e.message)}
+        order = [server.name for server in servers if server.outcome != READ_ONLY]
+        result = _described(servers, order, totals(servers).sentence())
+        if not order:
+            names = listed([server.name for server in servers])
+            result.update(
+                failed=True, msg=f"Nothing can be changed: every server is read-only ({names}). Name the source."
+            )
+        return result
+
+    def _results(
+        self, options: dict[str, t.Any], variables: dict[str, t.Any], hosts: list[str]
+    ) -> dict[str, dict[str, t.Any]]:
+        """What mysql_require_ssl would do on the server of each host, in the order of the hosts."""
+
+        def bundle(values: HostVariables) -> str:
+            return ca_cert(options["bundles"], str(values.value("inventory_hostname")))
+
+        job = fleet_check.PLAN_JOB
+        prepared = fleet_check.prepare(Fleet(self._task, variables, self._loader), hosts, job, bundle)
+        with closing(fleet_check.run(prepared, job, _display.display)) as found:
+            results = {host: {name: result[name] for name in _KEPT if name in result} for host, result in found}
+        return {host: results[host] for host in hosts if host in results}
+
+    def _read(self, options: dict[str, t.Any], variables: dict[str, t.Any], hosts: list[str]) -> dict[str, t.Any]:
+        """The plan of a file, as far as it is about these hosts."""
+        read = document.PlanFile(Path(options["source"]).absolute()).read(options["max_age"], utc_now())
+        known, selected = variables["hostvars"], set(hosts)
+        missing = [s.name for s in read.servers if not any(name in known for name in (s.name, *s.aliases))]
+        if missing:
+            raise RdsMysqlError(f"mysql_tls_plan: the inventory has no {listed(missing)}, which the plan is about.")
+        servers = []
+        for server in read.servers:
+            name = next((name for name in (server.name, *server.aliases) if name in selected), None)
+            if name is not None:
+                servers.append(Server(name, server.outcome, server.plan, server.reason))
+        order = [server.name for server in servers if server.outcome == CHANGE]
+        told = f"{totals(servers).sentence()} (plan {read.sha256[:12]}, made by {read.author} at {read.made_at})"
+        result = {**_described(servers, order, told), "sha256": read.sha256}
+        if (not order and any(server.outcome != "unchanged" for server in servers)) or not servers:
+            result.update(
+                failed=True, msg=f"mysql_tls_plan: nothing in the plan is to be changed on these hosts: {told}."
+            )
+        return result
+
+
+def _described(servers: t.Sequence[Server], order: list[str], told: str) -> dict[str, t.Any]:
+    """What a roll-out needs: the hosts in their order, those that follow, and exactly what changes on each."""
+    followers = [server.name for server in servers if server.outcome == READ_ONLY]
+    return {
+        "changed": False,
+        "msg": visible(told),
+        "hosts": order,
+        "read_only": followers,
+        "plans": {server.name: server.plan for server in servers if server.outcome in (CHANGE, READ_ONLY)},
+    }
+
+
+def _written(options: dict[str, t.Any], variables: dict[str, t.Any], servers: tuple[Server, ...]) -> dict[str, t.Any]:
+    run = run_of(variables, iso8601(utc_now()))
+    changing = [server.name for server in servers if server.outcome == CHANGE]
+    made = document.PlanDocument(
+        made_at=run.made_at,
+        author=document.Author(run.user, run.host, run.job),
+        collection_version=run.collection_version,
+        ansible_core_version=run.ansible_core_version,
+        inventory=run.inventory,
+        limit=run.limit,
+        batches=tuple(tuple(batch) for batch in batches(changing, options["serial"])),
+        servers=servers,
+    )
+    described = made.described()
+    directory = Path(options["dest"]).absolute()
+    files.make_directory(directory)
+    files.write(directory / document.HTML, page.to_html(made, described["sha256"]))
+    # The JSON last: whoever finds it finds the page too.
+    files.write(directory / document.JSON, document.to_json(described))
+    paths = {"json": str(directory / document.JSON), "html": str(directory / document.HTML)}
+    told = totals(servers).sentence()
+    bad = [server for server in servers if server.outcome in (REFUSED, NOT_CHECKED)]
+    only_followers = bool(servers) and all(server.outcome == READ_ONLY for server in servers)
+    lines = [
+        told,
+        *_lines(servers),
+        f"The plan is {paths['json']} (SHA-256 {described['sha256']}); to read: {paths['html']}",
+    ]
+    result = {
+        **_described(servers, changing, told),
+        "lines": [visible(line) for line in lines],
+        "plan": paths,
+        "sha256": described["sha256"],
+        "summary": described["totals"],
+        "ansible_stats": {
+            "data": {"mysql_tls_planned": {**described["totals"], "sha256": described["sha256"], **paths}},
+            "per_host": False,
+            "aggregate": True,
+        },
+    }
+    if 100.0 * len(bad) > options["max_fail_percentage"] * len(servers) or only_followers:
+        why = f"{counted(len(bad), 'server')} would not be changed: {listed([server.name for server in bad])}."
+        result.update(
+            failed=True, msg=visible(f"{told}. {why if bad else 'Every server is read-only.'} {paths['html']}")
+        )
+    return result
+
+
+def _lines(servers: t.Sequence[Server]) -> list[str]:
+    """The worst first: what is refused, what is not known, and then what would change."""
+    told = [
+        f"{server.name}: {server.outcome.replace('_', ' ')}: {server.reason or ', '.join(page.changes(server))}"
+        for outcome in (REFUSED, NOT_CHECKED, READ_ONLY, CHANGE)
+        for server in servers
+        if server.outcome == outcome
+    ]
+    rest = len(told) - _MOST_LINES
+    return told[:_MOST_LINES] + ([f"and {rest:,} more in the plan"] if rest > 0 else [])

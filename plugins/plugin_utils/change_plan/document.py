@@ -1,0 +1,168 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``plan.json``: written for a person to approve, and read again as data that nobody has to trust."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import os
+import stat
+import typing as t
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.planned import Planned
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.servers import (
+    OUTCOMES,
+    TEMPLATE_MARKS,
+    Server,
+    texts,
+    totals,
+)
+
+JSON, HTML = "plan.json", "plan.html"
+FORMAT = "dbtls.rds_mysql.plan"
+FORMAT_VERSION = 1
+
+_VARIABLE = "mysql_tls_plan"
+_MAX_BYTES = 256 * 1024 * 1024
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who made the plan, where, and the number of the AWX job."""
+
+    user: str | None
+    host: str | None
+    job: str | None
+
+
+@dataclass(frozen=True)
+class PlanDocument:
+    """The whole plan. ``batches`` are the servers that would change, in the order of the roll-out."""
+
+    made_at: str
+    author: Author
+    collection_version: str
+    ansible_core_version: str
+    inventory: tuple[str, ...]
+    limit: str | None
+    batches: tuple[tuple[str, ...], ...]
+    servers: tuple[Server, ...]
+
+    def described(self) -> dict[str, t.Any]:
+        """The content of the file, with its own SHA-256."""
+        content = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            **{name: value for name, value in asdict(self).items() if name not in ("servers", "batches")},
+            "inventory": list(self.inventory),
+            "totals": asdict(totals(self.servers)),
+            "batches": [list(batch) for batch in self.batches],
+            "servers": [
+                {**asdict(server), "aliases": list(server.aliases), "warnings": list(server.warnings)}
+                for server in self.servers
+            ],
+        }
+        return {"sha256": digest(content), **content}
+
+
+def digest(content: t.Mapping[str, t.Any]) -> str:
+    """The SHA-256 of everything but itself: JSON with sorted names, without spaces, in ASCII."""
+    counted = {name: value for name, value in content.items() if name != "sha256"}
+    text = json.dumps(counted, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def to_json(described: t.Mapping[str, t.Any]) -> str:
+    """The text of the file."""
+    return json.dumps(described, ensure_ascii=True, indent=1) + "\n"
+
+
+@dataclass(frozen=True)
+class ReadPlan:
+    """What of a plan counts when it is applied."""
+
+    sha256: str
+    made_at: str
+    author: str
+    servers: tuple[Server, ...]
+
+
+class PlanFile:
+    """A plan that somebody has approved."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def error(self, what: str) -> RdsMysqlError:
+        """An error about this file; ``what`` continues its name."""
+        return RdsMysqlError(f"{_VARIABLE}: {self._path} {what}")
+
+    def read(self, max_age_days: int, now: dt.datetime) -> ReadPlan:
+        """What it says.
+
+        :raises RdsMysqlError: when it cannot be read, is not a plan, was changed, is too old, or all may write to it.
+        """
+        try:
+            plan = self._checked(json.loads(self._content()))
+            made = dt.datetime.strptime(plan.made_at, _TIME).replace(tzinfo=dt.UTC)
+        except OSError as e:
+            raise self.error(f"cannot be read: {e.strerror}.") from e
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as e:
+            raise self.error("is not a plan that the playbook plan has written.") from e
+        if now - made > dt.timedelta(days=max_age_days):
+            raise self.error(
+                f"was made at {plan.made_at} and is older than {max_age_days} days. Make a new plan, or set "
+                "mysql_tls_plan_max_age."
+            )
+        if now - made < dt.timedelta(days=-1):
+            raise self.error(f"was made at {plan.made_at}, which is in the future.")
+        return plan
+
+    def _content(self) -> bytes:
+        # Never waits for the other end of a pipe.
+        with os.fdopen(os.open(self._path, os.O_RDONLY | os.O_NONBLOCK), "rb") as f:
+            status = os.fstat(f.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise self.error("is not a file.")
+            if status.st_mode & stat.S_IWOTH:
+                raise self.error("can be written by everybody; it says what is done to accounts. chmod it.")
+            content = f.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise self.error(f"is larger than {_MAX_BYTES} bytes.")
+        return content
+
+    def _checked(self, described: t.Any) -> ReadPlan:
+        if not isinstance(described, dict) or described.get("format") != FORMAT:
+            raise self.error(f"is not a plan that the playbook plan has written (its format is not {FORMAT}).")
+        if described.get("format_version") != FORMAT_VERSION:
+            raise self.error("was made by another release of the collection. Use that one, or make a new plan.")
+        if described.get("sha256") != digest(described):
+            raise self.error("was changed after it was made: its SHA-256 is another one. Make a new plan.")
+        if any(mark in text for text in texts(described) for mark in TEMPLATE_MARKS):
+            raise self.error("holds a text that could be taken for a template, so the playbook plan has not made it.")
+        author = described["author"]
+        servers = tuple(_server(value) for value in described["servers"])
+        names = [name for server in servers for name in (server.name, *server.aliases)]
+        if len(set(names)) != len(names):
+            raise ValueError("a name is there twice")
+        by = f"{author.get('user') or 'unknown'} on {author.get('host') or 'unknown'}"
+        return ReadPlan(described["sha256"], str(described["made_at"]), by, servers)
+
+
+def _server(value: t.Any) -> Server:
+    name, aliases, outcome = value["name"], value["aliases"], value["outcome"]
+    if not all(isinstance(text, str) for text in (name, *aliases)) or outcome not in OUTCOMES:
+        raise ValueError("a server is wrong")
+    if value["plan"] is not None:
+        Planned.parse(value["plan"])
+    elif outcome in ("change", "read_only"):
+        raise ValueError("a change is missing")
+    return Server(name, outcome, value["plan"], str(value["reason"] or "") or None, tuple(aliases))

@@ -1,0 +1,131 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``plan.html``: the plan as a person reads it before it is approved, with the look of the report."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Requirement
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.document import PlanDocument
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.servers import (
+    CHANGE,
+    NOT_CHECKED,
+    READ_ONLY,
+    REFUSED,
+    UNCHANGED,
+    Server,
+    totals,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.labels import moment
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.render import render
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import clip, counted
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.view_rows import Fact
+
+
+@dataclass(frozen=True)
+class Row:
+    """One server: its names, what would change in lines, and what else there is to say."""
+
+    name: str
+    aliases: str
+    changes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Servers of one outcome."""
+
+    anchor: str
+    title: str
+    about: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything that the template prints."""
+
+    title: str
+    made_at: str
+    moment: str
+    sentence: str
+    facts: tuple[Fact, ...]
+    parts: tuple[Part, ...]
+    batches: tuple[Row, ...]
+    footer: str
+
+
+_PARTS = (
+    (CHANGE, "Would change", "Exactly these accounts are changed when the plan is applied."),
+    (REFUSED, "Refused", "Nothing is changed on these servers. What they lack is said for each."),
+    (
+        READ_ONLY,
+        "Read-only",
+        "Changes come to these servers from their source. They are checked again after it was changed.",
+    ),
+    (NOT_CHECKED, "Not checked", "Nothing is known about these servers, and nothing is changed on them."),
+    (UNCHANGED, "Unchanged", "Everything is as wanted already."),
+)
+
+
+def to_html(document: PlanDocument, sha256: str) -> str:
+    """The text of the file."""
+    return render("plan.html.j2", page=page(document, sha256))
+
+
+def page(document: PlanDocument, sha256: str) -> Page:
+    """The plan in rows."""
+    author = document.author
+    facts = [
+        Fact("Made by", (f"{author.user or 'unknown'} on {author.host or 'unknown'}",)),
+        Fact("Made at", (document.made_at,)),
+        Fact("Inventory", tuple(map(clip, document.inventory)) or ("unknown",)),
+        Fact("Limit", (clip(document.limit) if document.limit else "none: all hosts of the play",)),
+        Fact("Plan", (f"SHA-256 {sha256}",)),
+    ]
+    if author.job:
+        facts.insert(1, Fact("AWX job", (author.job,)))
+    parts = []
+    for outcome, title, about in _PARTS:
+        rows = tuple(_row(server) for server in document.servers if server.outcome == outcome)
+        if rows:
+            parts.append(Part(outcome.replace("_", "-"), f"{title}: {counted(len(rows), 'server')}", about, rows))
+    batches = tuple(
+        Row(f"Batch {number}", "", (), (", ".join(batch),)) for number, batch in enumerate(document.batches, start=1)
+    )
+    return Page(
+        title="MySQL TLS plan",
+        made_at=document.made_at,
+        moment=moment(document.made_at),
+        sentence=totals(document.servers).sentence(),
+        facts=tuple(facts),
+        parts=tuple(parts),
+        batches=batches,
+        footer=(
+            f"dbtls.rds_mysql {document.collection_version}, ansible-core {document.ansible_core_version}. The "
+            "playbook enforce takes plan.json; this page is for people."
+        ),
+    )
+
+
+def _row(server: Server) -> Row:
+    shown = list(changes(server)) if server.outcome != UNCHANGED else []
+    return Row(
+        server.name, ", ".join(server.aliases), tuple(shown), tuple(filter(None, (server.reason, *server.warnings)))
+    )
+
+
+def changes(server: Server) -> t.Iterator[str]:
+    """What would change, in lines such as ``app@%: NONE -> ANY``."""
+    switch = server.plan and server.plan["require_secure_transport"]
+    if switch:
+        values = ("ON" if switch[when]["value"] else "OFF" for when in ("before", "after"))
+        yield "require_secure_transport: {} -> {}".format(*values)
+    for account in server.accounts:
+        before, after = (Requirement(**account[when]).describe() for when in ("before", "after"))
+        yield f"{account['user']}@{account['host']}: {before} -> {after}"

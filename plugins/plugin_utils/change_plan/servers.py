@@ -1,0 +1,148 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A plan for many servers: what would change on each, what a guard refuses, what could not be checked."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import without_templates
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted
+
+CHANGE, UNCHANGED, REFUSED, READ_ONLY, NOT_CHECKED = "change", "unchanged", "refused", "read_only", "not_checked"
+OUTCOMES = (CHANGE, UNCHANGED, REFUSED, READ_ONLY, NOT_CHECKED)
+TEMPLATE_MARKS = ("{{", "{%", "{#")
+
+Exact = dict[str, t.Any]
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server, by the first of its names in the inventory; ``aliases`` are the others.
+
+    ``plan`` is what the option of that name of mysql_require_ssl takes, None where it is not known. ``reason`` says why
+    a server is refused, skipped or not checked.
+    """
+
+    name: str
+    outcome: str
+    plan: Exact | None = None
+    reason: str | None = None
+    aliases: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def accounts(self) -> list[dict[str, t.Any]]:
+        """The accounts that would change."""
+        return list(self.plan["accounts"]) if self.plan else []
+
+    @property
+    def switches(self) -> bool:
+        """Whether the server-wide switch would change."""
+        return bool(self.plan and self.plan["require_secure_transport"])
+
+
+@dataclass(frozen=True)
+class Totals:
+    """How many servers there are of each outcome, and how many accounts would change."""
+
+    servers: int
+    change: int
+    accounts: int
+    unchanged: int
+    refused: int
+    read_only: int
+    not_checked: int
+
+    def sentence(self) -> str:
+        """Such as ``12 accounts on 8 servers would change, 1 refused, 2 not checked``."""
+        told = [f"{counted(self.accounts, 'account')} on {counted(self.change, 'server')} would change"]
+        others = ((self.refused, "refused"), (self.read_only, "read-only"), (self.not_checked, "not checked"))
+        told += [f"{count:,} {what}" for count, what in (*others, (self.unchanged, "unchanged")) if count]
+        return ", ".join(told)
+
+
+def servers_of(results: t.Mapping[str, t.Mapping[str, t.Any]]) -> tuple[Server, ...]:
+    """The servers, each once, in the order of the hosts.
+
+    :arg results: By host what mysql_require_ssl has returned in check mode.
+    """
+    found: dict[t.Any, Server] = {}
+    for host, result in results.items():
+        server = _server(host, result)
+        identity = (result.get("plan") or {}).get("identity")
+        # What could not be read is no other name of anything.
+        key = tuple(sorted(identity.items())) if identity else host
+        found[key] = _with_alias(found[key], server) if key in found else server
+    return tuple(found.values())
+
+
+def totals(servers: t.Sequence[Server]) -> Totals:
+    """Count them."""
+    count = {outcome: sum(server.outcome == outcome for server in servers) for outcome in OUTCOMES}
+    accounts = sum(len(server.accounts) for server in servers if server.outcome == CHANGE)
+    return Totals(servers=len(servers), accounts=accounts, **count)
+
+
+def _server(host: str, result: t.Mapping[str, t.Any]) -> Server:
+    message = _safe(str(result.get("msg") or "No reason is given."))
+    plan = result.get("plan")
+    warnings = tuple(_safe(str(warning)) for warning in result.get("warnings") or ())
+    unsafe = _unsafe(plan)
+    if unsafe is not None:
+        reason = (
+            f"A plan cannot hold {_safe(unsafe)}, as it has control characters, or could be taken for a template. "
+            "Leave that account out with mysql_tls_exclude."
+        )
+        return Server(host, REFUSED, None, reason, warnings=warnings)
+    if result.get("failed"):
+        known = plan is not None or result.get("accounts") is not None
+        return Server(host, REFUSED if known else NOT_CHECKED, plan, message, warnings=warnings)
+    if plan is None:
+        return Server(host, NOT_CHECKED, None, "It was not checked.")
+    if result.get("skipped_reason"):
+        return Server(host, READ_ONLY, plan, message)
+    changes = bool(plan["accounts"] or plan["require_secure_transport"])
+    return Server(host, CHANGE if changes else UNCHANGED, plan, warnings=warnings)
+
+
+def _with_alias(server: Server, other: Server) -> Server:
+    """The server with another name of it."""
+    both = replace(server, aliases=(*server.aliases, other.name))
+    if CHANGE in (server.outcome, other.outcome) and _what(server) != _what(other):
+        reason = f"{server.name} and {other.name} are one server, and different changes are wanted of them."
+        return replace(both, outcome=REFUSED, reason=reason)
+    return both
+
+
+def _what(server: Server) -> t.Any:
+    return None if server.plan is None else (server.plan["accounts"], server.plan["require_secure_transport"])
+
+
+def _safe(text: str) -> str:
+    return str(without_templates(printable(text)))
+
+
+def _unsafe(value: t.Any) -> str | None:
+    """The first text that could be taken for a template, or does not stay what it is when it is printed."""
+    for text in texts(value):
+        if any(mark in text for mark in TEMPLATE_MARKS) or printable(text) != text:
+            return text
+    return None
+
+
+def texts(value: t.Any) -> t.Iterator[str]:
+    """Every text in plain data, names of values included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, t.Mapping):
+        for name, item in value.items():
+            yield from texts(name)
+            yield from texts(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from texts(item)

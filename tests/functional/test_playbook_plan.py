@@ -1,0 +1,154 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Plan, approve, enforce: through Ansible itself, on real servers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.document import digest
+
+from .database import Account, Database
+from .plays import Ansible, Run
+from .replication import caught_up, pair_of
+from .servers import Servers
+
+NEW, MARIA = "new-db", "maria-db"
+
+
+class Site:
+    """An inventory, and playbooks on it."""
+
+    def __init__(self, ansible: Ansible) -> None:
+        self.ansible = ansible
+        self.hosts: dict[str, dict[str, Any]] = {}
+        self.plan = ansible.directory / "mysql-tls-report" / "plan.json"
+
+    def add(self, name: str, db: Database, login: Account, **more: Any) -> None:
+        self.ansible.secrets.append(login.password)
+        self.hosts[name] = {
+            "ansible_host": db.server.host,
+            "mysql_tls_login_port": db.server.port,
+            "mysql_tls_login_user": login.user,
+            "mysql_tls_login_password": login.password,
+            "mysql_tls_ca_cert": str(db.pki.bundle),
+            **more,
+        }
+
+    def run(self, playbook: str, *extra: str) -> Run:
+        inventory = self.ansible.directory / "hosts.yml"
+        inventory.write_text(json.dumps({"all": {"hosts": self.hosts}}))
+        given = [argument for pair in extra for argument in (["-e", pair] if "=" in pair else [pair])]
+        return self.ansible.run("ansible-playbook", "-i", str(inventory), f"dbtls.rds_mysql.{playbook}", *given)
+
+
+@pytest.fixture
+def site(ansible: Ansible) -> Site:
+    return Site(ansible)
+
+
+def test_plan_approve_enforce(servers: Servers, site: Site) -> None:
+    new, maria = servers.get("mysql-9.7"), servers.get("mariadb-11.8")
+    apps = {db: db.create(db.name_of("planned")) for db in (new, maria)}
+    logins = {db: db.administrator() for db in (new, maria)}
+    site.add(NEW, new, logins[new])
+    site.add(MARIA, maria, logins[maria])
+    site.add("maria-again", maria, logins[maria])
+    site.add("gone", new, logins[new], mysql_tls_login_port=1)
+    before = [db.snapshot() for db in (new, maria)]
+    planned = site.run("plan", "mysql_tls_accounts=planned*")
+    assert planned.status == 2
+    assert "2 accounts on 2 servers would change, 1 not checked" in planned.output
+    assert [db.snapshot() for db in (new, maria)] == before
+    plan = json.loads(site.plan.read_text())
+    assert plan["sha256"] == digest(plan)
+    assert plan["batches"] == [[NEW], [MARIA]]
+    assert [(s["name"], s["outcome"], s["aliases"]) for s in plan["servers"]] == [
+        (NEW, "change", []),
+        (MARIA, "change", ["maria-again"]),
+        ("gone", "not_checked", []),
+    ]
+    page = site.plan.with_name("plan.html").read_text()
+    for text in (plan["sha256"], f"{apps[new].user}@%: NONE -&gt; ANY", "Cannot reach 127.0.0.1:1"):
+        assert text in page
+    # Check mode has the same totals, and shows all servers.
+    checked = site.run("enforce", "mysql_tls_accounts=planned*", "--check")
+    assert checked.status == 2
+    assert "2 accounts on 2 servers would change, 1 not checked" in checked.output
+    assert "not reached" not in checked.output
+    assert [db.snapshot() for db in (new, maria)] == before
+
+    # Somebody is at work after the plan was made.
+    later = new.create(new.name_of("planned_later"))
+    maria.require(apps[maria].user, apps[maria].host, "X509")
+    done = site.run("enforce", f"mysql_tls_plan={site.plan}", "mysql_tls_all_accounts=true")
+    assert done.status == 2
+    assert "2 servers: 1 changed, 1 changed since the plan" in done.output
+    assert done.output.count("Show roll-out summary") == 2
+    assert "Batch 1 of 2: 1 server: 1 changed" in done.output
+    assert {name for name, counts in done.recap().items() if counts["failed"]} == {MARIA}
+    assert [new.ssl_type(apps[new]), new.ssl_type(later), maria.ssl_type(apps[maria])] == ["ANY", "", "X509"]
+    # What is as planned is done.
+    again = site.run("enforce", f"mysql_tls_plan={site.plan}", "--limit", NEW).ok()
+    assert "1 server: 1 nothing to change" in again.output
+
+
+def test_a_plan_that_was_changed(servers: Servers, site: Site) -> None:
+    db = servers.get("mariadb-11.8")
+    app, me = db.create(db.name_of("planned")), db.administrator()
+    site.add(MARIA, db, me)
+    site.run("plan", "mysql_tls_accounts=planned*").ok()
+    site.plan.write_text(site.plan.read_text().replace('"ANY"', '"X509"'))
+    refused = site.run("enforce", f"mysql_tls_plan={site.plan}")
+    assert refused.status == 2
+    assert "was changed after it was made" in " ".join(refused.output.split())
+    assert db.ssl_type(app) == ""
+
+
+def test_a_replica_follows_and_is_never_the_canary(servers: Servers, site: Site) -> None:
+    source, replica = pair_of(servers, "mariadb-11.8")
+    me, app = source.administrator(), source.create(source.name_of("planned"))
+    caught_up(source, replica)
+    site.add("a-replica", replica, me)
+    alone = site.run("enforce", "mysql_tls_accounts=planned*")
+    assert alone.status == 2
+    assert "every server is read-only (a-replica)" in " ".join(alone.output.split())
+    checked = site.run("enforce", "mysql_tls_accounts=planned*", "--check")
+    assert checked.status == 2
+    site.add("source", source, me)
+    site.add("the-source-again", source, me)
+    assert (
+        "1 account on 1 server would change, 1 read-only" in site.run("plan", "mysql_tls_accounts=planned*").ok().output
+    )
+    done = site.run("enforce", "mysql_tls_accounts=planned*").ok()
+    assert "1 server: 1 changed" in done.output
+    assert "The change has arrived from the source." in done.output
+    assert done.recap()["source"]["changed"] == 1
+    assert replica.ssl_type(app) == source.ssl_type(app) == "ANY"
+
+
+def test_the_stop_is_the_culprits(servers: Servers, site: Site) -> None:
+    """A batch in which one server fails and two do not."""
+    new, maria = servers.get("mysql-9.7"), servers.get("mariadb-11.8")
+    apps = {db: db.create(db.name_of("planned")) for db in (new, maria)}
+    for name, db in ((NEW, new), (MARIA, maria)):
+        site.add(name, db, db.administrator())
+    site.add("gone", new, new.administrator(), mysql_tls_login_port=1)
+    stopped = site.run("enforce", "mysql_tls_accounts=planned*", "mysql_tls_canary=0", "mysql_tls_serial=100%")
+    assert stopped.status == 2
+    assert "Roll-out stopped: 1 of 3 servers failed (limit 0 %): gone" in " ".join(stopped.output.split())
+    assert {name for name, counts in stopped.recap().items() if counts["failed"]} == {"gone"}
+    assert {db.ssl_type(app) for db, app in apps.items()} == {"ANY"}
+
+
+def test_no_such_hosts_for_a_bundle(ansible: Ansible) -> None:
+    site = Site(ansible)
+    ansible.secrets = ["none-at-all"]
+    site.hosts["app"] = {}
+    run = site.run("bundle", "mysql_tls_hosts=nothing-like-it", "mysql_tls_bundle_dest=/nowhere/bundle.pem")
+    assert run.status == 2
+    assert "no host matches 'nothing-like-it'" in run.output
