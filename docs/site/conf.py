@@ -18,6 +18,7 @@ from sphinx.application import Sphinx
 _ANSIBLE = "https://docs.ansible.com/projects/ansible/latest/"
 _ANSIBLE_LABELS = {
     "action_plugins": "plugins/action.html#action-plugins",
+    "ansible_collections.amazon.aws.rds_instance_info_module": "collections/amazon/aws/rds_instance_info_module.html",
     "ansible_collections.ansible.builtin.set_fact_module": "collections/ansible/builtin/set_fact_module.html",
     "ansible_collections.ansible.builtin.set_stats_module": "collections/ansible/builtin/set_stats_module.html",
     "common_return_values": "reference_appendices/common_return_values.html#common-return-values",

@@ -576,7 +576,7 @@ server:
 skipped_reason:
   description:
     - V(read_only) where accounts should change, and the server is read-only or replicates them from another one.
-      Nothing is changed there; RV(msg) and a warning say so. Once the change has arrived from its source, this is not
+      Nothing is changed there; C(msg) and a warning say so. Once the change has arrived from its source, this is not
       returned any more.
   returned: only in that case
   type: str

@@ -423,6 +423,28 @@ clients:
     - >-
       app1: /etc/ssl/rds.pem lacks rds-ca-ecc384-g1 of eu-central-1, which db1 uses. Run the playbook bundle for this
       host.
+notice:
+  description: What a message to people says.
+  returned: when the report was written
+  type: dict
+  contains:
+    subject:
+      description: The title and the report in a sentence.
+      type: str
+      sample: "MySQL TLS report: 42 servers: 31 compliant, 9 non-compliant, 2 unreachable."
+    lines:
+      description: What is new or worse, drifted, resolved, expiring and not checked, with the first of each.
+      type: list
+      elements: str
+      sample: ["New or worse: 1 (high: db1: app@% can log in without TLS.)"]
+    report:
+      description: Path of the page.
+      type: str
+      sample: /srv/reports/mysql-tls/report.html
+    changed:
+      description: Whether something is new, worse, drifted or resolved, or there was nothing to compare with.
+      type: bool
+      sample: true
 found:
   description:
     - What was found in words, by host, or by host and port of an endpoint. The lines of the summary that

@@ -26,7 +26,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge im
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, labels, model
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import problem_lines
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import clean, encode
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import all_visible, counted, visible
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import all_visible, clip, counted, visible
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.run_identity import run_of
 
 _FAIL_ON: dict[str, t.Any] = {"type": "str", "default": "none", "choices": ["none", "low", "medium", "high"]}
@@ -190,6 +190,7 @@ def _outcome(written: build.WrittenReport, clients: list[str]) -> dict[str, t.An
         "summary": summary,
         "changes": changes,
         "clients": clients,
+        "notice": notice(report, written.paths["html"]),
         "lines": problem_lines(report),
         "refused_logins": all_visible(_some([f"{each.server}: {each}" for each in report.refused_logins])),
         "msg": visible(f"{words} {written.paths['html']}"),
@@ -200,6 +201,29 @@ def _outcome(written: build.WrittenReport, clients: list[str]) -> dict[str, t.An
             "aggregate": True,
         },
     }
+
+
+def notice(report: model.Report, path: str) -> dict[str, t.Any]:
+    """What a message to people says: a subject, five lines, where the report is, and whether there is something new."""
+    changes = change_lines(report)
+    expiring = [server.name for server in report.servers if server.expires_soon()]
+    unchecked = [server.name for server in report.servers if server.state != model.CHECKED]
+    found = report.changes
+    counts = (len(found.worse), len(found.regressions), len(found.resolved)) if found else (0, 0, 0)
+    told = zip(
+        ("New or worse", "No longer requiring TLS", "Resolved", "Certificates expired or expiring", "Not checked"),
+        (*counts, len(expiring), len(unchecked)),
+        (changes["new"], changes["drifted"], changes["resolved"], expiring, unchecked),
+        strict=True,
+    )
+    return all_visible(  # type: ignore[no-any-return]
+        {
+            "subject": f"{report.title}: {sentence(report.summary)}",
+            "lines": [f"{what}: {count}" + (f" ({clip(first[0])})" if first else "") for what, count, first in told],
+            "report": path,
+            "changed": any(counts) or found is None or bool(found.servers_added),
+        }
+    )
 
 
 def sentence(summary: model.Summary) -> str:

@@ -24,7 +24,7 @@ OF_PLAYBOOKS = frozenset({"mysql_tls_hosts", "mysql_tls_canary", "mysql_tls_seri
 # What the collection registers for a host, or publishes and takes back.
 OF_RESULTS = frozenset(
     {
-        *("mysql_tls_look", "mysql_tls_audit", "mysql_tls_change", "mysql_tls_roll_out"),
+        *("mysql_tls_look", "mysql_tls_audit", "mysql_tls_notice", "mysql_tls_change", "mysql_tls_roll_out"),
         "mysql_tls_rollback_records",
     }
 )

@@ -15,7 +15,7 @@ from tests.tools.role_readme import entry_points, readme
 
 ROLE = Path(__file__).parents[3] / "roles" / "mysql_tls"
 # What the role itself makes, and what it hands to its own task files.
-_OWN = {"mysql_tls_look", "mysql_tls_audit", "mysql_tls_change", "mysql_tls_rollback_records"}
+_OWN = {"mysql_tls_look", "mysql_tls_audit", "mysql_tls_notice", "mysql_tls_change", "mysql_tls_rollback_records"}
 _ACTIONS = {
     "mysql_tls_bundles",
     "mysql_tls_fleet",
@@ -28,6 +28,7 @@ _ACTIONS = {
 }
 # Differs between entry points, or is worked out.
 _WORKED_OUT = {
+    "mysql_tls_notify",
     "mysql_tls_base_url",
     "mysql_tls_bundle_checksum",
     "mysql_tls_bundle_dir",
