@@ -11,7 +11,8 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.text.converters import to_text
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_bundles import CaBundles
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, HostVariables
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.login_secrets import secret_of_host
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
@@ -36,7 +37,7 @@ class ActionModule(ControllerAction):
         for host, values in fleet.items(hosts_of(options, variables, "ansible_play_batch")):
             try:
                 ca_certs[host] = bundles.path_of(values)
-                secret = _secret(values)
+                secret = secret_of_host(values)
             except AnsibleError as e:
                 # Of this host alone; the others get what they need.
                 errors[host] = to_text(e)
@@ -61,13 +62,3 @@ class ActionModule(ControllerAction):
             "secrets": secrets,
             "secret_of": secret_of,
         }
-
-
-def _secret(values: HostVariables) -> dict[str, str] | None:
-    """The secret of AWS Secrets Manager that a host's login is in; an ARN names its region."""
-    name = values.value("mysql_tls_secret")
-    if name is None:
-        return None
-    region = str(name).split(":")[3] if str(name).startswith("arn:") else str(values.value("mysql_tls_region") or "")
-    profile = str(values.value("mysql_tls_aws_profile") or "")
-    return {"name": str(name), "region": "" if region == "global" else region, "profile": profile}

@@ -15,6 +15,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_bundles import CaBundles
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report import REPORT_OPTIONS, report_of
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.login_secrets import LoginSecrets
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import grouped
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted
@@ -44,7 +45,9 @@ class ActionModule(ControllerAction):
             role_variables.UnknownVariables(role_variables.known()),
             role_variables.MissingCredentials(),
         )
-        prepared = fleet_check.prepare(fleet, hosts, fleet_check.STATUS_JOB, bundles.path_of, checks)
+        prepared = fleet_check.prepare(
+            fleet, hosts, fleet_check.STATUS_JOB, bundles.path_of, checks, LoginSecrets(self._loader)
+        )
         sentences = [sentence for check in checks for sentence in check.sentences()]
         if sentences:
             return {"failed": True, "msg": " ".join(sentences)}

@@ -80,8 +80,8 @@ EXAMPLES = r"""
 - name: Require TLS for those
   dbtls.rds_mysql.mysql_require_ssl:
     login_host: "{{ ansible_host }}"
-    accounts: ["app*"]
-    ready_accounts: "{{ readiness.ready[inventory_hostname] }}"
+    accounts: "{{ readiness.ready[inventory_hostname] }}"
+  when: readiness.ready[inventory_hostname] | length > 0
 
 - name: Determine which accounts of one group are ready, with quarterly jobs
   dbtls.rds_mysql.mysql_tls_readiness:

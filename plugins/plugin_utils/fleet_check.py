@@ -41,6 +41,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict im
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import role_options, role_variables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, HostVariables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import as_module
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.login_secrets import LoginSecrets
 
 Options = dict[str, t.Any]
 Result = dict[str, t.Any]
@@ -100,11 +101,13 @@ def prepare(
     job: Job,
     ca_cert: CaCert,
     checks: t.Iterable[role_variables.Check] = (),
+    secrets: LoginSecrets | None = None,
 ) -> Prepared:
     """Evaluate the variables of each host.
 
     :arg ca_cert: The file with CA certificates for a host. It may raise AnsibleError or RdsMysqlError.
     :arg checks: They look at each host's variables.
+    :arg secrets: Fetches logins from AWS Secrets Manager, where the role's tasks have not done that.
     """
     prepared = Prepared()
     for host in hosts:
@@ -112,6 +115,8 @@ def prepare(
         for check in checks:
             check.look(host, variables)
         try:
+            if secrets:
+                secrets.add_to(variables)
             prepared.options[host] = job.options(variables, ca_cert(variables))
         except AnsibleError as e:
             prepared.failed[host] = {"failed": True, "contacted": False, "msg": printable(to_text(e))}

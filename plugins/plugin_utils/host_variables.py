@@ -13,7 +13,7 @@ import re
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-from ansible.template import Templar, is_trusted_as_template
+from ansible.template import Templar, is_trusted_as_template, trust_as_template
 from ansible.vars.manager import VariableManager
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 
@@ -27,6 +27,9 @@ _REFERENCE_WITH_DEFAULT = re.compile(rf"\{{\{{ *{_NAME} *\| *default\({_NAME}\) 
 _OF_ENVIRONMENT = re.compile(
     r"\{\{ *lookup\('(?:ansible\.builtin\.)?env', *'\w+'\) *(?:\| *default\((?:none|'[^'{}]*'), *true\) *)?\}\}[^{}]*"
 )
+# The role's own for a login: what a secret holds, else of an environment variable.
+_OF_SECRET = re.compile(r"\{\{ __mysql_tls_secret\.\w+ if mysql_tls_secret else (lookup\([^{}]*) \}\}")
+_SECRETS_NAME = f"{PREFIX}secret"
 _DEEPEST = 8
 
 
@@ -72,15 +75,18 @@ class HostVariables:
         try:
             return _without_engine(self._seen.get(name), self._seen, _DEEPEST) not in (None, "", [])
         except _NotPlain:
-            value = self._seen[name]
-            return not _OF_ENVIRONMENT.fullmatch(str(value)) or self.value(name) is not None
+            return _key_of_all_hosts(self._template(name)) is None or self.value(name) is not None
+
+    def set(self, name: str, value: t.Any) -> None:
+        """Overrule a variable."""
+        self._seen[name] = value
 
     def is_empty(self, name: str) -> bool:
         """Whether it was set to an empty text."""
         return name in self._seen and isinstance(self._seen[name], str) and not self._seen[name]
 
     def _evaluated(self, name: str) -> t.Any:
-        value = self._seen[name]
+        value = self._template(name)
         same = _key_of_all_hosts(value)
         if same is not None and same in self._shared:
             return self._shared[same][1]
@@ -91,6 +97,14 @@ class HostVariables:
         if same is not None:
             self._shared[same] = (value, found)  # with the value, so that its identity is not another's
         return found
+
+    def _template(self, name: str) -> t.Any:
+        """What is to be evaluated: without a secret, the part of the role's own that is about the environment."""
+        value = self._seen[name]
+        of_secret = _OF_SECRET.fullmatch(value) if isinstance(value, str) else None
+        if of_secret and not self.may_be_set(_SECRETS_NAME):
+            return trust_as_template(f"{{{{ {of_secret[1]} }}}}")
+        return value
 
 
 def _without_engine(value: t.Any, seen: t.Mapping[str, t.Any], depth: int) -> t.Any:

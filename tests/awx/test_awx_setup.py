@@ -78,6 +78,9 @@ def test_everything_is_made_and_stays(ansible: Ansible, awx: Awx) -> None:
     assert answers(surveys["Enforce"], {"mysql_tls_accounts": "app@*,web@*"})["mysql_tls_accounts"] == "app@*,web@*"
     assert answers(surveys["Rollback"], {}) == {"mysql_tls_rollback_dir": "/var/lib/mysql-tls/rollback"}
 
+    watch = store.named("schedules", "MySQL TLS Watch, every five minutes")
+    assert watch["rrule"].endswith("FREQ=MINUTELY;INTERVAL=5")
+    assert watch["unified_job_template"] == store.named("job_templates", "MySQL TLS Watch")["id"]
     schedule = store.named("schedules", "MySQL TLS Audit, every night")
     assert schedule["unified_job_template"] == templates["Audit"]["id"]
     assert schedule["extra_data"] == {"mysql_tls_fail_on": "high"}
@@ -123,7 +126,7 @@ def test_another_prefix_and_credentials_that_are_there(ansible: Ansible, awx: Aw
     }
     set_up(ansible, **settings).ok()
     made = [item["name"] for kind in awx.store.items for item in awx.store.items[kind] if "name" in item]
-    assert len(made) == 12
+    assert len(made) == 14
     assert [name for name in made if not name.startswith("Team 7 databases")] == [
         "Default",
         "Databases",
@@ -231,7 +234,7 @@ def test_a_project_that_could_not_be_synchronized(ansible: Ansible, awx: Awx) ->
     set_up(ansible).ok()
     project = awx.store.named("projects", "MySQL TLS")
     assert project["scm_update_on_launch"] is True
-    assert len(awx.store.items["job_templates"]) == 3
+    assert len(awx.store.items["job_templates"]) == 4
 
 
 def test_a_credential_type_in_use(ansible: Ansible, awx: Awx) -> None:
@@ -260,7 +263,7 @@ def test_without_a_system_administrator(ansible: Ansible, awx: Awx, monkeypatch:
     assert "projects" not in awx.store.items
     awx.store.administrator = False
     set_up(ansible).ok()
-    assert len(awx.store.items["job_templates"]) == 3
+    assert len(awx.store.items["job_templates"]) == 4
 
 
 def test_two_organizations_with_one_prefix(ansible: Ansible, awx: Awx) -> None:
@@ -272,7 +275,7 @@ def test_two_organizations_with_one_prefix(ansible: Ansible, awx: Awx) -> None:
     set_up(ansible, awx_setup_organization="Second").ok()
     assert json.dumps([awx.store.surveys, awx.store.items["job_templates"]]).startswith(first[:100])
     templates = [item for item in awx.store.items["job_templates"] if item["organization"] == second["id"]]
-    assert [item["inventory"] for item in templates] == [inventory["id"]] * 3
+    assert [item["inventory"] for item in templates] == [inventory["id"]] * 4
     for item in templates:
         assert awx.store.find(item["project"])["organization"] == second["id"]
         assert [each["organization"] for each in awx.store.associated(item, "credentials")] == [second["id"]]

@@ -123,6 +123,7 @@ class Outcome:
                 "cannot log in",
                 "is not loaded",
                 "SYSTEM_USER",
+                "not flushed privileges",
                 "cannot be set by a client",
                 "offers no TLS",
                 "does not use TLS",
@@ -225,6 +226,7 @@ def _accounts(schedule: Schedule, outcome: Outcome) -> list[str]:
         # What somebody else has made of it, and was seen before this was sent.
         # A stronger one that the server goes by is written where somebody has taken it off in the table alone.
         memory = _memory_before(schedule, outcome, write.key)
+        memory = wanted if memory == outcome.before.get(write.key) else memory
         seen_before = (wanted, outcome.before.get(write.key), memory, write.after)
         if write.before in seen_before or write.after in (wanted, memory):
             continue
@@ -364,7 +366,8 @@ def _unknown(schedule: Schedule, outcome: Outcome) -> list[str]:
         return []
     wanted = _wanted(schedule)
     for key, made in schedule.others.touched.items():
-        if None in made and ({outcome.before.get(key, wanted)} | made) - {None, wanted}:
+        known = {outcome.before.get(key, wanted), outcome.memory_before.get(key, wanted)}
+        if None in made and (known | made) - {None, wanted}:
             return []  # It may live on under another name, with what was written.
     for number, kind in world.happened:
         if kind in LASTING or (kind in LOSSY and number >= first):

@@ -89,6 +89,22 @@ def test_what_is_the_same_everywhere_is_evaluated_once(monkeypatch: pytest.Monke
         assert variables.value("mysql_tls_y") == here
 
 
+SECRET = "{{ __mysql_tls_secret.username if mysql_tls_secret else lookup('env', 'SOMETHING') | default(none, true) }}"
+
+
+@pytest.mark.parametrize("secret", ["", None, "name", "{{ name }}"])
+@pytest.mark.parametrize("something", ["", "me"])
+def test_a_login_of_a_secret_or_the_environment(
+    secret: str | None, something: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOMETHING", something)
+    seen = trusted({"mysql_tls_x": SECRET, "mysql_tls_secret": secret, "name": "of-aws"})
+    variables = HostVariables(seen, DataLoader())
+    variables.set("__mysql_tls_secret", {"username": "secret-user"})
+    assert variables.value("mysql_tls_x") == ("secret-user" if secret else something or None)
+    assert variables.may_be_set("mysql_tls_x") == bool(secret or something)
+
+
 @pytest.mark.parametrize(
     ("value", "may"),
     [
