@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import History
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, model
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
@@ -109,6 +110,7 @@ def make_report(tmp_path: Path) -> MakeReport:
                 "title": "Databases of the shop",
                 "run": model.Run(run, moment, "0.1.0", "2.21.5"),
                 "junit": True,
+                "history": History(tmp_path / "state", tmp_path / "cache"),
                 **more,
             }
         )
