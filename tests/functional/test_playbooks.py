@@ -967,18 +967,27 @@ def test_tags(fleet: Fleet, ansible: Ansible) -> None:
     for tags, tasks in (
         ("bundle", []),
         ("status", ["Check TLS status", "Recheck TLS status"]),
-        ("require", ["Require TLS"]),
+        (
+            "require",
+            [
+                "Read the plan",
+                "Record who is connected",
+                "Require TLS",
+                "Look for refused logins",
+                "Show refused logins",
+            ],
+        ),
         (
             "report",
             [
                 "Show roll-out summary",
+                "Record the run",
                 "Publish results and rollback records",
                 "Stop if the failure limit is exceeded",
             ],
         ),
     ):
         run = ansible.run(*fleet.command("enforce"), *ALL_AT_ONCE, "--check", "--tags", tags).ok()
-        # Those of the last play; the one before it sorts the servers.
         found = re.findall(r"^TASK \[\S+ : (.*?)\]", _changing(run), re.MULTILINE)
         assert found == [*always, *tasks], run.output
 
