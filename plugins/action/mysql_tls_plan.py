@@ -67,7 +67,9 @@ class ActionModule(ControllerAction):
         except RdsMysqlError as e:
             return {"changed": False, "failed": True, "msg": visible(e.message)}
         order = [server.name for server in servers if server.outcome != READ_ONLY]
-        result = _described(servers, order, totals(servers).sentence())
+        # Checked, and never the canary.
+        others = [server.name for server in servers if server.outcome == READ_ONLY and server.plan is None]
+        result = _described(servers, [*order, *others], totals(servers).sentence())
         if not order:
             names = listed([server.name for server in servers])
             result.update(
@@ -81,6 +83,10 @@ class ActionModule(ControllerAction):
         """What mysql_require_ssl would do on the server of each host, in the order of the hosts."""
 
         def bundle(values: HostVariables) -> str:
+            role = values.value("mysql_tls_role")
+            if role not in (None, "writer"):
+                reason = f"mysql_tls_role is {role}; accounts are changed through a writer."
+                raise RdsMysqlError(reason, failed=False, skipped_reason="read_only")
             return ca_cert(options["bundles"], str(values.value("inventory_hostname")))
 
         job = fleet_check.PLAN_JOB

@@ -24,6 +24,8 @@ from jsonschema import Draft202012Validator
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
+from tests.unit.plugins.plugin_utils.test_change_plan import made as plan
+
 from .looks import SCRIPT, Look, MakeReport, multiplied
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,6 +103,15 @@ def test_json(paths: dict[str, str], request: pytest.FixtureRequest) -> None:
     Draft202012Validator(_schema()).validate(data)
     if "changed" in request.node.name:
         assert all(data["changes"][name] for name in ("worse", "regressions", "servers_added", "servers_gone"))
+
+
+def test_plan() -> None:
+    """Each field is in the schema, and of its type."""
+    schema = json.loads((ROOT / "docs" / "plan.schema.json").read_text("utf-8"))
+    Draft202012Validator.check_schema(schema)
+    described = plan().described()
+    Draft202012Validator(schema).validate(described)
+    assert not Draft202012Validator(schema).is_valid({**described, "more": 1})
 
 
 @pytest.mark.parametrize(

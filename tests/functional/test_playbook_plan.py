@@ -119,8 +119,9 @@ def test_a_replica_follows_and_is_never_the_canary(servers: Servers, site: Site)
     assert "every server is read-only (a-replica)" in " ".join(alone.output.split())
     checked = site.run("enforce", "mysql_tls_accounts=planned*", "--check")
     assert checked.status == 2
-    site.add("source", source, me)
-    site.add("the-source-again", source, me)
+    members = [f"127.0.0.1:{replica.server.port}"]
+    site.add("source", source, me, mysql_tls_members=members)
+    site.add("the-source-again", source, me, mysql_tls_members=members)
     assert (
         "1 account on 1 server would change, 1 read-only" in site.run("plan", "mysql_tls_accounts=planned*").ok().output
     )

@@ -163,6 +163,6 @@ def _server(value: t.Any) -> Server:
         raise ValueError("a server is wrong")
     if value["plan"] is not None:
         Planned.parse(value["plan"])
-    elif outcome in ("change", "read_only"):
+    elif outcome == "change":
         raise ValueError("a change is missing")
     return Server(name, outcome, value["plan"], str(value["reason"] or "") or None, tuple(aliases))

@@ -102,10 +102,10 @@ def _server(host: str, result: t.Mapping[str, t.Any]) -> Server:
     if result.get("failed"):
         known = plan is not None or result.get("accounts") is not None
         return Server(host, REFUSED if known else NOT_CHECKED, plan, message, warnings=warnings)
-    if plan is None:
-        return Server(host, NOT_CHECKED, None, "It was not checked.")
     if result.get("skipped_reason"):
         return Server(host, READ_ONLY, plan, message)
+    if plan is None:
+        return Server(host, NOT_CHECKED, None, "It was not checked.")
     changes = bool(plan["accounts"] or plan["require_secure_transport"])
     return Server(host, CHANGE if changes else UNCHANGED, plan, warnings=warnings)
 

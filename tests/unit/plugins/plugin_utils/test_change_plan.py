@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import typing as t
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors impor
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan import document, page, servers
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.batches import batches
 
-ROOT = Path(__file__).resolve().parents[4]
 NOW = dt.datetime(2026, 11, 28, 12, 0, tzinfo=dt.UTC)
 NONE = {"ssl_type": "NONE", "cipher": "", "issuer": "", "subject": ""}
 ANY = {**NONE, "ssl_type": "ANY"}
@@ -81,12 +81,8 @@ def test_servers() -> None:
     assert servers.totals(tuple(found.values())).sentence() == sentence
 
 
-def test_document_is_as_its_schema_says() -> None:
-    jsonschema = pytest.importorskip("jsonschema")
-    schema = json.loads((ROOT / "docs" / "plan.schema.json").read_text("utf-8"))
-    described = made().described()
-    jsonschema.Draft202012Validator(schema).validate(described)
-    text = document.to_json(described)
+def test_no_template_leaves_in_a_plan() -> None:
+    text = document.to_json(made().described())
     assert not any(mark in text for mark in servers.TEMPLATE_MARKS)
 
 
@@ -141,7 +137,9 @@ def test_files_that_are_not_read(tmp_path: Path) -> None:
     file = tmp_path / "plan.json"
     file.write_text(document.to_json(made().described()))
     file.chmod(0o666)
-    for path, sentence in ((file, "by everybody"), (tmp_path, "is not a file"), (tmp_path / "none", "cannot be read")):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path, sentence in ((file, "by everybody"), (pipe, "is not a file"), (tmp_path / "none", "cannot be read")):
         with pytest.raises(RdsMysqlError, match=sentence):
             document.PlanFile(path).read(7, NOW)
 
