@@ -70,8 +70,8 @@ def planned_hosts(hosts: t.Iterable[str], hostvars: t.Any, pattern: t.Any = "all
     """The filter's work. See its documentation."""
     read = getattr(hostvars, "raw_get", hostvars.get)
     names = [str(host) for host in hosts]
-    # A task that runs once registers its result for every host of its play.
-    registered = (plain(read(host).get(_REGISTERED)) for host in names)
+    # A syntax check has no variables. A task that runs once registers its result for every host of its play.
+    registered = (plain((read(host) or {}).get(_REGISTERED)) for host in names)
     planned: dict[str, t.Any] = next((found for found in registered if found), {})
     if "hosts" not in planned:
         return _NONE if followers else pattern
