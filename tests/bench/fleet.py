@@ -4,8 +4,8 @@
 
 """``make bench``: a fleet of inventory hosts on a few real servers, through whole ``ansible-playbook`` runs.
 
-Five ways, in alternation: a playbook that does nothing (the floor), ``ansible.mysql.mysql_info`` (the peer), our module
-as a module, our module in process, and the playbooks audit and enforce --check.
+Ways, in alternation: a playbook that does nothing (the floor), ``ansible.mysql.mysql_info`` (the peer), our module as a
+module and in process, the playbook audit in one task and with a task for each host, and enforce --check.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ def _ways(work: Path) -> list[Way]:
         Way("mysql_ssl_status, module", looking, ("-e", "dbtls_in_process=never")),
         Way("mysql_ssl_status, in process", looking, ("-e", "dbtls_in_process=always")),
         Way("audit", "dbtls.rds_mysql.audit"),
+        Way("audit, a task for each host", "dbtls.rds_mysql.audit", ("-e", "mysql_tls_per_host=true")),
         Way("enforce --check", "dbtls.rds_mysql.enforce", ("--check",)),
     ]
 
