@@ -34,7 +34,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module impor
     outcome,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import ModuleSpec
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import (
+    ModuleSpec,
+    connection_argument_spec,
+)
 
 
 def _missing_library() -> ImportError | None:
@@ -48,6 +51,9 @@ def _missing_library() -> ImportError | None:
 
 # Here, so that Ansible's main process imports them once, when it loads an action plugin, and not each forked one again.
 MISSING = _missing_library()
+
+# Options that may be relative; the files of a change's record may not.
+PATHS = frozenset(name for name, option in connection_argument_spec().items() if option["type"] == "path")
 
 VARIABLE = "dbtls_in_process"
 MODES = ("auto", "never", "always")
@@ -152,17 +158,17 @@ class InProcessAction(NormalAction):
 
     def _from_playbook(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         """With relative paths from the playbook's directory, where a module would start."""
-        return absolute_paths(options, self.specification.argument_spec, self._loader.get_basedir())
+        return absolute_paths(options, self.specification.argument_spec, os.path.abspath(self._loader.get_basedir()))
 
 
 def absolute_paths(
     options: t.Mapping[str, t.Any], argument_spec: t.Mapping[str, t.Mapping[str, t.Any]], directory: str
 ) -> dict[str, t.Any]:
-    """Validated options with each relative path, those of suboptions too, made absolute from a directory."""
+    """Validated options with each relative path of a connection, in suboptions too, made absolute from a directory."""
     result = dict(options)
     for name, option in argument_spec.items():
         value = result.get(name)
-        if option["type"] == "path" and value:
+        if name in PATHS and value:
             result[name] = os.path.join(directory, value)
         elif "options" in option and value:
             many = isinstance(value, list)

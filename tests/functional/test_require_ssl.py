@@ -435,7 +435,8 @@ def test_grant_usage_where_the_update_is_refused(old_db: Database, modules: Modu
     me = old_db.create(old_db.name_of("db_root"), "127.0.0.1")
     app = old_db.create(old_db.name_of("app"))
     old_db.query("GRANT CREATE USER, RELOAD, PROCESS ON *.* TO %s@%s WITH GRANT OPTION", me.user, me.host)
-    old_db.query("GRANT SELECT ON mysql.user TO %s@%s", me.user, me.host)
+    for table in ("user", "proxies_priv"):
+        old_db.query(f"GRANT SELECT ON mysql.{table} TO %s@%s", me.user, me.host)
     untouched = old_db.everything_but_the_requirement(app.user, app.host)
     options = old_db.options(me, user=app.user)
     done = modules.require(**options).ok()
@@ -494,6 +495,7 @@ def test_flush_is_refused(old_db: Database, modules: Modules) -> None:
     me = old_db.create(old_db.name_of("db_root"), "127.0.0.1")
     app = old_db.create(old_db.name_of("app"))
     old_db.query("GRANT SELECT, UPDATE ON mysql.user TO %s@%s", me.user, me.host)
+    old_db.query("GRANT SELECT ON mysql.proxies_priv TO %s@%s", me.user, me.host)
     old_db.query("GRANT PROCESS ON *.* TO %s@%s", me.user, me.host)
     before = old_db.snapshot()
     result = modules.require(**old_db.options(me, user=app.user))

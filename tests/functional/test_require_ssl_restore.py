@@ -98,7 +98,10 @@ def test_there_and_back(db: Database, modules: Modules, file: Path) -> None:
     assert restored["statements"] == promised["statements"]
     # In another order: the account of the login comes last on each way there, and first on each way back.
     assert sorted(restored["statements"]) == sorted(done["rollback_statements"])
-    assert restored["restored"] == promised["restored"] == [{"id": record["id"], "begun_at": record["begun_at"]}]
+    (told,) = restored["restored"]
+    assert restored["restored"] == promised["restored"]
+    assert (told["id"], told["begun_at"], told["note"]) == (record["id"], record["begun_at"], None)
+    assert told["made_by"]
     assert restored["left_alone"] == []
     assert restored["diff"]["before"] == done["diff"]["after"]
     assert restored["diff"]["after"] == done["diff"]["before"]

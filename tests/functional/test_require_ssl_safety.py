@@ -299,7 +299,8 @@ def test_put_back_by_grant_tables(new_db: Database, modules: Modules, pki: Pki) 
 def test_put_back_by_grant_usage(old_db: Database, modules: Modules, pki: Pki) -> None:
     me = old_db.create(old_db.name_of("db_root"), "127.0.0.1")
     old_db.query("GRANT CREATE USER, RELOAD, PROCESS ON *.* TO %s@%s WITH GRANT OPTION", me.user, me.host)
-    old_db.query("GRANT SELECT ON mysql.user TO %s@%s", me.user, me.host)
+    for table in ("user", "proxies_priv"):
+        old_db.query(f"GRANT SELECT ON mysql.{table} TO %s@%s", me.user, me.host)
     before = old_db.snapshot()
     result = modules.require(**old_db.options(me, user=me.user, **unmet(pki)))
     assert result.failed
