@@ -83,7 +83,13 @@ def test_a_rehearsal_the_change_and_the_way_back(jobs: Jobs, fleet: dict[str, Da
     """The survey's answers in their own form: accounts as one text, nothing to leave out."""
     apps = {name: database.create("awx_app", "%") for name, database in fleet.items()}
     others = {name: database.create("awx_other", "%") for name, database in fleet.items()}
-    extra = {"mysql_tls_report_dir": str(jobs.directory / "report")}
+    report = jobs.directory / "report"
+    # As the job templates set them.
+    extra = {
+        "mysql_tls_report_dir": str(report),
+        "mysql_tls_rollback_dir": str(report / "rollback"),
+        "mysql_tls_state_dir": str(report / "state"),
+    }
     asked = {"mysql_tls_accounts": "awx_app@*,awx_oth*@*", "mysql_tls_plaintext_sessions": "warn"}
     rehearsal = jobs.run("playbooks/enforce.yml", asked, job_type="check", extra=extra)
     assert rehearsal.status == "successful", rehearsal.output
@@ -100,9 +106,7 @@ def test_a_rehearsal_the_change_and_the_way_back(jobs: Jobs, fleet: dict[str, Da
     for name in NAMES:
         (record,) = records_of(name, done.artifacts["mysql_tls_rollback_records"])
         assert record.state == "made"
-    back = jobs.run(
-        "playbooks/rollback.yml", {"mysql_tls_rollback_dir": f"{jobs.directory}/report/rollback"}, extra=extra
-    )
+    back = jobs.run("playbooks/rollback.yml", {"mysql_tls_rollback_dir": extra["mysql_tls_rollback_dir"]}, extra=extra)
     assert back.status == "successful", back.output
     for name, database in fleet.items():
         assert database.ssl_type(apps[name]) == ""

@@ -81,7 +81,8 @@ class Fleet:
 
     def records(self) -> list[dict[str, Any]]:
         """The rollback records."""
-        found = sorted((self.ansible.directory / "mysql-tls-report" / "rollback" / "rds").glob("*.json"))
+        state = self.ansible.directory / "home" / ".local" / "state" / "dbtls-rds-mysql"
+        found = sorted((state / "rollback" / "rds").glob("*.json"))
         return [json.loads(path.read_text()) for path in found]
 
 
