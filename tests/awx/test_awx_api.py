@@ -77,7 +77,7 @@ def site(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     yield site
     if url:
         for kind in ("workflow_job_templates", "job_templates", "projects", "credentials", "credential_types"):
-            _, page = site.call("GET", f"{kind}/?{urllib.parse.urlencode({'name__startswith': site.prefix})}")
+            _status, page = site.call("GET", f"{kind}/?{urllib.parse.urlencode({'name__startswith': site.prefix})}")
             for item in page["results"]:
                 site.call("DELETE", f"{kind}/{item['id']}/")
 
@@ -107,7 +107,7 @@ def test_what_the_setup_relies_on(site: Site, ansible: Ansible) -> None:
     assert credential["inputs"] == {"login_user": "db_root", "login_password": "$encrypted$"}
     kind = site.named("credential_types", f"{site.prefix} login")
     inputs = {**kind["inputs"], "required": ["login_user"]}
-    status, _ = site.call("PATCH", f"credential_types/{kind['id']}/", {"inputs": inputs})
+    status, _told = site.call("PATCH", f"credential_types/{kind['id']}/", {"inputs": inputs})
     assert status == 403
-    status, _ = site.call("PATCH", f"credential_types/{kind['id']}/", {"inputs": kind["inputs"]})
+    status, _told = site.call("PATCH", f"credential_types/{kind['id']}/", {"inputs": kind["inputs"]})
     assert status == 200

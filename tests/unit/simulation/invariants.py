@@ -444,7 +444,7 @@ def _admin(schedule: Schedule, outcome: Outcome) -> list[str]:
     for user, password in logins:
         if not _gets_in(schedule, user, password) and all(
             _gets_in(schedule, user, password, as_others=True, flushed=flushed)
-            for flushed in {False, schedule.server.our_flush}
+            for flushed in sorted({False, schedule.server.our_flush})
         ):
             found.append(f"L1 {user} does not get in any more ({outcome.word})")
     return found

@@ -113,7 +113,10 @@ def test_secrets_are_masked() -> None:
 def test_it_can_be_stopped() -> None:
     fleet = Fleet(**{f"db{number}": {} for number in range(500)})
     found: list[str] = []
-    stop = lambda: len(found) >= 7  # noqa: E731
+
+    def stop() -> bool:
+        return len(found) >= 7
+
     prepared = fleet_check.prepare(t.cast("t.Any", fleet), fleet.hosts, job(lambda _options: {}), ca_cert)
     for host, _result in fleet_check.run(prepared, job(lambda _options: {}), stopped=stop):
         found.append(host)
