@@ -382,7 +382,7 @@ class RollbackFile:
         if self._group is not None:
             self._give(directory)
             # What others of the group create in it is of the group, too.
-            os.chmod(directory, 0o2770)  # noqa: S103
+            os.chmod(directory, 0o2770)  # noqa: S103  asked for by naming a group
 
     def _give(self, path: str) -> None:
         if self._group is not None:
