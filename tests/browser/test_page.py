@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -226,7 +228,7 @@ def test_grouping(make_report: MakeReport, looks: dict[str, Look | None], open_p
 
 
 def test_copying(make_report: MakeReport, looks: dict[str, Look | None], browser: Browser) -> None:
-    """The whole command, as it is shown."""
+    """The whole command, as it is shown, and nothing else of what there is to do."""
     context = browser.new_context(offline=True, permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
     page.goto(Path(make_report(looks).paths["html"]).as_uri())
@@ -236,7 +238,10 @@ def test_copying(make_report: MakeReport, looks: dict[str, Look | None], browser
     # The button says it for two seconds, which a slow machine can miss; the announcement stays.
     expect(page.locator("#announcement")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == command
-    assert "REQUIRE SSL" in command
+    assert shlex.split(command)[0] == "ansible-playbook"
+    assert set(json.loads(shlex.split(command)[-1])) == {"mysql_tls_accounts"}
+    by_hand = page.locator("#actions .command").nth(1).inner_text()
+    assert re.fullmatch(r"ALTER USER .* REQUIRE SSL;", by_hand)
     context.close()
 
 

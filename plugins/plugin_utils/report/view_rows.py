@@ -16,6 +16,7 @@ _MOST_ROWS = 200
 _ROWS_AT_ONCE = 3
 _MOST_CHIPS = 100
 _CHIPS_AT_ONCE = 12
+_LONGEST_COMMAND = 1000
 
 _T = t.TypeVar("_T")
 
@@ -44,6 +45,27 @@ class Fact:
 
     label: str
     lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of what to do: to be read, or to be copied and run."""
+
+    text: str
+    command: bool
+
+
+def pieces(remediation: str, commands: t.Iterable[str]) -> tuple[Piece, ...]:
+    """What to do, with its commands apart."""
+    found, rest = [], remediation
+    for command in filter(None, commands):
+        before, there, after = rest.partition(command)
+        # Half of a command is none.
+        if there and len(command) <= _LONGEST_COMMAND:
+            found += [Piece(before, False), Piece(command, True)]
+            rest = after
+    found.append(Piece(rest, False))
+    return tuple(Piece(clip(each.text.strip(), _LONGEST_COMMAND), each.command) for each in found if each.text.strip())
 
 
 class Names:
