@@ -14,6 +14,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 
+
 @dataclass
 class Opened:
     """A page, and what it did."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import getpass
+import hashlib
 import json
 import re
 import shutil
@@ -224,6 +225,14 @@ ALL_AT_ONCE = ("-e", "mysql_tls_canary=0", "-e", "mysql_tls_serial=100%")
 BUNDLES = ["/eu-central-1/eu-central-1-bundle.pem", "/eu-west-1/eu-west-1-bundle.pem"]
 
 
+def assert_bundles_are_evidence(ansible: Ansible) -> None:
+    """The report names the bundles that were fetched for its checks, by what is in them."""
+    report = json.loads((ansible.directory / "mysql-tls-report" / "report.json").read_text("utf-8"))
+    found = {each["path"]: each["sha256"] for each in report["run"]["ca_bundles"]}
+    assert len(found) == 2
+    assert found == {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in found}
+
+
 def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> None:
     """A user's way through: check, see what would change, change it, change nothing more."""
 
@@ -241,6 +250,7 @@ def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> No
     for account in fleet.apps.values():
         assert f"high: account-without-tls: {account.user}@%" in audit.output
     assert_tasks(audit, 1)
+    assert_bundles_are_evidence(ansible)
     assert "runs as a module" not in audit.output.replace("rds_ca_bundle", "")
     assert fleet.snapshots() == before
 
@@ -259,6 +269,7 @@ def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> No
         said = audited.output.partition("Show audit summary")[2]
         assert all(f"{name}: high: account-without-tls: " in said for name in MATRIX)
         assert f"{ansible.directory}/mysql-tls-report/report.html" in said
+        assert_bundles_are_evidence(ansible)
 
     enforced = playbook("enforce", "-e", "mysql_tls_fail_on=high")
     assert_tasks(enforced, 3)

@@ -21,7 +21,14 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.compare imp
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import Finding, Server, Summary
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.summary import kinds_of_findings
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import clip, counted
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.view_rows import Chips, Names, Piece, Rows, fold, pieces
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.view_rows import (
+    Chips,
+    Names,
+    Piece,
+    Rows,
+    fold,
+    pieces,
+)
 
 _REMEDIES = 2
 
@@ -138,7 +145,7 @@ def actions(summary: Summary, servers: t.Sequence[Server]) -> t.Iterator[Action]
             scope=_scope(kind.findings, kind.servers),
             reason=labels.REASONS.get(kind.id, ("", ""))[0] or clip(kind.example),
             remedies=tuple(
-                Remedy(pieces(*remedy), f"on {counted(len(where), 'server')}") for remedy, where in ordered[:_REMEDIES]
+                Remedy(pieces(*remedy), f"On {counted(len(where), 'server')}:") for remedy, where in ordered[:_REMEDIES]
             ),
             more=max(0, len(ordered) - _REMEDIES),
         )

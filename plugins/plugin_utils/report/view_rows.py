@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import Server
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import clip
 
 _MOST_ROWS = 200
@@ -74,8 +73,7 @@ class Names:
     ``suffix`` is what all of them end with.
     """
 
-    def __init__(self, servers: t.Sequence[Server]) -> None:
-        names = [server.name for server in servers]
+    def __init__(self, names: t.Sequence[str]) -> None:
         of_hosts = not any(_is_address(name) for name in names)
         self.suffix = _common_suffix(names) if of_hosts else ""
         self._first_labels = of_hosts and len({name.partition(".")[0] for name in names}) == len(names)
