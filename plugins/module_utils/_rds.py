@@ -169,9 +169,11 @@ def parameter_group_advice(managed_by: str, parameter: str, value: str) -> tuple
     quoted = f"'{value}'" if "," in value else value
     return (
         f"Set {parameter} in the DB {kind.replace('-', ' ')}parameter group of the {owner}:",
-        f"aws rds modify-db-{kind}parameter-group --db-{kind}parameter-group-name GROUP --parameters "
-        f'"ParameterName={parameter},ParameterValue={quoted},ApplyMethod={method}"',
-        f"{then}. A default parameter group cannot be edited: attach a custom one first, which takes a reboot to count.",
+        (
+            f"aws rds modify-db-{kind}parameter-group --db-{kind}parameter-group-name GROUP --parameters "
+            f'"ParameterName={parameter},ParameterValue={quoted},ApplyMethod={method}"'
+        ),
+        f"{then}. A default parameter group cannot be edited: attach a custom one first, which a reboot puts in force.",
     )
 
 

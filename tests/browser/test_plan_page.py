@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``plan.html`` in a browser: what people read before they approve changes of a fleet, names of hostile servers in it."""
+"""``plan.html`` in a browser: what people read before they approve the changes of a fleet."""
 
 from __future__ import annotations
 

@@ -103,8 +103,10 @@ def renew_chain(status: ServerStatus, one: Certificate) -> Todo:
     if _rds.is_issued_by_rds(one) or status.managed_by is not None:
         return _modify_instance(status, _rds.rds_authority(one))
     return (
-        f"Get the renewed certificate of {one.subject} from its owner, put it in the place of the present one in the "
-        "server's ssl_cert file, after the server's own, and",
+        (
+            f"Get the renewed certificate of {one.subject} from its owner, put it in the place of the present one in "
+            "the server's ssl_cert file, after the server's own, and"
+        ),
         *_reload(status.dialect),
     )
 
@@ -124,8 +126,10 @@ def _modify_instance(status: ServerStatus, authority: str | None) -> Todo:
             f"aws rds modify-db-instance{region} --db-instance-identifier {instance} --ca-certificate-identifier "
             f"{_rds.successor_of(authority)} --apply-immediately"
         ),
-        "(engine versions that cannot rotate without a restart are restarted by that: see "
-        "SupportsCertificateRotationWithoutRestart of describe-db-engine-versions)",
+        (
+            "(engine versions that cannot rotate without a restart are restarted by that: see "
+            "SupportsCertificateRotationWithoutRestart of describe-db-engine-versions)"
+        ),
     )
 
 

@@ -18,7 +18,7 @@ class Command(str):
     __slots__ = ()
 
 
-Todo = t.Union[str, t.Tuple[str, ...]]
+Todo = t.Union[str, tuple[str, ...]]
 """What to do, in parts that are read one after the other; those that are to be run are a Command."""
 
 

@@ -165,8 +165,9 @@ class Waiver:
 
 @dataclass(frozen=True)
 class Finding:
-    """An issue of a server, and what a person can do about it. ``commands`` are the parts of that to be run as they are.
+    """An issue of a server, and what a person can do about it.
 
+    ``commands`` are the parts of ``remediation`` that are run as they are.
     ``first_seen`` is the time of the first of the consecutive checks that had it; None where that is not known.
     ``waiver`` is None unless somebody accepts it.
     """
