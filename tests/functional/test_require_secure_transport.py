@@ -188,7 +188,7 @@ def test_server_without_tls(servers: Servers, modules: Modules) -> None:
         assert db.admits(me, None)
         result = modules.require(**db.options(me, require_secure_transport=True))
         assert result.failed
-        assert "offers no TLS" in result.msg
+        assert "does not offer TLS" in result.msg
         assert state(db) == ("OFF", None)
 
 

@@ -45,7 +45,7 @@ def test_server_without_tls(plain_db: Database, modules: Modules, check: bool) -
     with db.watch() as seen:
         for options in ({"user": me.user}, {"accounts": [app.user]}, {"user": app.user, "ssl_type": "x509"}):
             result = modules.require(**db.options(me, **options), check=check)
-            refused(result, "offers no TLS", str(db.server.port))
+            refused(result, "does not offer TLS", str(db.server.port))
             assert result["accounts"]
     assert seen
     assert writing(seen) == []
@@ -268,7 +268,7 @@ def test_put_back_after_a_failed_proof(db: Database, modules: Modules, pki: Pki,
         result = modules.require(**db.options(me, accounts=[me.user, app.user], **unmet(pki)))
     assert result.failed
     assert me.user in result.msg
-    assert "put back" in result.msg
+    assert "rolled back" in result.msg
     assert result["rolled_back"] is True
     assert result["changed"] is False
     assert result["verified"] is False

@@ -30,7 +30,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions im
 
 @dataclass(frozen=True)
 class PlaintextSession:
-    """A client that would not get in again. ``server``: where it is connected, if to another member of the cluster."""
+    """A client that would be unable to reconnect. ``server``: the other member of the cluster, if any."""
 
     session: LiveSession
     killed: bool = False
@@ -116,7 +116,7 @@ def find_plaintext_sessions(control: Session, dialect: Dialect, who: WhoHasToUse
 
 
 def _proxies(control: Session, accounts: t.Collection[Account]) -> list[Account] | None:
-    """Accounts that may go on as one of these by GRANT PROXY: the requirement of the proxied account counts.
+    """Accounts that may act as one of these by GRANT PROXY: the requirement of the proxied account counts.
 
     None where this login may not see such grants.
     """
@@ -142,7 +142,7 @@ def _proxies(control: Session, accounts: t.Collection[Account]) -> list[Account]
 def _proxies_not_seen(control: Session, dialect: Dialect) -> tuple[str, str]:
     login = current_account(control)
     return (
-        f"{login} may not see who goes on as another account by GRANT PROXY on {control.options.endpoint}",
+        f"{login} may not see who acts as another account by GRANT PROXY on {control.options.endpoint}",
         f"GRANT SELECT ON mysql.proxies_priv TO {quote_account(login, dialect)}",
     )
 
@@ -156,8 +156,8 @@ def _obstacle(control: Session, dialect: Dialect) -> tuple[str, str]:
             f"GRANT SELECT ON performance_schema.threads TO {quote_account(login, dialect)},",
         )
     if dialect.has_session_transport:
-        return f"{endpoint} does not tell which sessions use TLS", "Start it with performance_schema=ON,"
-    return f"{endpoint} runs {dialect.version}, which does not tell which sessions use TLS", "Upgrade it,"
+        return f"{endpoint} does not expose session TLS status", "Start it with performance_schema=ON,"
+    return f"{endpoint} runs {dialect.version}, which does not expose session TLS status", "Upgrade it,"
 
 
 class _Names:
@@ -169,7 +169,7 @@ class _Names:
             self._hosts.setdefault(account.user, []).append(account.host)
 
     def may_be(self, session: LiveSession) -> bool:
-        """Whether the session may have logged in as one of them (the server does not tell which account it chose).
+        """Whether the session may have logged in as one of them (the server does not expose which account it chose).
 
         A login that no user name matches may be one of the anonymous account.
         """

@@ -250,7 +250,7 @@ def own_requirement(
 ) -> Requirement | None:
     """What the session's own account requires: from the accounts where they could be read, else as it may ask.
 
-    None where the server does not tell.
+    None where the server does not expose it.
     """
     for state in known or ():
         if state.account == account:

@@ -37,7 +37,7 @@ class MemoryCheck:
 
 
 def compare_with_memory(session: Session, dialect: Dialect, known: t.Sequence[AccountState]) -> MemoryCheck:
-    """Compare every account that its table says has a requirement, and look for accounts that have no row any more.
+    """Compare every account that its table says has a requirement, and search for accounts that have no row any more.
 
     Takes half of the time that is left at most: one statement for each account is many on a slow network.
 

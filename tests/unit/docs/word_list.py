@@ -14,11 +14,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 
 WORDS = {
-    r"\blook(?:s|ed|ing)?\b(?! up)": "check, checked; search for; see",
+    r"\blook(?:s|ed|ing)?\b(?! up\b| like\b)": "check, checked; search for; see",
     r"\b(?:requir\w+ (?:TLS|SSL|x509|(?:a )?client certificates?)|TLS is required) of\b": "require TLS for",
     r"\b(?:put|puts|putting)(?: \w+){0,3} back\b": "restored, rolled back",
     r"\bwhat (?:was|is) there\b": "the previous requirement; what exists",
-    r"\b(?:get|gets|got|getting|let|lets)(?: (?:in|in again|them in|him in|us in|nobody in))\b(?! (?:the|a|an|this|its)\b)": (
+    r"\b(?:get|gets|got|let|lets)(?: (?:them|us|nobody))? in\b(?! (?:the|a|an|this|its)\b)": (
         "can log in; would be unable to reconnect"
     ),
     r"\bone's own\b|\bof (?:your|his|our) own\b": "self-managed, custom",
@@ -29,7 +29,7 @@ WORDS = {
     r"(?<!Root\sCertificate\s)\b[Aa]uthorit(?:y|ies)\b": "CA",
     r"\b(?:is|are|was|were) to be\b": "will be",
     r"\btyping errors?\b": "typo",
-    r"\b(?:take|takes|taking|took)(?: (?:it|them|this|TLS|the requirement|a requirement))? off\b|\btaken off\b": "remove",
+    r"\b(?:take|takes|taking|took)(?: (?:it|them|TLS|the requirement))? off\b|\btaken off\b": "remove",
     r"\bway back\b": "rollback",
     r"\bsurprises?\b": "if anything unexpected happens",
     r"\bgrave\b|\bthe worst\b|\bworst (?:first|servers?)\b|\bis worst\b": "severe; most severe; top",
@@ -49,7 +49,9 @@ WORDS = {
     r"\bthat should not be\b|\bproven so\b": "see docs/writing.md",
     r"\bsimply\b": "leave it out",
 }
-TASK_NAMES = {r"^ *(?:- )?name: \"?(?:Have|Say|Know|Look|Let|Make) ": "an imperative: Create, Fetch, Install, Show, Check"}
+TASK_NAMES = {
+    r"^ *(?:- )?name: \"?(?:Have|Say|Know|Look|Let|Make) ": "an imperative: Create, Fetch, Install, Show, Check"
+}
 # Lines are wrapped anywhere.
 PATTERNS = {re.compile(pattern.replace(" ", r"\s+")): better for pattern, better in WORDS.items()}
 PATTERNS |= {re.compile(pattern, re.MULTILINE): better for pattern, better in TASK_NAMES.items()}
