@@ -259,7 +259,7 @@ def restarts(engine_versions: t.Sequence[_Data]) -> bool:
 def roots_of(path: str, target: str) -> dict[str, str]:
     """The self-signed certificates of an RDS CA in a bundle: subject by fingerprint.
 
-    :raises RdsMysqlError: where the file is no bundle.
+    :raises RdsMysqlError: where the file is not a bundle.
     """
     try:
         with open(path, "rb") as handle:
