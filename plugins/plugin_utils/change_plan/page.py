@@ -24,7 +24,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.server
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.labels import moment
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.render import render
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import clip, counted
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.view_rows import Fact
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.view_rows import Fact, Names
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything that the template prints."""
+    """Everything that the template prints. ``suffix`` is what all names end with."""
 
     title: str
+    suffix: str
     made_at: str
     moment: str
     sentence: str
@@ -94,16 +95,20 @@ def page(document: PlanDocument, sha256: str) -> Page:
         facts.append(Fact("Accounts", (readiness,)))
     if author.job:
         facts.insert(1, Fact("AWX job", (author.job,)))
+    # What is approved is named in full but for what all names end with.
+    suffix = Names([server.name for server in document.servers]).suffix
     parts = []
     for outcome, title, about in _PARTS:
-        rows = tuple(_row(server) for server in document.servers if server.outcome == outcome)
+        rows = tuple(_row(server, suffix) for server in document.servers if server.outcome == outcome)
         if rows:
             parts.append(Part(outcome.replace("_", "-"), f"{title}: {counted(len(rows), 'server')}", about, rows))
     batches = tuple(
-        Row(f"Batch {number}", "", (), (", ".join(batch),)) for number, batch in enumerate(document.batches, start=1)
+        Row(f"Batch {number}", "", (), (", ".join(name.removesuffix(suffix) for name in batch),))
+        for number, batch in enumerate(document.batches, start=1)
     )
     return Page(
         title="MySQL TLS plan",
+        suffix=suffix,
         made_at=document.made_at,
         moment=moment(document.made_at),
         sentence=totals(document.servers).sentence(),
@@ -117,10 +122,10 @@ def page(document: PlanDocument, sha256: str) -> Page:
     )
 
 
-def _row(server: Server) -> Row:
-    shown = list(changes(server)) if server.outcome != UNCHANGED else []
-    notes = (server.reason, *server.warnings, *_not_ready(server))
-    return Row(server.name, ", ".join(server.aliases), tuple(shown), tuple(filter(None, notes)))
+def _row(server: Server, suffix: str) -> Row:
+    lines = tuple(changes(server)) if server.outcome != UNCHANGED else ()
+    notes = tuple(filter(None, (server.reason, *server.warnings, *_not_ready(server))))
+    return Row(server.name.removesuffix(suffix), ", ".join(server.aliases), lines, notes)
 
 
 def _not_ready(server: Server) -> t.Iterator[str]:
