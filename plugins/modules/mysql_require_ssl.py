@@ -145,8 +145,8 @@ options:
       - Which connections use TLS is known where the server has C(performance_schema.threads) (MySQL from 5.7.2 on,
         MariaDB from 10.5 on with C(performance_schema=ON)) and the login has C(SELECT) on it. Elsewhere V(fail) and
         V(kill) fail when any client of these accounts is connected, and when the login lacks the privilege C(PROCESS)
-        to see that. V(warn) continues with a warning. Without C(SELECT) on C(mysql.proxies_priv) any client without TLS may
-        be one who acts as these accounts, and counts.
+        to see that. V(warn) continues with a warning. Without C(SELECT) on C(mysql.proxies_priv) any client without
+        TLS may be one who acts as these accounts, and counts.
     type: str
     choices: [fail, warn, allow, kill]
     default: fail
@@ -176,6 +176,37 @@ options:
     choices: [fail, skip]
     default: fail
     version_added: 0.2.0
+  only_ready:
+    description:
+      - Require TLS only for the accounts that are ready by O(readiness). The others stay as they are, and are in
+        RV(left_out) and in a warning.
+      - With O(plan), an account of the plan that is not ready any more counts as changed since the plan.
+      - With O(require_secure_transport=true), the task fails unless every account that may log in without TLS is ready.
+      - It is about requirements that are added. It does not count for O(ssl_type=none) and O(restore_file).
+    type: bool
+    default: false
+    version_added: 0.2.0
+  readiness:
+    description:
+      - What was observed of the clients of accounts over weeks, as M(dbtls.rds_mysql.mysql_tls_readiness) returns it
+        for each host. An account that is not in it is not ready.
+      - Required with O(only_ready=true).
+    type: list
+    elements: dict
+    version_added: 0.2.0
+    suboptions:
+      account:
+        description: The account, as V(user@host).
+        type: str
+        required: true
+      state:
+        description: Whether TLS can be required for it.
+        type: str
+        choices: [ready, not_ready, unknown]
+        required: true
+      reason:
+        description: Why, for people.
+        type: str
   require_secure_transport:
     description:
       - Set the server variable of this name, by which the server refuses every login over TCP without TLS. Without
@@ -334,8 +365,8 @@ options:
   restore:
     description:
       - Which changes of O(restore_file) are rolled back.
-      - V(last) is the newest one, and nothing if that was rolled back already. One that its own run rolled back, or that
-        was never made as its run was killed before the first statement, does not count.
+      - V(last) is the newest one, and nothing if that was rolled back already. One that its own run rolled back, or
+        that was never made as its run was killed before the first statement, does not count.
       - V(all) are all that were not rolled back yet.
       - The id of a change is that one alone. What a newer change has made of the same accounts since is left alone.
     type: str
@@ -530,8 +561,8 @@ accounts:
       sample: NONE
     after:
       description:
-        - The same, after the change. Where everything was rolled back, where a guard stopped the task before anything was
-          written, and where RV(skipped_reason) is set, what it was before.
+        - The same, after the change. Where everything was rolled back, where a guard stopped the task before anything
+          was written, and where RV(skipped_reason) is set, what it was before.
         - In check mode, what it would become.
       type: str
       sample: ANY
@@ -555,6 +586,7 @@ left_out:
         - V(socket_plugin), its plugin is C(auth_socket) or C(unix_socket).
         - V(local), it is an account of the server's own machine, and O(include_local) is V(false).
         - V(plugin_not_loaded) or V(system_user), it cannot be changed. See O(unchangeable).
+        - V(not_ready), see O(only_ready).
       type: str
       sample: local
 server:
@@ -714,8 +746,8 @@ rollback_record:
       sample: 1c0cf5e9a0a74c3b8f1c1ac52e0d9a7f
     state:
       description:
-        - V(made), or V(undone) where this run has rolled everything back. V(begun) where it could not find out, or could
-          not write it down.
+        - V(made), or V(undone) where this run has rolled everything back. V(begun) where it could not find out, or
+          could not write it down.
         - In the file also V(restored).
       type: str
       sample: made

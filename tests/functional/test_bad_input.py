@@ -89,7 +89,9 @@ def test_tls_required_of_a_server_without(plain_db: Database, run: Run) -> None:
     me = db.administrator()
     before = db.snapshot()
     with db.watch() as seen:
-        fails(run(**db.options(me, ssl_mode="required")), "does not offer TLS", f"127.0.0.1:{db.server.port}", "ssl_mode")
+        fails(
+            run(**db.options(me, ssl_mode="required")), "does not offer TLS", f"127.0.0.1:{db.server.port}", "ssl_mode"
+        )
     assert seen == []
     assert db.snapshot() == before
 

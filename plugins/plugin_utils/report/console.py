@@ -25,7 +25,7 @@ _LONGEST = 200
 
 
 def problem_lines(report: Report) -> list[str]:
-    """The servers with the most severe findings first, a line for each kind of finding that decides; then those that did not answer."""
+    """The most severe servers, a line for each kind of finding that decides; then those that did not answer."""
     bad = [(server, [finding for finding in server.findings if finding.decides]) for server in report.servers]
     lines = [
         f"{server.name}: {kind.severity}: {kind.id}: {clip(kind.example, _LONGEST)}"

@@ -66,7 +66,7 @@ REASONS = {
         "Configure a certificate and key on the server, then require TLS for its accounts.",
     ),
     "account-without-tls": (
-        "Anyone who can read the network can read what they send, and an attacker in between can keep clients from TLS.",
+        "Anyone on the network can read what they send, and an attacker in between can keep clients from using TLS.",
         "Make sure that the clients use TLS, then require it for the account.",
     ),
     "anonymous-account": (
