@@ -33,8 +33,8 @@ class Counted(t.NamedTuple):
 class Readiness:
     """``accounts``: of each account that was judged, as ``user@host``, its state and why.
 
-    ``counted``: by account what its server had counted, and which server that is. ``only_ready``: whether TLS is required
-    for those alone that are ready.
+    ``counted``: by account what its server had counted, and which server that is. ``only_ready``: whether TLS is
+    required for those alone that are ready.
     """
 
     only_ready: bool = False
