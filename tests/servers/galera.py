@@ -41,6 +41,10 @@ def galera_cluster(tls: TlsFiles, options: Sequence[str] = ()) -> Iterator[tuple
 
     def node(number: int, *more: str) -> Server:
         port, incremental = ports[number - 1], free_port("127.0.0.1")
+        provider_options = (
+            f"base_port={port};gmcast.listen_addr=tcp://127.0.0.1:{port};ist.recv_addr=127.0.0.1:{incremental};"
+            "gcache.size=16M;pc.recovery=false"
+        )
         return Server(
             entry,
             program,
@@ -48,8 +52,7 @@ def galera_cluster(tls: TlsFiles, options: Sequence[str] = ()) -> Iterator[tuple
             options=(
                 "--wsrep-on=ON",
                 f"--wsrep-provider={_provider()}",
-                f"--wsrep-provider-options=base_port={port};gmcast.listen_addr=tcp://127.0.0.1:{port};"
-                f"ist.recv_addr=127.0.0.1:{incremental};gcache.size=16M;pc.recovery=false",
+                f"--wsrep-provider-options={provider_options}",
                 "--wsrep-node-address=127.0.0.1",
                 f"--wsrep-node-name=node{number}",
                 "--binlog-format=ROW",
