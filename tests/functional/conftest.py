@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,11 +19,16 @@ from tests.servers import MATRIX, Mirror, Pki
 from .database import Database
 from .fixtures import all_servers, ansible, new_db, pki, servers
 from .launcher import Launcher
+from .plays import Ansible
 from .result import Result
 from .runner import Modules, module_environment
 from .servers import Servers
+from .whole_fleet import Fleet
 
 __all__ = ["all_servers", "ansible", "new_db", "pki", "servers"]
+
+
+_LONG = ("test_playbook", "test_in_process", "test_require_ssl_faults", "test_require_ssl_other_server")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,7 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what only the long form has."""
+    """Leave out what only the long form has, and begin with the files that take longest: each is one process's."""
+    items.sort(key=lambda item: not item.path.name.startswith(_LONG))
     if not config.getoption("every_fault"):
         left_out = [item for item in items if item.get_closest_marker("every_fault")]
         items[:] = [item for item in items if item not in left_out]
@@ -117,8 +124,12 @@ def modules(tmp_path: Path, launcher: Launcher, controller: Launcher, way: str) 
 
 @pytest.fixture
 def mirror(pki: Pki, tmp_path: Path) -> Iterator[Mirror]:
-    """A mirror that nobody has asked anything yet."""
-    with Mirror(pki.write_trust_store(tmp_path / "store"), certificate=pki.server()) as running:
+    """A mirror with the bundles of two regions, that nobody has asked anything yet."""
+    directory = pki.write_trust_store(tmp_path / "store")
+    other = directory / "eu-west-1"
+    other.mkdir()
+    (other / "eu-west-1-bundle.pem").write_bytes(pki.bundle.read_bytes())
+    with Mirror(directory, certificate=pki.server()) as running:
         yield running
 
 
@@ -159,3 +170,33 @@ def hang_up_counts() -> Iterator[None]:
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
+
+
+@pytest.fixture
+def fleet(servers: Servers, pki: Pki, ansible: Ansible, mirror: Mirror) -> Fleet:
+    """The five of them, three in one region and two in the other."""
+    databases = {name: servers.get(name) for name in MATRIX}
+    logins = {name: db.administrator() for name, db in databases.items()}
+    apps = {name: db.create(db.name_of("app")) for name, db in databases.items()}
+    ansible.secrets = [account.password for account in logins.values()]
+    hosts = {
+        name: {
+            "ansible_host": db.server.host,
+            "mysql_tls_login_port": db.server.port,
+            "mysql_tls_login_user": logins[name].user,
+            "mysql_tls_login_password": logins[name].password,
+            "mysql_tls_region": "eu-west-1" if name.startswith("mysql") else "eu-central-1",
+            **({"mysql_tls_min_version": "TLSv1"} if db.legacy else {}),
+        }
+        for name, db in databases.items()
+    }
+    variables = {
+        "mysql_tls_base_url": mirror.url,
+        "mysql_tls_ca_path": str(pki.bundle),
+        "mysql_tls_accounts": ["*@*"],
+        "mysql_tls_include_local": True,
+        "mysql_tls_exclude": ["root@*"],
+    }
+    inventory = ansible.directory / "inventory.yml"
+    inventory.write_text(json.dumps({"all": {"hosts": hosts, "vars": variables}}))
+    return Fleet(databases, logins, apps, inventory)

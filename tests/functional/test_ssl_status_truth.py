@@ -118,6 +118,7 @@ def test_a_requirement_that_only_memory_has(db: Database, modules: Modules) -> N
     """The login is refused now, and will not be after the next restart; the statement writes it down."""
     me, app = db.administrator(require="SSL"), db.create(db.name_of("app"), require="SSL")
     update(db, app, required=False)
+    todo = ""
     for admits in (False, True):
         assert db.admits(app, None) is admits
         seen = modules.status(**db.options(me))

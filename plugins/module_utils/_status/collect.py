@@ -21,7 +21,11 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors impo
     QueryFailed,
     is_from_server,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.in_memory import accounts_in_force, compare_all, own_requirement
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.in_memory import (
+    accounts_in_force,
+    compare_all,
+    own_requirement,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import (
     VerificationInconclusive,
     log_in,
@@ -202,6 +206,7 @@ def _ask(session: Session, unauthenticated: ServerStatus) -> ServerStatus:
             accounts_denied = e.message
     if known is not None and not accounts.is_without_access_control(account):
         memory = compare_all(session, dialect, known)
+    requirement = own_requirement(session, dialect, account, accounts_in_force(known, memory))
     certificate = (
         _certificate(options, session.certificate, session.chain, verified=session.verified)
         or unauthenticated.certificate
@@ -214,7 +219,7 @@ def _ask(session: Session, unauthenticated: ServerStatus) -> ServerStatus:
     return replace(
         unauthenticated,
         dialect=dialect,
-        session=_session_status(session, account, own_requirement(session, dialect, account, accounts_in_force(known, memory))),
+        session=_session_status(session, account, requirement),
         account=account,
         certificate=certificate,
         accounts=known,
