@@ -324,8 +324,8 @@ mysql_ssl:
     accounts:
       description:
         - Every account and role, null where the login may not read them. C(ssl_type) is V(NONE), V(ANY), V(X509) or
-          V(SPECIFIED); C(local) accounts can be used on the server's own machine only, C(system) ones belong to the
-          server or to AWS.
+          V(SPECIFIED), by what the server has in memory where the login may see that; C(local) accounts can be used on
+          the server's own machine only, C(system) ones belong to the server or to AWS.
       type: list
       elements: dict
       sample:
