@@ -13,12 +13,11 @@ import typing as t
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
     Account,
-    AccountState,
     Requirement,
     quote_account,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect, is_on
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.memory import MemoryCheck
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.in_memory import Unflushed
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.requirements import require_statement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding import Command, Todo
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import ServerStatus
@@ -135,9 +134,9 @@ def require_ssl(status: ServerStatus, dialect: Dialect, account: Account) -> Tod
     return _require(status, dialect, account, Requirement("ANY"))
 
 
-def require_again(status: ServerStatus, dialect: Dialect, state: AccountState) -> Todo:
-    """How to put a requirement in force that is in the table only."""
-    return _require(status, dialect, state.account, state.requirement)
+def require_again(status: ServerStatus, dialect: Dialect, account: Account, requirement: Requirement) -> Todo:
+    """How to have a requirement both in force and in the table, where it is in one of them."""
+    return _require(status, dialect, account, requirement)
 
 
 def _require(status: ServerStatus, dialect: Dialect, account: Account, requirement: Requirement) -> Todo:
@@ -211,7 +210,7 @@ def see_accounts(dialect: Dialect, account: Account) -> Todo:
     return _by_hand(f"GRANT SELECT ON mysql.* TO {quote_account(account, dialect)};")
 
 
-def see_memory(status: ServerStatus, dialect: Dialect, memory: MemoryCheck) -> Todo:
+def see_memory(status: ServerStatus, dialect: Dialect, memory: Unflushed) -> Todo:
     """What lets an account see what the server goes by."""
     if memory.remedy or status.account is None:
         return memory.remedy
