@@ -134,6 +134,15 @@ def _not_flushed(scene: Scene) -> None:
     scene.db.query(f"UPDATE {table} WHERE User = %s", scene.app.user)
 
 
+def _only_in_memory(scene: Scene) -> None:
+    scene.db.require(scene.app.user, scene.app.host, "SSL")
+    if scene.db.mariadb:
+        table = "mysql.global_priv SET Priv = JSON_SET(Priv, '$.ssl_type', 0)"
+    else:
+        table = "mysql.user SET ssl_type = ''"
+    scene.db.query(f"UPDATE {table} WHERE User = %s", scene.app.user)
+
+
 def _deleted(scene: Scene) -> None:
     scene.db.query(f"DELETE FROM mysql.{'global_priv' if scene.db.mariadb else 'user'} WHERE User = %s", scene.app.user)
     scene.db.forget(scene.app.user, scene.app.host)
@@ -167,6 +176,14 @@ def _required_after_login(scene: Scene) -> None:
     _require("SSL")(scene)
 
 
+def _without_access_control(scene: Scene) -> None:
+    _require("SSL")(scene)
+    scene.db.disconnect()
+    scene.db.server.restart("--skip-grant-tables")
+    # Which is over then, until this server is started again.
+    scene.stack.callback(scene.db.query, "FLUSH PRIVILEGES")
+
+
 def _unauthenticated(scene: Scene) -> None:
     """The audit does not log in where the certificate does not verify."""
     scene.options.update(login_user=None, login_password=None)
@@ -188,6 +205,11 @@ def _behind_router(mode: str) -> Make:
         scene.options.update(login_port=scene.port)
 
     return make
+
+
+def _of_its_own(servers: Servers, name: str) -> Database:
+    """A server that no other test has, as it is started with other options."""
+    return servers.get(name, options=("--skip-external-locking",))
 
 
 def _without_tls(servers: Servers, name: str) -> Database:
@@ -244,6 +266,29 @@ STATES = (
         ),
     ),
     State(
+        "Account whose password has expired, and that requires nothing",
+        _account("ALTER USER %s@%s PASSWORD EXPIRE"),
+        (
+            Seen((OLD, "mysql-9.7"), NO_TLS_NEEDED, "refused (1862)", NONE, NONE),
+            Seen(MARIADB, NO_TLS_NEEDED, "accepted; statements refused (1820)", READABLE),
+        ),
+    ),
+    State(
+        "Server without access control (skip-grant-tables); account with REQUIRE SSL",
+        _without_access_control,
+        (
+            Seen(
+                (OLD, *MARIADB),
+                "high: The server checks no user name and no password (skip-grant-tables): anybody who reaches it may "
+                "do all.",
+                "accepted",
+                READABLE,
+            ),
+        ),
+        kinds=("access-control-off",),
+        server=_of_its_own,
+    ),
+    State(
         "Role that requires nothing",
         _role,
         (
@@ -261,6 +306,19 @@ STATES = (
                 "changed, and privileges were not flushed.",
                 "accepted",
                 READABLE,
+            ),
+        ),
+    ),
+    State(
+        "REQUIRE SSL removed from the table; privileges not flushed",
+        _only_in_memory,
+        (
+            Seen(
+                MATRIX,
+                "medium: app@% has the requirement NONE in the table, and the server still goes by ANY: the table was "
+                "changed, and privileges were not flushed. From the next FLUSH PRIVILEGES or restart on, NONE counts.",
+                REFUSED,
+                NONE,
             ),
         ),
     ),

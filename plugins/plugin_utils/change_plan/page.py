@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``plan.html``: the plan as a person reads it before it is approved, with the look of the report."""
+"""``plan.html``: the plan as a person reads it before it is approved, in the style of the report."""
 
 from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.readiness import READY
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Requirement
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.document import PlanDocument
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.servers import (
@@ -89,6 +90,9 @@ def page(document: PlanDocument, sha256: str) -> Page:
         Fact("Limit", (clip(document.limit) if document.limit else "none: all hosts of the play",)),
         Fact("Plan", (f"SHA-256 {sha256}",)),
     ]
+    readiness = totals(document.servers).of_accounts()
+    if readiness:
+        facts.append(Fact("Accounts", (readiness,)))
     if author.job:
         facts.insert(1, Fact("AWX job", (author.job,)))
     # What is approved is named in full but for what all names end with.
@@ -120,8 +124,15 @@ def page(document: PlanDocument, sha256: str) -> Page:
 
 def _row(server: Server, suffix: str) -> Row:
     lines = tuple(changes(server)) if server.outcome != UNCHANGED else ()
-    notes = tuple(filter(None, (server.reason, *server.warnings)))
+    notes = tuple(filter(None, (server.reason, *server.warnings, *_not_ready(server))))
     return Row(server.name.removesuffix(suffix), ", ".join(server.aliases), lines, notes)
+
+
+def _not_ready(server: Server) -> t.Iterator[str]:
+    """Accounts that would change and are not ready, and why. Those that are left out are in a warning."""
+    for one in server.readiness:
+        if one["state"] != READY and one["account"] not in server.left_out:
+            yield f"{one['account']} is {one['state'].replace('_', ' ')}: {one['reason']}"
 
 
 def changes(server: Server) -> t.Iterator[str]:

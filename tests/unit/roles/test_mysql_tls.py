@@ -24,6 +24,7 @@ _ACTIONS = {
     "mysql_tls_records",
     "mysql_tls_report",
     "mysql_tls_variables",
+    "mysql_tls_readiness",
     "mysql_tls_watch",
 }
 # Differs between entry points, or is worked out.
