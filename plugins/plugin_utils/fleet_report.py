@@ -21,6 +21,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history im
     default_state_directory,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import Use, clients_without
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.slices import Merge
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Rules
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, labels, model
@@ -91,6 +92,7 @@ def report_of(
     *,
     whole_fleet: bool,
     interrupted: t.Callable[[], bool] = lambda: False,
+    merge: Merge | None = None,
 ) -> dict[str, t.Any]:
     """Record the checks, compare each server with its own last good check, write the report; what a task returns.
 
@@ -100,20 +102,23 @@ def report_of(
         play ended for it before that.
     :arg interrupted: Asked once there are no more results.
     :arg whole_fleet: Whether servers of other inventory hosts are reported as their last check has found them.
+    :arg merge: Slices whose servers are reported, with all others of the history, also those of no inventory host.
     """
     now = iso8601(utc_now())
     hostvars = variables["hostvars"]
     result: dict[str, t.Any] = {}
+    merged = len(options["merge"]) + (len(merge.slices) if merge else 0)
     try:
         request = build.ReportRequest(
             dest=Path(options["dest"]).absolute(),
             title=clean(options["title"]),
-            run=run_of(variables, now, len(options["merge"]), options["ca_certs"], options["tls_min_version"]),
-            history=history_of(options),
-            fleet=frozenset(map(str, hostvars)) if whole_fleet else (),
+            run=run_of(variables, now, merged, options["ca_certs"], options["tls_min_version"]),
+            history=merge.history if merge else history_of(options),
+            fleet=_Everything() if merge else frozenset(map(str, hostvars)) if whole_fleet else (),
             junit=options["junit"],
             openmetrics=Path(options["openmetrics"]).absolute() if options["openmetrics"] else None,
             merge=tuple(Path(path).absolute() for path in options["merge"]),
+            merged=merge.servers if merge else (),
             previous=Path(options["previous"]).absolute() if options["previous"] else None,
             fail_on=None if options["fail_on"] == "none" else options["fail_on"],
             waivers=options["waivers"],
@@ -141,6 +146,13 @@ def report_of(
         verb = "is" if len(failures) == 1 and failures[0].startswith("1 ") else "are"
         result.update(failed=True, msg=f"There {verb} {' and '.join(failures)}. {result['msg']}")
     return result
+
+
+class _Everything(t.Container[str]):
+    """Every inventory host, also one that is gone."""
+
+    def __contains__(self, _host: object) -> bool:
+        return True
 
 
 def _place(known: t.Mapping[str, t.Any]) -> from_results.Place:

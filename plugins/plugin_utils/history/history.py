@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 from dataclasses import dataclass, field, replace
@@ -86,14 +87,17 @@ class History:
     def of_run(self, run_id: str, kind: str) -> dict[str, model.Server]:
         """The checks that this run has already recorded, as with batches."""
         name = storage.of_run(self.directory, run_id, kind)
-        if name is None:
-            return {}
-        try:
-            entries = storage.read_header(self.directory / name)["entries"]
-        except storage.Damaged:
-            return {}
-        places = {Place(name, line) for line, about in enumerate(entries) if about.get("type") == CHECK}
-        return {server.name: server for server in self._servers(places).values()}
+        return self.of_files([name]) if name else {}
+
+    def of_files(self, names: t.Iterable[str]) -> dict[str, model.Server]:
+        """The newest check of each server in these files."""
+        places = set()
+        for name in names:
+            with contextlib.suppress(storage.Damaged):
+                entries = storage.read_header(self.directory / name)["entries"]
+                places |= {Place(name, line) for line, about in enumerate(entries) if about.get("type") == CHECK}
+        found = sorted(self._servers(places).values(), key=lambda server: server.checked_at or "")
+        return {server.name: server for server in found}
 
     def record(
         self,

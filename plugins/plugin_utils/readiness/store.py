@@ -44,7 +44,8 @@ PRIVATE = Access()
 _LOCK_SECONDS = 60.0
 _RECENT_MINUTES = 15
 _FILE = re.compile(r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})-(?P<id>[0-9a-f]{8})\.json\.gz\Z")
-_ID = "id"
+ID = "id"
+"""The file with the id of a directory."""
 _DAMAGED = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError)
 
 Days = dict[str, list[tuple[str, ServerDay]]]
@@ -120,6 +121,11 @@ def read(directory: Path, since: str, warn: t.Callable[[str], None]) -> Days:
     return days
 
 
+def paths(directory: Path) -> list[Path]:
+    """The files of a directory, by name."""
+    return [path for path, _date in _files(directory)]
+
+
 def _since(before: ServerDay | None, at: dt.datetime) -> str:
     """When a change was made that is recorded now: after the pass before, where that was just before.
 
@@ -139,7 +145,7 @@ def _files(directory: Path) -> list[tuple[Path, str]]:
 
 def _id(directory: Path, access: Access) -> str:
     """The directory's own id, made when it is first written to."""
-    path = directory / _ID
+    path = directory / ID
     if path.exists():
         known = path.read_text("ascii").strip()
         if re.fullmatch(r"[0-9a-f]{8}", known):

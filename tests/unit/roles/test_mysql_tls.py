@@ -41,6 +41,7 @@ _WORKED_OUT = {
     "mysql_tls_login_user",
     "mysql_tls_rollback_dir",
     "mysql_tls_rollback_file",
+    "mysql_tls_slices_dir",
     "mysql_tls_state_dir",
     "mysql_tls_state_group",
 }
@@ -90,5 +91,8 @@ def test_both_forms_of_the_audit_report_with_the_same_options() -> None:
         return dict(block["block"][0][f"dbtls.rds_mysql.{module}"])
 
     fleet, report = options("fleet", "mysql_tls_fleet"), options("report", "mysql_tls_report")
+    # What only merge_reports has.
+    for name in ("fail_on", "hosts", "slices"):
+        assert "__mysql_tls_slices" in report.pop(name)
     assert {name: fleet.get(name) for name in report} == report
     assert set(fleet) - set(report) == {"fetch", "check", "report"}
