@@ -24,6 +24,7 @@ _ACTIONS = {
     "mysql_tls_records",
     "mysql_tls_report",
     "mysql_tls_variables",
+    "mysql_tls_readiness",
     "mysql_tls_watch",
 }
 # Differs between entry points, or is worked out.
@@ -94,5 +95,7 @@ def test_both_forms_of_the_audit_report_with_the_same_options() -> None:
     # What only merge_reports has.
     for name in ("fail_on", "hosts", "slices"):
         assert "__mysql_tls_slices" in report.pop(name)
+    # The task for all hosts has fetched the bundles itself.
+    assert "__mysql_tls_bundles" in report.pop("ca_certs")
     assert {name: fleet.get(name) for name in report} == report
     assert set(fleet) - set(report) == {"fetch", "check", "report"}
