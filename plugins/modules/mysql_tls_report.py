@@ -256,7 +256,7 @@ EXAMPLES = r"""
       - reports/slice4/report.json
   register: merged
 
-- name: Make one report of what AWX's job slices have recorded
+- name: Merge what the job slices of AWX have recorded
   dbtls.rds_mysql.mysql_tls_report:
     dest: /var/lib/mysql-tls/report
     state_dir: /var/lib/mysql-tls

@@ -153,7 +153,7 @@ def _servers(
 
 
 def _newer(known: model.Server | None, server: model.Server) -> bool:
-    """Whether there is a newer check of a server than the one that is to be merged."""
+    """Whether there is a newer check of a server than the one to merge."""
     return known is not None and (known.checked_at or "") > (server.checked_at or "")
 
 
