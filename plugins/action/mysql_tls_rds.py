@@ -16,6 +16,8 @@ from ansible.module_utils.common.text.converters import to_text
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import rds_api
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report import STATE_OPTIONS, history_of
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import bundles_without
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, HostVariables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction
@@ -27,9 +29,12 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "reboot": {"type": "bool", "default": False},
     "ca_cert": {"type": "path"},
     "client_bundles": {"type": "list", "elements": "path", "default": []},
+    "clients_gone": {"type": "list", "elements": "str", "default": []},
+    **STATE_OPTIONS,
 }
 # What the role registers.
 PLACES, INSTANCES, CLUSTERS = "__mysql_tls_places", "__mysql_tls_rds_instances", "__mysql_tls_rds_clusters"
+CLIENT_BUNDLE = "__mysql_tls_client_bundle"
 DATABASE, VERSIONS, LOOKS = "__mysql_tls_database", "__mysql_tls_engine_versions", "__mysql_tls_client_looks"
 
 
@@ -117,10 +122,32 @@ class ActionModule(ControllerAction):
         )
         if target in rds_api.AUTHORITIES:
             found += rds_api.bundle_objections(target, options["ca_cert"], options["client_bundles"], looks)
+            found += self._recorded(options, variables, one) if one["ca"] != target else []
         if found:
             raise RdsMysqlError(" ".join(found))
         pending = one["pending_ca"] == target
         return {"needed": one["ca"] != target, "pending": pending, "restarts": rds_api.restarts(versions)}
+
+    def _recorded(
+        self, options: dict[str, t.Any], variables: dict[str, t.Any], one: t.Mapping[str, t.Any]
+    ) -> list[str]:
+        """What the bundles lack that the playbook bundle has installed, as far as they were not read in this run."""
+        wanted = rds_api.roots_of(options["ca_cert"], options["target"])
+        found = bundles_without(history_of(options), one["region"], str(one["ca"]), wanted)
+        # What was read in this run is newer.
+        hostvars = variables["hostvars"]
+        clients = [
+            (host, path)
+            for host, path in found
+            if host not in options["clients_gone"]
+            and not (host in hostvars and _has_read(plain(hostvars.raw_get(host).get(CLIENT_BUNDLE)), path))
+        ]
+        return rds_api.recorded_objections(options["target"], clients)
+
+
+def _has_read(fetched: t.Any, path: str) -> bool:
+    """Whether a bundle was fetched from that path of the host."""
+    return isinstance(fetched, dict) and fetched.get("file") == path and not fetched.get("failed")
 
 
 def _place(values: HostVariables) -> dict[str, str]:

@@ -297,3 +297,17 @@ def bundle_objections(target: str, reference: str, bundles: t.Sequence[str], loo
         elif not certificate["trusted"] and "expired" not in str(certificate["trust_error"]):
             found.append(f"{path} does not verify the current certificate: {certificate['trust_error']}.")
     return found
+
+
+def recorded_objections(target: str, clients: t.Sequence[tuple[str, str]]) -> list[str]:
+    """A sentence about the hosts whose bundle, as it was installed last, lacks the new CA.
+
+    :arg clients: Hosts and the paths of their bundles.
+    """
+    if not clients:
+        return []
+    return [
+        f"The CA bundles that the playbook bundle has installed last verify the current certificate and lack {target}: "
+        f"{listed([f'{host}:{path}' for host, path in clients])}. Run the playbook bundle for these hosts, and name those "
+        "that are gone in mysql_tls_clients_gone."
+    ]
