@@ -6,16 +6,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import typing as t
-from pathlib import Path
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.text.converters import to_text
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import rds_api
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import rds_api, rds_audit
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report import STATE_OPTIONS, history_of
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import bundles_without
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, HostVariables
@@ -53,7 +50,7 @@ class ActionModule(ControllerAction):
 
     def _places(self, _options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """The regions and AWS accounts to ask, once each, and which of them each host is in."""
-        missing = rds_api.missing_collection(_version_of_amazon_aws(), boto3=_importable("boto3"))
+        missing = rds_audit.missing()
         if missing:
             raise RdsMysqlError(missing)
         fleet = Fleet(self._task, variables, self._loader)
@@ -151,26 +148,5 @@ def _has_read(fetched: t.Any, path: str) -> bool:
 
 
 def _place(values: HostVariables) -> dict[str, str]:
-    region = rds_api.region_of(str(values.value("mysql_tls_region")), str(values.value("mysql_tls_login_host")))
-    return {"region": region, "profile": str(values.value("mysql_tls_aws_profile") or "")}
-
-
-def _importable(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):
-        return False
-
-
-def _version_of_amazon_aws() -> str | None:
-    """The version of the collection that this controller has, None where it has none."""
-    try:
-        found = importlib.util.find_spec("ansible_collections.amazon.aws")
-    except (ImportError, ValueError):
-        return None
-    for directory in found.submodule_search_locations or () if found else ():
-        manifest = Path(directory) / "MANIFEST.json"
-        if manifest.is_file():
-            return str(json.loads(manifest.read_text("utf-8"))["collection_info"]["version"])
-    # A checkout has none, and whoever uses one knows its version.
-    return "999" if found else None
+    region, profile = rds_audit.place_of(values)
+    return {"region": region, "profile": profile}

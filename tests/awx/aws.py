@@ -41,7 +41,7 @@ CALLED: dict[str, set[str]] = {}
 def permissions(playbook: str) -> set[str]:
     """The permissions that the guide lists for it."""
     guide = (COLLECTION / "docs" / "docsite" / "rst" / "rds_api.rst").read_text("utf-8")
-    policy = guide.partition(f"\n``{playbook}``:\n")[2].partition('"Resource"')[0]
+    policy = re.split(rf"^``{playbook}``.*:\n", guide, maxsplit=1, flags=re.MULTILINE)[1].partition('"Resource"')[0]
     return set(re.findall(r'"(\w+:\w+)"', policy))
 
 
