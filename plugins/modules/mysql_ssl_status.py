@@ -324,8 +324,8 @@ mysql_ssl:
     accounts:
       description:
         - Every account and role, null where the login may not read them. C(ssl_type) is V(NONE), V(ANY), V(X509) or
-          V(SPECIFIED); C(local) accounts can be used on the server's own machine only, C(system) ones belong to the
-          server or to AWS.
+          V(SPECIFIED), by what the server has in memory where the login may see that; C(local) accounts can be used on
+          the server's own machine only, C(system) ones belong to the server or to AWS.
       type: list
       elements: dict
       sample:
@@ -345,6 +345,7 @@ mysql_ssl:
       description:
         - The issues found, the most severe first. C(severity) is V(high), V(medium), V(low) or V(info).
         - C(remediation) is what to do, first a playbook, a task or a command, then statements after C(By hand:).
+          C(commands) are the parts of it that are run as they are, one by one.
       type: list
       elements: dict
       sample:
@@ -355,6 +356,10 @@ mysql_ssl:
           remediation: >-
             ansible-playbook -i INVENTORY dbtls.rds_mysql.enforce --limit HOST -e '{"mysql_tls_accounts": ["app@%"]}'
             By hand: ALTER USER 'app'@'%' REQUIRE SSL;
+          commands:
+            - >-
+              ansible-playbook -i INVENTORY dbtls.rds_mysql.enforce --limit HOST -e '{"mysql_tls_accounts": ["app@%"]}'
+            - ALTER USER 'app'@'%' REQUIRE SSL;
     summary:
       description: The result in words, a line for the server and one for each finding.
       type: list
@@ -391,9 +396,9 @@ mysql_ssl_sessions:
       type: dict
       sample: {host: db.example.com, port: 3306, socket: null}
     server:
-      description: As in RV(mysql_ssl).
+      description: As in RV(mysql_ssl), and C(id), which tells the server from others.
       type: dict
-      sample: {version: 11.8.6-MariaDB, family: mariadb, managed_by: null}
+      sample: {version: 11.8.6-MariaDB, family: mariadb, managed_by: null, id: /run/m.pid cTvF /var/lib/mysql/ 3306}
     checked_at:
       description: When.
       type: str

@@ -58,8 +58,8 @@ options:
     default: []
   clients_gone:
     description:
-      - Application hosts that are not used any more. For V(rotation), where the history has a CA bundle for them without
-        the new CA.
+      - Application hosts that are not used any more. For V(rotation), where the history has a CA bundle for them
+        without the new CA.
     type: list
     elements: str
     default: []

@@ -310,8 +310,10 @@ def recorded_objections(target: str, clients: t.Sequence[tuple[str, str]]) -> li
     """
     if not clients:
         return []
-    return [
-        f"The CA bundles that the playbook bundle has installed last verify the current certificate and lack {target}: "
-        f"{listed([f'{host}:{path}' for host, path in clients])}. Run the playbook bundle for these hosts, and name those "
-        "that are gone in mysql_tls_clients_gone."
-    ]
+    names = listed([f"{host}:{path}" for host, path in clients])
+    sentence = (
+        "The CA bundles that the playbook bundle has installed last verify the current certificate and lack "
+        f"{target}: {names}. Run the playbook bundle for these hosts, and name those that are gone in "
+        "mysql_tls_clients_gone."
+    )
+    return [sentence]

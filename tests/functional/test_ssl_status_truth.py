@@ -78,12 +78,12 @@ def test_a_router_that_passes_tls_through(new_db: Database, modules: Modules) ->
         assert "proxy" not in done.warnings
 
 
-def update(db: Database, app: Account) -> None:
-    """Say in the table that the account has to use TLS, and flush nothing."""
+def update(db: Database, app: Account, *, required: bool = True) -> None:
+    """Say in the table whether the account has to use TLS, and flush nothing."""
     if db.mariadb:
-        table = "mysql.global_priv SET Priv = JSON_SET(Priv, '$.ssl_type', 1)"
+        table = f"mysql.global_priv SET Priv = JSON_SET(Priv, '$.ssl_type', {int(required)})"
     else:
-        table = "mysql.user SET ssl_type = 'ANY'"
+        table = f"mysql.user SET ssl_type = '{'ANY' if required else ''}'"
     db.query(f"UPDATE {table} WHERE User = %s AND Host = %s", app.user, app.host)
 
 
@@ -112,6 +112,31 @@ def test_the_table_is_not_what_counts(db: Database, modules: Modules) -> None:
 
 
 TLS = Tls()
+
+
+def test_a_requirement_that_only_memory_has(db: Database, modules: Modules) -> None:
+    """The login is refused now, and will not be after the next restart; the statement writes it down."""
+    me, app = db.administrator(require="SSL"), db.create(db.name_of("app"), require="SSL")
+    update(db, app, required=False)
+    todo = ""
+    for admits in (False, True):
+        assert db.admits(app, None) is admits
+        seen = modules.status(**db.options(me))
+        names = {"privileges-not-flushed"} if not admits else {"account-without-tls"}
+        mine = [one for one in seen["mysql_ssl"]["findings"] if one["subject"] == f"{app.user}@%"]
+        assert {one["id"] for one in mine} == names
+        (account,) = (one for one in seen["mysql_ssl"]["accounts"] if one["user"] == app.user)
+        assert account["ssl_type"] == ("NONE" if admits else "ANY")
+        assert seen["mysql_ssl"]["verdict"] == "non_compliant"
+        if not admits:
+            todo = statement(mine[0])
+            db.query("FLUSH PRIVILEGES")
+    db.require(app.user, app.host, "SSL")
+    update(db, app, required=False)
+    db.query(todo)
+    db.query("FLUSH PRIVILEGES")
+    assert not db.admits(app, None)
+    assert found(modules.status(**db.options(me)), "privileges-not-flushed") == {}
 
 
 def test_memory_that_the_login_may_not_see(db: Database, modules: Modules) -> None:

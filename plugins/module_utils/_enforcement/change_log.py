@@ -36,10 +36,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
     Account,
     AccountsNotReadable,
     AccountState,
-    has_in_memory,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import ServerIdentity, read_only_identity
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.in_memory import has_in_memory
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchChange, SwitchState
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 

@@ -30,7 +30,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
     Account,
     AccountsNotReadable,
     Requirement,
-    has_in_memory,
     read_accounts,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.authentication import PasswordWithheld
@@ -41,6 +40,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors impo
     QueryFailed,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import require_server
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.in_memory import has_in_memory
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding import Finding, finding
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding import Command, Finding, finding
 
 _Data = t.Mapping[str, t.Any]
 
@@ -38,37 +38,47 @@ def of_rds_api(api: _Data, status: _Data) -> t.Iterator[Finding]:
     :arg status: ``mysql_ssl`` of the same server.
     """
     instance, command = api["instance"], f"--region {api['region']} --db-instance-identifier {api['instance']}"
-    yield from _of_parameter_group(api, status, f"aws rds reboot-db-instance {command}")
-    yield from _of_ca(api, status, f"aws rds reboot-db-instance {command}")
+    reboot = Command(f"aws rds reboot-db-instance {command}")
+    yield from _of_parameter_group(api, status, reboot)
+    yield from _of_ca(api, status, reboot)
     if api["pending"]:
         yield finding(
             "rds-change-pending",
             instance,
             f"Changes of {instance} are pending until its maintenance window ({api['window']}): "
             f"{', '.join(api['pending'])}.",
-            f"Wait for the window, or apply them at once, which may restart the server: aws rds modify-db-instance {command} "
-            "--apply-immediately",
+            (
+                "Wait for the window, or apply them at once, which may restart the server:",
+                Command(f"aws rds modify-db-instance {command} --apply-immediately"),
+            ),
         )
     if api["publicly_accessible"]:
         yield finding(
             "publicly-accessible",
             instance,
             f"{instance} is publicly accessible: its endpoint has a public IP address.",
-            "First make sure that every client reaches its private address. Then: "
-            f"aws rds modify-db-instance {command} --no-publicly-accessible --apply-immediately",
+            (
+                "First make sure that every client reaches its private address. Then:",
+                Command(f"aws rds modify-db-instance {command} --no-publicly-accessible --apply-immediately"),
+            ),
         )
     if api["version_available"] is False:
         yield finding(
             "engine-version-deprecated",
             instance,
             f"{instance} runs {api['engine']} {api['engine_version']}, which AWS does not offer any more.",
-            f"Upgrade it. Versions that it can go to: aws rds describe-db-engine-versions --region {api['region']} "
-            f"--engine {api['engine']} --engine-version {api['engine_version']} --include-all "
-            "--query 'DBEngineVersions[].ValidUpgradeTarget[].EngineVersion'",
+            (
+                "Upgrade it. Versions that it can go to:",
+                Command(
+                    f"aws rds describe-db-engine-versions --region {api['region']} --engine {api['engine']} "
+                    f"--engine-version {api['engine_version']} --include-all "
+                    "--query 'DBEngineVersions[].ValidUpgradeTarget[].EngineVersion'"
+                ),
+            ),
         )
 
 
-def _of_parameter_group(api: _Data, status: _Data, reboot: str) -> t.Iterator[Finding]:
+def _of_parameter_group(api: _Data, status: _Data, reboot: Command) -> t.Iterator[Finding]:
     """A change that counts after a reboot, or a value that is not the server's."""
     instance, group = api["instance"], api["parameter_group"]
     in_force = status["tls"]["require_secure_transport"]
@@ -83,11 +93,11 @@ def _of_parameter_group(api: _Data, status: _Data, reboot: str) -> t.Iterator[Fi
     else:
         return
     yield finding(
-        "rds-parameter-not-in-force", instance, message, f"Put them in force, which ends all sessions: {reboot}"
+        "rds-parameter-not-in-force", instance, message, ("Put them in force, which ends all sessions:", reboot)
     )
 
 
-def _of_ca(api: _Data, status: _Data, reboot: str) -> t.Iterator[Finding]:
+def _of_ca(api: _Data, status: _Data, reboot: Command) -> t.Iterator[Finding]:
     """A CA that was changed, and a certificate that was not."""
     instance = api["instance"]
     shown = (status["certificate"] or {}).get("rds_ca")
@@ -96,5 +106,5 @@ def _of_ca(api: _Data, status: _Data, reboot: str) -> t.Iterator[Finding]:
             "rds-ca-not-in-force",
             instance,
             f"The CA of {instance} is {api['ca']} in the RDS API, but its certificate is of {shown}.",
-            f"If AWS is not changing it just now, the new certificate counts after a restart: {reboot}",
+            ("If AWS is not changing it just now, the new certificate counts after a restart:", reboot),
         )

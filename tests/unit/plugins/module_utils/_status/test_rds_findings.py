@@ -45,15 +45,13 @@ STATUS: dict[str, t.Any] = {
             {"apply_status": "pending-reboot"},
             {},
             "rds-parameter-not-in-force",
-            "The parameter group orders-tls has changes that are not in force on orders before a reboot. "
-            "require_secure_transport is OFF on the server.",
+            "not in force on orders before a reboot. require_secure_transport is OFF on the server.",
         ),
         (
             {"require_secure_transport": True, "apply_status": "pending-reboot"},
             {},
             "rds-parameter-not-in-force",
-            "The parameter group orders-tls sets require_secure_transport to ON. "
-            "require_secure_transport is OFF on the server.",
+            "sets require_secure_transport to ON. require_secure_transport is OFF on the server.",
         ),
         (
             {"require_secure_transport": False},
@@ -82,7 +80,8 @@ def test_of_rds_api(api: dict[str, t.Any], status: dict[str, t.Any], kind: str |
     assert [one.id for one in found] == ([kind] if kind else [])
     for one in found:
         assert said in one.message
-        assert "--region eu-central-1" in one.remediation
+        (command,) = one.commands
+        assert "--region eu-central-1" in command
         assert one.severity == BY_ID[one.id].severity
 
 
