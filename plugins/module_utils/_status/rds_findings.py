@@ -19,7 +19,7 @@ PERMISSIONS = (
 
 
 def not_visible(subject: str, reason: str) -> Finding:
-    """The finding for what the API does not tell.
+    """The finding for a database that the API does not show.
 
     :arg reason: A sentence.
     """
