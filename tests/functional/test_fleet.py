@@ -123,6 +123,22 @@ def test_what_is_published(inventory: Inventory) -> None:
     assert "login_password" not in run.output
 
 
+def test_a_waived_finding_is_no_reason_to_fail(inventory: Inventory) -> None:
+    """In both forms. What a failing report publishes is published all the same."""
+    inventory.databases["mysql-9.7"].create("no_tls")
+    low = ("-e", "mysql_tls_fail_on=low", "-e", "mysql_tls_per_host=true")
+    failing = inventory.audit(*low, "-e", "mysql_tls_fail_on_new=low")
+    assert failing.status == 2
+    failed = {name for name, counts in failing.recap().items() if counts["failed"]}
+    assert "mysql-9.7" in failed
+    assert "mysql-9.7 has 1 finding of severity low or more: [account-without-tls] " in " ".join(failing.output.split())
+    assert '"mysql_tls": {' in failing.output.partition("CUSTOM STATS")[2]
+    waiver = {"finding": "*", "owner": "dba", "reason": "Until spring.", "expires": "2099-03-31"}
+    waived = ("-e", json.dumps({"mysql_tls_waivers": [waiver]}))
+    for arguments in (low, low[:2]):
+        assert " with waivers)" in inventory.audit(*arguments, *waived).ok().output
+
+
 def test_fifty_servers_of_which_ten_are_bad_fit_on_a_page(inventory: Inventory) -> None:
     good, bad = ({**inventory.hosts[name]} for name in ("mariadb-11.8", "mysql-9.7"))
     inventory.hosts.clear()
