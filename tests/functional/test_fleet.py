@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -131,7 +132,10 @@ def test_a_waived_finding_is_no_reason_to_fail(inventory: Inventory) -> None:
     assert failing.status == 2
     failed = {name for name, counts in failing.recap().items() if counts["failed"]}
     assert "mysql-9.7" in failed
-    assert "mysql-9.7 has 1 finding of severity low or more: [account-without-tls] " in " ".join(failing.output.split())
+    said = " ".join(failing.output.split())
+    assert re.search(r"mysql-9\.7 has \d findings? of severity low or more: .*\[account-without-tls\] ", said), (
+        failing.output
+    )
     assert '"mysql_tls": {' in failing.output.partition("CUSTOM STATS")[2]
     waiver = {"finding": "*", "owner": "dba", "reason": "Until spring.", "expires": "2099-03-31"}
     waived = ("-e", json.dumps({"mysql_tls_waivers": [waiver]}))
