@@ -154,7 +154,7 @@ hosts:
       findings: [account-without-tls]
       server: {family: mysql, managed_by: rds, version: 8.0.39}
 lines:
-  description: The report for a terminal, totals first, then the worst servers.
+  description: The report for a terminal, totals first, then the servers with the most severe findings.
   returned: success
   type: list
   elements: str
