@@ -464,8 +464,8 @@ msg:
   sample: "42 servers: 31 compliant, 9 non-compliant, 2 unreachable. /srv/reports/mysql-tls/report.html"
 failing:
   description:
-    - Why hosts are to fail, by host, as the role's variable C(mysql_tls_fail_on) of each says. Waived findings are no
-      reason.
+    - Why hosts are to fail, by host, as the role's variable C(mysql_tls_fail_on) of each says. Waived findings do not
+      count.
   returned: when the report was written
   type: dict
   sample:

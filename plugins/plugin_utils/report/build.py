@@ -41,7 +41,7 @@ class ReportRequest:
     title: str
     run: model.Run
     history: History
-    fleet: t.Container[str] = ()
+    fleet: t.Collection[str] = ()
     junit: bool = False
     openmetrics: Path | None = None
     merge: tuple[Path, ...] = ()

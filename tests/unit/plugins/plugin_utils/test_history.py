@@ -81,7 +81,7 @@ class Site:
     def history(self) -> History:
         return History(self.state, self.directory / "cache")
 
-    def report(self, at: str, *servers: model.Server, fleet: t.Container[str] = (), **more: t.Any) -> model.Report:
+    def report(self, at: str, *servers: model.Server, fleet: t.Collection[str] = (), **more: t.Any) -> model.Report:
         return self.written(at, *servers, fleet=fleet, **more).report
 
     def written(self, at: str, *servers: model.Server, **more: t.Any) -> build.WrittenReport:
@@ -126,7 +126,7 @@ def test_a_limited_run_between_two_full_ones(site: Site) -> None:
 def test_servers_that_the_inventory_has_no_more(site: Site) -> None:
     """Each is told once, also after a run that was not about it."""
 
-    def gone(at: str, *names: str, fleet: t.Container[str] = frozenset({"shop"}), **more: t.Any) -> tuple[str, ...]:
+    def gone(at: str, *names: str, fleet: t.Collection[str] = frozenset({"shop"}), **more: t.Any) -> tuple[str, ...]:
         found = site.report(at, *(checked(name, at) for name in names), fleet=fleet, **more).changes
         return () if found is None else found.servers_gone
 
