@@ -41,7 +41,8 @@ class ActionModule(ControllerAction):
             history = history_of(options)
             known = {server.name: server for server in history.of_hosts(frozenset(hosts)).values()}
             directory = history.directory.parent / store.DIRECTORY
-            found = assess(known.values(), directory, rules_of(options), utc_now(), history.warn)
+            rules = rules_of(options)
+            found = assess(known.values(), directory, rules, utc_now(), history.warn, access=history.access)
         except RdsMysqlError as e:
             return {"failed": True, "msg": visible(e.message)}
         ready: dict[str, list[str]] = {host: [] for host in hosts}
