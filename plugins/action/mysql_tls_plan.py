@@ -2,18 +2,19 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plans what would change on the servers of all hosts, in one task; or reads a plan that is to be applied."""
+"""Plans what would change on the servers of all hosts, in one task; or reads a plan that will be applied."""
 
 from __future__ import annotations
 
 import typing as t
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from ansible.utils.display import Display
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check, fleet_readiness
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_certs import ca_cert
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan import document, page
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.batches import batches
@@ -34,6 +35,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_variables imp
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.run_identity import run_of
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
+    **fleet_readiness.OPTIONS,
     "dest": {"type": "path"},
     "source": {"type": "path"},
     "sha256": {"type": "str", "default": ""},
@@ -44,7 +46,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "max_fail_percentage": {"type": "float", "default": 0},
 }
 
-_KEPT = ("accounts", "failed", "msg", "plan", "skipped_reason", "warnings")
+_KEPT = ("accounts", "failed", "left_out", "msg", "plan", "skipped_reason", "warnings")
 # On the console; all of them are in the plan.
 _MOST_LINES = 25
 
@@ -90,10 +92,21 @@ class ActionModule(ControllerAction):
                 raise RdsMysqlError(reason, failed=False, skipped_reason="read_only")
             return ca_cert(options["bundles"], str(values.value("inventory_hostname")))
 
-        job = fleet_check.PLAN_JOB
-        prepared = fleet_check.prepare(Fleet(self._task, variables, self._loader), hosts, job, bundle)
+        fleet = Fleet(self._task, variables, self._loader)
+        judged, warnings = fleet_readiness.readiness_of_hosts(options, hosts, fleet)
+        for warning in warnings:
+            _display.warning(visible(warning))
+
+        def module_options(values: HostVariables, ca_certs: str) -> dict[str, t.Any]:
+            known = judged.get(str(values.value("inventory_hostname")))
+            return {**fleet_check.PLAN_JOB.options(values, ca_certs), **({} if known is None else {"readiness": known})}
+
+        job = replace(fleet_check.PLAN_JOB, options=module_options)
+        prepared = fleet_check.prepare(fleet, hosts, job, bundle)
         with closing(fleet_check.run(prepared, job, _display.display)) as found:
             results = {host: {name: result[name] for name in _KEPT if name in result} for host, result in found}
+        for host in results.keys() & judged.keys():
+            results[host]["readiness"] = judged[host]
         return {host: results[host] for host in hosts if host in results}
 
     def _read(self, options: dict[str, t.Any], variables: dict[str, t.Any], hosts: list[str]) -> dict[str, t.Any]:
@@ -114,9 +127,7 @@ class ActionModule(ControllerAction):
         told = f"{totals(servers).sentence()} (plan {read.sha256[:12]}, made by {read.author} at {read.made_at})"
         result = {**_described(servers, order, told), "sha256": read.sha256}
         if (not order and any(server.outcome != "unchanged" for server in servers)) or not servers:
-            result.update(
-                failed=True, msg=f"mysql_tls_plan: nothing in the plan is to be changed on these hosts: {told}."
-            )
+            result.update(failed=True, msg=f"mysql_tls_plan: the plan has no change for these hosts: {told}.")
         return result
 
 
@@ -153,10 +164,11 @@ def _written(options: dict[str, t.Any], variables: dict[str, t.Any], servers: tu
     files.write(directory / document.JSON, document.to_json(described))
     paths = {"json": str(directory / document.JSON), "html": str(directory / document.HTML)}
     told = totals(servers).sentence()
+    readiness = totals(servers).of_accounts()
     bad = [server for server in servers if server.outcome in (REFUSED, NOT_CHECKED)]
     only_followers = bool(servers) and all(server.outcome == READ_ONLY for server in servers)
     lines = [
-        told,
+        " ".join(filter(None, [f"{told}." if readiness else told, readiness])),
         *_lines(servers),
         f"The plan is {paths['json']} (SHA-256 {described['sha256']}); to read: {paths['html']}",
     ]
@@ -181,7 +193,7 @@ def _written(options: dict[str, t.Any], variables: dict[str, t.Any], servers: tu
 
 
 def _lines(servers: t.Sequence[Server]) -> list[str]:
-    """The worst first: what is refused, what is not known, and then what would change."""
+    """The most severe first: what is refused, what is not known, and then what would change."""
     told = [
         f"{server.name}: {server.outcome.replace('_', ' ')}: {server.reason or ', '.join(page.changes(server))}"
         for outcome in (REFUSED, NOT_CHECKED, READ_ONLY, CHANGE)

@@ -71,7 +71,8 @@ options:
     description: As in M(dbtls.rds_mysql.mysql_tls_report).
     type: path
   ca_certs:
-    description: As in M(dbtls.rds_mysql.mysql_tls_report).
+    description:
+      - CA bundles of which the report records the SHA-256, beside those that the checks verify with.
     type: list
     elements: path
     default: []
@@ -153,7 +154,7 @@ hosts:
       findings: [account-without-tls]
       server: {family: mysql, managed_by: rds, version: 8.0.39}
 lines:
-  description: The report for a terminal, totals first, then the worst servers.
+  description: The report for a terminal, totals first, then the servers with the most severe findings.
   returned: success
   type: list
   elements: str

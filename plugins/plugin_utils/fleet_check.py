@@ -88,6 +88,10 @@ class Prepared:
     options: dict[str, Options] = field(default_factory=dict, repr=False)
     failed: dict[str, Result] = field(default_factory=dict)
 
+    def ca_certs(self) -> list[str]:
+        """The files with CA certificates that servers are verified with, each once."""
+        return list(dict.fromkeys(options["ca_cert"] for options in self.options.values() if options["ca_cert"]))
+
     def refuse(self, ca_certs: t.Mapping[str, str]) -> None:
         """Fail the hosts whose file with CA certificates is one of these, each with its reason."""
         for host in [host for host, options in self.options.items() if options["ca_cert"] in ca_certs]:
@@ -106,7 +110,7 @@ def prepare(
     """Evaluate the variables of each host.
 
     :arg ca_cert: The file with CA certificates for a host. It may raise AnsibleError or RdsMysqlError.
-    :arg checks: They look at each host's variables.
+    :arg checks: They read each host's variables.
     :arg secrets: Fetches logins from AWS Secrets Manager, where the role's tasks have not done that.
     """
     prepared = Prepared()
@@ -137,7 +141,7 @@ def run(
 
     A server that hangs takes its own deadline and holds up nobody else.
 
-    :arg progress: Told in words, every few seconds, how far it is and who is waited for.
+    :arg progress: Called every few seconds with a message about the progress and what it waits for.
     :arg stopped: Asked several times a second. Once it is true, there are no further results.
     """
     told = _Progress(len(prepared.options) + len(prepared.failed), progress)

@@ -259,7 +259,7 @@ def restarts(engine_versions: t.Sequence[_Data]) -> bool:
 def roots_of(path: str, target: str) -> dict[str, str]:
     """The self-signed certificates of an RDS CA in a bundle: subject by fingerprint.
 
-    :raises RdsMysqlError: where the file is no bundle.
+    :raises RdsMysqlError: where the file is not a bundle.
     """
     try:
         with open(path, "rb") as handle:
@@ -274,11 +274,13 @@ def roots_of(path: str, target: str) -> dict[str, str]:
     }
 
 
-def bundle_objections(target: str, reference: str, bundles: t.Sequence[str], looks: t.Mapping[str, t.Any]) -> list[str]:
+def bundle_objections(
+    target: str, reference: str, bundles: t.Sequence[str], checks: t.Mapping[str, t.Any]
+) -> list[str]:
     """What the clients' bundles lack, in sentences.
 
     :arg reference: The bundle of AWS, whose CA it has to be, not just one with the name.
-    :arg looks: What an unauthenticated check of the server said with each bundle.
+    :arg checks: What an unauthenticated check of the server said with each bundle.
     """
     if not bundles:
         return [_NO_BUNDLES]
@@ -290,7 +292,7 @@ def bundle_objections(target: str, reference: str, bundles: t.Sequence[str], loo
         missing = [subject for digest, subject in wanted.items() if digest not in roots_of(path, target)]
         if missing:
             found.append(f"{path} lacks the new CA: {listed(missing)}.")
-        certificate = ((looks.get(path) or {}).get("mysql_ssl") or {}).get("certificate")
+        certificate = ((checks.get(path) or {}).get("mysql_ssl") or {}).get("certificate")
         if certificate is None:
             found.append(f"The current certificate could not be checked with {path}.")
         # With an expired one, clients that verify cannot connect anyway.

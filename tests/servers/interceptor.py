@@ -15,7 +15,8 @@ import socket
 import ssl
 import struct
 import threading
-from types import TracebackType
+
+from .listener import Listener
 
 _CLIENT_SSL = 0x800
 _HEADER = 4
@@ -26,7 +27,7 @@ _FAST_AUTH_OK = b"\x01\x03"
 _REFUSED = b"\xff" + struct.pack("<H", 1045) + b"#28000Access denied"
 
 
-class Interceptor:
+class Interceptor(Listener):
     """Relays what comes to ``port`` to another port of this machine.
 
     :ivar answers: The users whose challenge was answered outside TLS.
@@ -34,6 +35,7 @@ class Interceptor:
     """
 
     def __init__(self, target: int, context: ssl.SSLContext) -> None:
+        super().__init__()
         self.answers: list[str] = []
         self.sessions: list[str] = []
         self.connections = 0
@@ -41,34 +43,11 @@ class Interceptor:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         self._context = context
-        self._threads: list[threading.Thread] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
 
-    def __enter__(self) -> Interceptor:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
+    def accepted(self, client: socket.socket) -> None:
+        self.connections += 1
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in self._threads:
-            thread.join(10)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _address = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            thread = threading.Thread(target=self._serve, args=(client,), daemon=True)
-            self._threads.append(thread)
-            thread.start()
-
-    def _serve(self, client: socket.socket) -> None:
+    def serve(self, client: socket.socket) -> None:
         with client, socket.create_connection(("127.0.0.1", self._target)) as server, contextlib.suppress(OSError):
             _number, greeting = _read(server)
             _write(client, 0, greeting)

@@ -11,6 +11,8 @@ import socketserver
 import threading
 from types import TracebackType
 
+from .listener import Listener
+
 _CHUNK = 65536
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
@@ -79,49 +81,31 @@ class _Handler(socketserver.StreamRequestHandler):
             pass  # One side has gone; the other will notice.
 
 
-class Relay:
+class Relay(Listener):
     """Passes on what comes to ``port`` to another port of this machine; ``bytes`` counts both directions.
 
     ``sent`` is what clients have sent, as somebody on the network would have captured it.
     """
 
     def __init__(self, target: int) -> None:
+        super().__init__()
         self.bytes = 0
         self.sent = bytearray()
         self._target = target
         self._open = 0
         self._changed = threading.Condition()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-
-    def __enter__(self) -> Relay:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
 
     def settle(self) -> None:
         """Wait until nothing is on its way any more."""
         with self._changed:
             self._changed.wait_for(lambda: not self._open, timeout=10)
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _address = self._listener.accept()
-            except OSError:
-                return
-            server = socket.create_connection(("127.0.0.1", self._target))
-            with self._changed:
-                self._open += 2
-            threading.Thread(target=self._serve, args=(client, server), daemon=True).start()
+    def accepted(self, client: socket.socket) -> None:
+        with self._changed:
+            self._open += 2
 
-    def _serve(self, client: socket.socket, server: socket.socket) -> None:
-        with client, server:
+    def serve(self, client: socket.socket) -> None:
+        with client, socket.create_connection(("127.0.0.1", self._target)) as server:
             answers = threading.Thread(target=self._pass_on, args=(server, client, bytearray()), daemon=True)
             answers.start()
             self._pass_on(client, server, self.sent)

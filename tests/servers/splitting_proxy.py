@@ -15,11 +15,10 @@ import re
 import socket
 import ssl
 import struct
-import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any
 
+from .listener import Listener
 from .pki import TlsFiles
 
 # CLIENT_LONG_PASSWORD, CLIENT_LONG_FLAG, CLIENT_PROTOCOL_41, CLIENT_SSL, CLIENT_TRANSACTIONS, CLIENT_SECURE_CONNECTION,
@@ -34,7 +33,7 @@ _TRANSACTION = re.compile(r"(START TRANSACTION|BEGIN)\b", re.IGNORECASE)
 _END = re.compile(r"(COMMIT|ROLLBACK)\b", re.IGNORECASE)
 
 
-class SplittingProxy:
+class SplittingProxy(Listener):
     """Statements that match ``reads`` go to ``reader``, unless they are in a transaction; all others to ``writer``.
 
     :arg connect: Makes a PyMySQL connection to a port of this machine as the account that logs in here.
@@ -43,6 +42,7 @@ class SplittingProxy:
     def __init__(
         self, writer: int, reader: int, reads: str, version: str, certificate: TlsFiles, connect: Callable[[int], Any]
     ) -> None:
+        super().__init__()
         self.written: list[str] = []
         self._ports = writer, reader
         self._reads = re.compile(reads, re.IGNORECASE)
@@ -50,28 +50,8 @@ class SplittingProxy:
         self._connect = connect
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(certificate.cert, certificate.key)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
 
-    def __enter__(self) -> SplittingProxy:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _address = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
+    def serve(self, client: socket.socket) -> None:
         with contextlib.suppress(OSError, EOFError), client:
             _write(client, 0, self._greeting())
             _read(client)  # SSLRequest

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options of ``mysql_require_ssl``: apart from the others, as a look at a server needs nothing of enforcement."""
+"""The options of ``mysql_require_ssl``: apart from the others, as a check of a server needs nothing of enforcement."""
 
 from __future__ import annotations
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.readiness import STATES
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import (
     FLUSH,
     METHODS,
@@ -55,6 +56,22 @@ _PLAN = {
     "require_secure_transport": {"type": "dict", "options": {"before": _SWITCH, "after": _SWITCH}},
 }
 
+_READINESS = {
+    "account": {"type": "str", "required": True},
+    "state": {"type": "str", "required": True, "choices": list(STATES)},
+    "reason": {"type": "str"},
+    "counted": {
+        "type": "dict",
+        "options": {
+            "at": {"type": "str"},
+            "server": {"type": "str", "required": True},
+            "since": {"type": "int", "required": True},
+            "logins": {"type": "int", "required": True},
+            "plaintext": {"type": "int", "required": True},
+        },
+    },
+}
+
 REQUIRE = ModuleSpec(
     argument_spec=dict(
         connection_argument_spec(),
@@ -78,6 +95,8 @@ REQUIRE = ModuleSpec(
         require_secure_transport={"type": "bool"},
         plan={"type": "dict", "options": _PLAN},
         change_replicas={"type": "bool", "default": False},
+        only_ready={"type": "bool", "default": False},
+        readiness={"type": "list", "elements": "dict", "options": _READINESS},
         rollback_file={"type": "path"},
         restore_file={"type": "path"},
         restore={"type": "str", "default": LAST},

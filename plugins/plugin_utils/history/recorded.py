@@ -24,7 +24,7 @@ Results = t.Mapping[str, t.Mapping[str, t.Any]]
 def record_changes(
     history: History, run: model.Run, kind: str, changes: Results, checks: Results, plan: str | None
 ) -> None:
-    """Record every change, and every check after it, so that drift from now on is noticed.
+    """Record every change, and every check after it, so that regressions from now on are noticed.
 
     :arg kind: ``enforce`` or ``rollback``.
     :arg changes: Registered results of mysql_require_ssl by host, empty where there is none.

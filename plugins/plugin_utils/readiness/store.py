@@ -62,7 +62,7 @@ Days = dict[str, list[tuple[str, ServerDay]]]
 
 
 class Pass(t.NamedTuple):
-    """What one look at a server saw, the value ``mysql_ssl_sessions``.
+    """What one check of a server saw, the value ``mysql_ssl_sessions``.
 
     ``changed`` are the accounts for which TLS was required just before.
     """
@@ -111,8 +111,14 @@ def record(
     return path
 
 
-def read(directory: Path, since: str, warn: t.Callable[[str], None], access: Access = PRIVATE) -> Days:
-    """Everything from this date on.
+def read(
+    directory: Path,
+    since: str,
+    warn: t.Callable[[str], None],
+    wanted: t.Container[str] | None = None,
+    access: Access = PRIVATE,
+) -> Days:
+    """Everything from this date on, or what is about these servers.
 
     :arg access: Whose files are trusted.
     :arg warn: Told in a sentence which files cannot be read; what they have counts as not observed.
@@ -122,7 +128,7 @@ def read(directory: Path, since: str, warn: t.Callable[[str], None], access: Acc
         if date < since:
             continue
         try:
-            servers = _read(path, access)
+            servers = _read(path, access, wanted)
         except RdsMysqlError as e:
             warn(f"{e.message} That day counts as not observed.")
             continue
@@ -177,13 +183,14 @@ def _prune(directory: Path, oldest: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def _read(path: Path, access: Access) -> dict[str, ServerDay]:
+def _read(path: Path, access: Access, wanted: t.Container[str] | None = None) -> dict[str, ServerDay]:
     try:
         with open_trusted(str(path), access.trusted) as packed, gzip.GzipFile(fileobj=packed) as file:
             document = json.loads(read_bounded(file.read, _MAX_BYTES))
         if document["format"] != FORMAT or document["format_version"] != FORMAT_VERSION:
             raise ValueError("another format")
-        return {name: _decode_day(day) for name, day in document["servers"].items()}
+        found = document["servers"].items()
+        return {name: _decode_day(day) for name, day in found if wanted is None or name in wanted}
     except Untrusted as e:
         raise RdsMysqlError(f"mysql_tls_state_dir: {path} is not read: it {e}.") from e
     except _DAMAGED as e:

@@ -58,7 +58,8 @@ def assess(
     :arg access: Whose observations are trusted.
     """
     since = (now - dt.timedelta(days=rules.quiet_days + 1)).strftime("%Y-%m-%d")
-    observed = store.read(directory, since, warn, access)
+    servers = list(servers)
+    observed = store.read(directory, since, warn, {server.inventory_hostname for server in servers}, access)
     others: dict[str, list[Readiness]] = {}
     for each in merged:
         others.setdefault(each.server, []).append(each)

@@ -167,6 +167,7 @@ class Waiver:
 class Finding:
     """An issue of a server, and what a person can do about it.
 
+    ``commands`` are the parts of ``remediation`` that are run as they are.
     ``first_seen`` is the time of the first of the consecutive checks that had it; None where that is not known.
     ``waiver`` is None unless somebody accepts it.
     """
@@ -176,6 +177,7 @@ class Finding:
     subject: str
     message: str
     remediation: str = ""
+    commands: tuple[str, ...] = ()
     first_seen: str | None = None
     waiver: Waiver | None = None
 
@@ -192,7 +194,7 @@ class Server:
     ``name`` is its inventory name, or ``host:port`` of an endpoint of a sweep; ``inventory_hostname`` the inventory
     host that ran the check. ``message`` says why the check failed, None when it did not. ``cluster``, ``region`` and
     ``aws_account`` come from the inventory, ``groups`` are its inventory groups. Everything below ``endpoint`` is None
-    where it was not seen. ``in_run`` is whether the run that made the report was to check it; one that was not is as
+    where it was not checked. ``in_run`` is whether the run that made the report was to check it; one that was not is as
     its last check has found it. ``last_good_at`` is the time of the last check that could be made, where
     this one could not.
     """
