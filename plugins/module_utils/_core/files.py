@@ -25,11 +25,11 @@ class Untrusted(Exception):
 
 
 def open_trusted(path: str, group: int | None = None, *, anyones: bool = False) -> t.BinaryIO:
-    """Open a file that decides something. Whoever can write it could decide instead.
+    """Open a file that decides something, as anyone who can write it could decide instead.
 
     Its owner has to be this user or root, for root too, and nobody else may write to it.
 
-    :arg group: The number of a group whose members are trusted, whoever of them is the owner.
+    :arg group: The number of a group whose members are trusted, also as owners.
     :arg anyones: For what people write and keep in checkouts: any owner and group is right. All may not write to it.
     :raises Untrusted: where that is not so, or it is a directory, device or pipe.
     :raises OSError: when it cannot be opened.

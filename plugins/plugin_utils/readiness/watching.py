@@ -119,7 +119,7 @@ def refused_lately(
 ) -> list[RefusedLogins]:
     """Of these servers (names and endpoints) changed accounts whose logins were refused, for a week."""
     since = (now - dt.timedelta(days=_REFUSED_DAYS)).strftime("%Y-%m-%d")
-    days = store.read(directory, since, lambda _sentence: None, access)
+    days = store.read(directory, since, lambda _sentence: None, access=access)
     found: list[RefusedLogins] = []
     for name, endpoint in sorted(endpoints.items()):
         of_server = [item for item in days.get(name, ()) if item[1].endpoint == endpoint]

@@ -59,7 +59,7 @@ def assess(
     """
     since = (now - dt.timedelta(days=rules.quiet_days + 1)).strftime("%Y-%m-%d")
     servers = list(servers)
-    observed = store.read(directory, since, warn, {server.inventory_hostname for server in servers}, access)
+    observed = store.read(directory, since, warn, {server.inventory_hostname for server in servers}, access=access)
     others: dict[str, list[Readiness]] = {}
     for each in merged:
         others.setdefault(each.server, []).append(each)
