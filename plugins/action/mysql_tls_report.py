@@ -16,6 +16,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report impor
     report_of,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.slices import Merge
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import visible
@@ -41,11 +42,15 @@ class ActionModule(ControllerAction):
             if host not in hostvars:
                 return {"failed": True, "msg": visible(f"hosts: {host} is not in the inventory.")}
         results = ((str(host), _result(hostvars, host, options["variable"])) for host in hosts)
+        fleet = Fleet(self._task, variables, self._loader)
+        # The role's checks do not fail where it makes a report, which alone knows which findings are waived.
+        limits = {str(host): str(fleet.of(host).value("mysql_tls_fail_on") or "none") for host in hosts}
         try:
             merge = _merge(options)
         except RdsMysqlError as e:
             return {"failed": True, "msg": visible(e.message)}
-        result = report_of(options, variables, results, whole_fleet=options["hosts"] is None, merge=merge)
+        whole = options["hosts"] is None
+        result = report_of(options, variables, results, whole_fleet=whole, limits=limits, merge=merge)
         if merge and not merge.slices:
             # Green means done: where every slice has failed there is nothing to merge.
             result["msg"] = f"slices: there is nothing to merge in {options['slices']}. {result['msg']}"

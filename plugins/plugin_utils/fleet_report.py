@@ -91,6 +91,7 @@ def report_of(
     results: t.Iterable[tuple[str, t.Any]],
     *,
     whole_fleet: bool,
+    limits: t.Mapping[str, str],
     interrupted: t.Callable[[], bool] = lambda: False,
     merge: Merge | None = None,
 ) -> dict[str, t.Any]:
@@ -100,6 +101,7 @@ def report_of(
     :arg variables: The task's.
     :arg results: Inventory hosts, each with what mysql_ssl_status has returned for it, in plain types; None where the
         play ended for it before that.
+    :arg limits: By host from which severity on a finding fails it. Waived ones do not.
     :arg interrupted: Asked once there are no more results.
     :arg whole_fleet: Whether servers of other inventory hosts are reported as their last check has found them.
     :arg merge: Slices whose servers are reported, with all others of the history, also those of no inventory host.
@@ -114,7 +116,7 @@ def report_of(
             title=clean(options["title"]),
             run=run_of(variables, now, merged, options["ca_certs"], options["tls_min_version"]),
             history=merge.history if merge else history_of(options),
-            fleet=_Everything() if merge else frozenset(map(str, hostvars)) if whole_fleet else (),
+            fleet=merge.history.hosts() if merge else frozenset(map(str, hostvars)) if whole_fleet else (),
             junit=options["junit"],
             openmetrics=Path(options["openmetrics"]).absolute() if options["openmetrics"] else None,
             merge=tuple(Path(path).absolute() for path in options["merge"]),
@@ -138,6 +140,7 @@ def report_of(
         return {**result, "failed": True, "msg": visible(e.message)}
     clients = _clients(request.history, written.report.servers, hostvars)
     result.update(_outcome(written, clients))
+    result["failing"] = _failing(written.report, limits)
     failures = [
         *_failures(written.report, request.fail_on),
         *_new_failures(written.report, None if options["fail_on_new"] == "none" else options["fail_on_new"]),
@@ -145,14 +148,9 @@ def report_of(
     if failures:
         verb = "is" if len(failures) == 1 and failures[0].startswith("1 ") else "are"
         result.update(failed=True, msg=f"There {verb} {' and '.join(failures)}. {result['msg']}")
+        # What is published with it is published all the same, where the task itself does not fail.
+        result["failure"] = result["msg"]
     return result
-
-
-class _Everything(t.Container[str]):
-    """Every inventory host, also one that is gone."""
-
-    def __contains__(self, _host: object) -> bool:
-        return True
 
 
 def _place(known: t.Mapping[str, t.Any]) -> from_results.Place:
@@ -311,6 +309,22 @@ def change_lines(report: model.Report) -> dict[str, list[str]]:
 def _some(lines: list[str]) -> list[str]:
     rest = len(lines) - _MOST_LINES
     return [*lines[:_MOST_LINES], *([f"and {rest:,} more"] if rest > 0 else [])]
+
+
+def _failing(report: model.Report, limits: t.Mapping[str, str]) -> dict[str, str]:
+    """The hosts whose servers have findings that are not waived, of this severity or more, with a sentence."""
+    failing: dict[str, str] = {}
+    for server in report.servers:
+        limit = limits.get(server.inventory_hostname, "none")
+        if limit == "none" or not server.in_run:
+            continue
+        bad = [each for each in server.findings if each.waiver is None and at_least(each.severity, limit)]
+        if bad:
+            told = " ".join(f"[{each.id}] {each.message}" for each in bad)
+            failing[server.inventory_hostname] = visible(
+                f"{server.name} has {counted(len(bad), 'finding')} of severity {limit} or more: {told}"
+            )
+    return failing
 
 
 def _failures(report: model.Report, fail_on: str | None) -> t.Iterator[str]:

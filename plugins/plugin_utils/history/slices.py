@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import Untrusted, open_trusted
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history import storage
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import History
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness import store
@@ -82,7 +83,7 @@ class Merge:
     def _take(self, one: Slice) -> list[model.Server]:
         observations = self.history.directory.parent / store.DIRECTORY
         self._copy(one.observations, observations)
-        names = self._copy(one.history, self.history.directory, storage.read_whole)
+        names = self._copy(one.history, self.history.directory, storage.check_whole)
         if one.history or not one.report:
             return list(self.history.of_files(names).values())
         try:
@@ -94,20 +95,25 @@ class Merge:
         return [server for server in servers if server.in_run]
 
     def _copy(
-        self, sources: t.Iterable[Path], directory: Path, check: t.Callable[[Path], None] | None = None
+        self, sources: t.Iterable[Path], directory: Path, check: t.Callable[[Path, storage.Access], None] | None = None
     ) -> list[str]:
         copied = []
         for source in sources:
             target = directory / source.name
             try:
                 if check:
-                    check(source)
-                content = source.read_bytes()
+                    check(source, self.history.access)
+                # What is copied is the user's own from then on.
+                with open_trusted(str(source), self.history.access.trusted) as file:
+                    content = file.read()
                 self.history.access.make_directory(directory)
                 if not target.exists() or target.read_bytes() != content:
                     self.history.access.write(target, content)
             except storage.Damaged as e:
                 self.history.warn(f"{source} {e}. It was not merged.")
+                continue
+            except Untrusted as e:
+                self.history.warn(f"{source} is not read: it {e}. It was not merged.")
                 continue
             except OSError as e:
                 reason = f"slices: {source} cannot be copied to {directory}: {e.strerror or e}."

@@ -20,11 +20,6 @@ from .readiness.written_history import Server
 from .test_history import FINDING, OPEN, checked, day, unreachable
 
 
-class _Every(t.Container[str]):
-    def __contains__(self, _host: object) -> bool:
-        return True
-
-
 class State:
     """A state directory with slices."""
 
@@ -51,7 +46,7 @@ class State:
     def merged(self, at: str) -> tuple[model.Report, list[str]]:
         history = self.history()
         merge = Merge(self.slices, history)
-        report = self.run(at, history=history, merged=merge.servers, fleet=_Every())
+        report = self.run(at, history=history, merged=merge.servers, fleet=history.hosts())
         return report, [*history.warnings, *merge.remove()]
 
 
