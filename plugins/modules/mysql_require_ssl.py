@@ -208,6 +208,32 @@ options:
       reason:
         description: Why, for people.
         type: str
+      counted:
+        description:
+          - What a server with C(userstat) had counted of the user's logins when it was observed last. Where the server
+            does not tell which sessions use TLS, and has counted no login without TLS since, O(plaintext_sessions)
+            takes the user's sessions for ones with TLS.
+        type: dict
+        suboptions:
+          at:
+            description: When that was.
+            type: str
+          server:
+            description: Tells the server from others.
+            type: str
+            required: true
+          since:
+            description: Connection number of the newest session that may be one without TLS.
+            type: int
+            required: true
+          logins:
+            description: The user's logins.
+            type: int
+            required: true
+          plaintext:
+            description: Those of them without TLS.
+            type: int
+            required: true
   require_secure_transport:
     description:
       - Set the server variable of this name, by which the server refuses every login over TCP without TLS. Without

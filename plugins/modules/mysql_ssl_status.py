@@ -396,9 +396,9 @@ mysql_ssl_sessions:
       type: dict
       sample: {host: db.example.com, port: 3306, socket: null}
     server:
-      description: As in RV(mysql_ssl).
+      description: As in RV(mysql_ssl), and C(id), which tells the server from others.
       type: dict
-      sample: {version: 11.8.6-MariaDB, family: mariadb, managed_by: null}
+      sample: {version: 11.8.6-MariaDB, family: mariadb, managed_by: null, id: /run/m.pid cTvF /var/lib/mysql/ 3306}
     checked_at:
       description: When.
       type: str

@@ -60,6 +60,16 @@ _READINESS = {
     "account": {"type": "str", "required": True},
     "state": {"type": "str", "required": True, "choices": list(STATES)},
     "reason": {"type": "str"},
+    "counted": {
+        "type": "dict",
+        "options": {
+            "at": {"type": "str"},
+            "server": {"type": "str", "required": True},
+            "since": {"type": "int", "required": True},
+            "logins": {"type": "int", "required": True},
+            "plaintext": {"type": "int", "required": True},
+        },
+    },
 }
 
 REQUIRE = ModuleSpec(

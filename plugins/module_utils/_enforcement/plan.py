@@ -346,7 +346,8 @@ def complete_plan(control: Session, dialect: Dialect, request: Request, decision
         left_out=decision.left_out + unchangeable,
         unproven=decision.unproven + told,
     )
-    check = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls)
+    counted = request.readiness.counted_on(plan.identity.data)
+    check = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls, counted)
     if request.plaintext_sessions != "allow" and not holds_back:
         check = with_members(control, dialect, plan.who_has_to_use_tls, request, check)
     warnings = decision.warnings + plan.unproven + _warnings(dialect, plan)
