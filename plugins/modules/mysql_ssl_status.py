@@ -332,7 +332,7 @@ mysql_ssl:
         - {user: app, host: "%", ssl_type: NONE, locked: false, is_role: false, system: false, local: false,
            plugin: caching_sha2_password}
     sessions:
-      description: The other clients' sessions, with and without TLS; null where the server does not tell.
+      description: The other clients' sessions, with and without TLS; null where the server does not expose them.
       type: dict
       sample:
         source: performance_schema.threads
@@ -361,7 +361,7 @@ mysql_ssl:
               ansible-playbook -i INVENTORY dbtls.rds_mysql.enforce --limit HOST -e '{"mysql_tls_accounts": ["app@%"]}'
             - ALTER USER 'app'@'%' REQUIRE SSL;
     summary:
-      description: The result in words, a line for the server and one for each finding.
+      description: The result as text, a line for the server and one for each finding.
       type: list
       elements: str
       sample:
@@ -421,7 +421,7 @@ mysql_ssl_sessions:
       sample: SSL/TLS
     source:
       description:
-        - V(performance_schema.threads), or V(information_schema.processlist) where the server does not tell how
+        - V(performance_schema.threads), or V(information_schema.processlist) where the server does not expose how
           sessions are connected, or null where the login may not see the sessions of others.
       type: str
       sample: performance_schema.threads

@@ -174,7 +174,7 @@ def test_ready_accounts_alone_have_to_use_tls(site: Site) -> None:
     with counting.db.login(counting.apps[POOL], None):
         refused = site.run("enforce", "mysql_tls_only_ready=true", "--limit", "blind-10.11-counts")
     assert refused.status == 2
-    assert "does not tell which sessions use TLS" in " ".join(refused.output.split())
+    assert "does not expose session TLS status" in " ".join(refused.output.split())
     assert {counting.db.ssl_type(app) for app in counting.apps.values()} == {""}
     done = site.run("enforce", "mysql_tls_only_ready=true", "--limit", ONCE).ok()
     assert "3 servers: 3 changed" in done.output

@@ -286,7 +286,7 @@ def test_a_certificate_that_the_server_has_made(servers: Servers, modules: Modul
     seen = modules.status(login_host="localhost", login_port=db.server.port, ca_cert=str(pki.bundle))
     for kind in ("certificate-untrusted", "certificate-hostname-mismatch"):
         (one,) = found(seen, kind).values()
-        assert one["remediation"].startswith("Give the server a certificate of its own")
+        assert one["remediation"].startswith("Give the server a certificate from a CA")
 
 
 def test_the_administrative_port(servers: Servers, modules: Modules) -> None:

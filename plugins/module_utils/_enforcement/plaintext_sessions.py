@@ -31,7 +31,7 @@ _NOTHING: t.Mapping[str, Counted] = {}
 
 @dataclass(frozen=True)
 class PlaintextSession:
-    """A client that would not get in again. ``server``: where it is connected, if to another member of the cluster."""
+    """A client that would be unable to reconnect. ``server``: the other member of the cluster, if any."""
 
     session: LiveSession
     killed: bool = False
@@ -87,7 +87,7 @@ def find_plaintext_sessions(
 ) -> SessionCheck:
     """Look for other clients that are connected without TLS and could not log in again.
 
-    :arg counted: What the server had counted of the logins of some of these accounts, for where it does not tell how
+    :arg counted: What the server had counted of the logins of some of these accounts, for where it does not expose how
         sessions are connected.
     """
     if not who:
@@ -157,7 +157,7 @@ def _proven_by_count(
 
 
 def _proxies(control: Session, dialect: Dialect, accounts: t.Collection[Account]) -> list[Account] | None:
-    """Accounts that may go on as one of these by GRANT PROXY, where the requirement of the proxied account counts.
+    """Accounts that may act as one of these by GRANT PROXY, where the requirement of the proxied account counts.
 
     None where this login may not see such grants.
     """
@@ -170,7 +170,7 @@ def _proxies(control: Session, dialect: Dialect, accounts: t.Collection[Account]
 def _proxies_not_seen(control: Session, dialect: Dialect) -> tuple[str, str]:
     login = current_account(control)
     return (
-        f"{login} may not see who goes on as another account by GRANT PROXY on {control.options.endpoint}",
+        f"{login} may not see who acts as another account by GRANT PROXY on {control.options.endpoint}",
         f"GRANT SELECT ON mysql.proxies_priv TO {quote_account(login, dialect)}",
     )
 
@@ -186,8 +186,8 @@ def _obstacle(control: Session, dialect: Dialect) -> tuple[str, str]:
     if dialect.has_session_transport:
         watch = "or set userstat=ON and run watch until its accounts are ready," if dialect.is_mariadb else ""
         start = "Start it with performance_schema=ON,"
-        return f"{endpoint} does not tell which sessions use TLS", f"{start} {watch}".rstrip()
-    return f"{endpoint} runs {dialect.version}, which does not tell which sessions use TLS", "Upgrade it,"
+        return f"{endpoint} does not expose session TLS status", f"{start} {watch}".rstrip()
+    return f"{endpoint} runs {dialect.version}, which does not expose session TLS status", "Upgrade it,"
 
 
 class _Names:
@@ -199,7 +199,7 @@ class _Names:
             self._hosts.setdefault(account.user, []).append(account.host)
 
     def may_be(self, session: LiveSession) -> bool:
-        """Whether the session may have logged in as one of them (the server does not tell which account it chose).
+        """Whether the session may have logged in as one of them (the server does not expose which account it chose).
 
         A login that no user name matches may be one of the anonymous account.
         """

@@ -151,7 +151,7 @@ class Plan:
 
     @property
     def switch_rollback(self) -> tuple[Statement, ...]:
-        """What puts back the server-wide switch."""
+        """What restores the server-wide switch."""
         texts = self.switch.rollback_statements if self.switch else ()
         return tuple(Statement(text, changes_secure_transport=True) for text in texts)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What happens after a surprise: find a session that works, see what is there, put back what has to be, and check it.
+"""What happens after something unexpected: find a session that works, read the state, roll back, and check it.
 
 Nothing here trusts what was heard before. A statement whose answer was lost, or an error, may have been carried out all
 the same; so the accounts are read, and only what is read counts. Nor may a statement that is still under way, in a
@@ -179,7 +179,7 @@ class Rollback:
         return {state.account: state.requirement for state in read_accounts(session, self._dialect)}
 
     def _to_undo(self, session: Session, now: t.Mapping[Account, Requirement]) -> tuple[Change, ...]:
-        """What has the requirement that it was to get. What somebody else has changed meanwhile is left alone."""
+        """What has the requirement that it was to get. What someone else has changed meanwhile is left alone."""
         return tuple(
             c
             for c in self._plan.changes

@@ -39,9 +39,9 @@ VARIABLE_IN_MEMORY = "variable_in_memory"
 
 @dataclass(frozen=True)
 class Verification:
-    """One thing that was to be proven.
+    """One thing that had to be proven.
 
-    ``host`` is None where no login has told which account it is, and ``user`` too where it is no account's.
+    ``host`` is None where no login has told which account it is, and ``user`` too where it is not an account's.
     ``server_verified`` is whether the session that showed it was one with a server that is known to be the right one.
     """
 

@@ -84,7 +84,7 @@ def find_unflushed(
 
 
 def compare_all(session: Session, dialect: Dialect, known: t.Sequence[AccountState]) -> Unflushed:
-    """Compare every account that people log in with, and look for accounts that have no row any more.
+    """Compare every account that people log in with, and search for accounts that have no row any more.
 
     Takes half of the time that is left at most. Those that claim a requirement come first.
 
@@ -146,7 +146,7 @@ def own_requirement(
 ) -> Requirement | None:
     """What the session's own account requires: from the accounts where they could be read, else as it may ask.
 
-    None where the server does not tell.
+    None where the server does not expose it.
     """
     for state in known or ():
         if state.account == account:

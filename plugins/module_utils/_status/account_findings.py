@@ -83,7 +83,7 @@ def _anonymous_account(dialect: Dialect, state: AccountState) -> Finding:
         return finding(
             "anonymous-account",
             str(state.account),
-            f"{state.account} stands for every user that {state.plugin} lets in and that has no account of its own.",
+            f"{state.account} stands for every user that {state.plugin} accepts and who has no other account.",
             f"Leave it if that is meant: without it these users cannot log in. Who they are is up to {state.plugin}.",
             "info",
         )

@@ -42,7 +42,7 @@ class ServerCertificate:
 
 @dataclass(frozen=True)
 class SessionStatus:
-    """This very session. ``ssl_type`` is what its account requires, None where the server does not tell."""
+    """This very session. ``ssl_type`` is what its account requires, None where the server does not expose it."""
 
     user: str
     encrypted: bool

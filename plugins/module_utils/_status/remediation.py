@@ -32,7 +32,7 @@ ACCESS_CONTROL_ON = (
     "at once, also for this login. Until then anybody may have changed accounts: read them again."
 )
 FLUSH: Todo = (
-    "Put every change of the tables in force, also those that others have left there, after looking at them.",
+    "Apply every pending change of the tables, after checking those that others have left there.",
     "By hand:",
     Command("FLUSH PRIVILEGES;"),
 )
@@ -190,20 +190,20 @@ def encrypt_session(user: str, host: str) -> Todo:
 def encrypt_proxied(host: str) -> str:
     """The same, where a proxy hides it from the server."""
     return (
-        f"Enable TLS in the client at {host} and reconnect it. Then let the proxy require TLS of its clients; REQUIRE "
-        "SSL for the account does not keep them out, as the proxy itself uses TLS."
+        f"Enable TLS in the client at {host} and reconnect it. Then set the proxy to require TLS for its clients; "
+        "REQUIRE SSL for the account does not refuse them, because the proxy itself uses TLS."
     )
 
 
 def require_at_proxy(status: ServerStatus) -> Todo:
-    """How to have a proxy require TLS of its clients."""
+    """How to set a proxy to require TLS for its clients."""
     endpoint = _rds.parse_endpoint(status.options.host)
     if endpoint is not None and endpoint.proxy is not None:
         command = f"aws rds modify-db-proxy --region {endpoint.region} --db-proxy-name {endpoint.proxy} --require-tls"
         return Command(command), "(clients without TLS are refused from then on)"
     return (
-        "Let the proxy require TLS of its clients. MySQL Router: client_ssl_mode=REQUIRED, or PASSTHROUGH, so that "
-        "the server's requirements reach the clients. ProxySQL: mysql_users.use_ssl=1 for each user. MaxScale: "
+        "Set the proxy to require TLS for its clients. MySQL Router: client_ssl_mode=REQUIRED, or PASSTHROUGH, so "
+        "that the server's requirements reach the clients. ProxySQL: mysql_users.use_ssl=1 for each user. MaxScale: "
         "ssl=true for the listener. RDS Proxy: --require-tls. Then run the check against the server itself."
     )
 

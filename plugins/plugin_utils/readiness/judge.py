@@ -230,7 +230,7 @@ def _sampled(
     by_account = [(name, one) for name, one in observed.logins if None not in name]
     if not by_account:
         return UNKNOWN, (
-            "The server does not tell how many logins there were, so short connections may have been missed. "
+            "The server does not count how many logins there were, so short connections may have been missed. "
             "Grant the login SELECT on performance_schema."
         )
     logins = sum(one.logins for name, one in counted if None not in name)
@@ -267,7 +267,7 @@ def _blind(observed: Observed) -> str:
     if not observed.sightings:
         return "Not observed. Run the playbook watch every few minutes."
     return (
-        "The server does not tell which sessions use TLS, nor counts logins with and without TLS. Switch on "
+        "The server does not expose session TLS status, nor count logins with and without TLS. Switch on "
         "performance_schema, or userstat on MariaDB."
     )
 
@@ -286,7 +286,7 @@ def _who(plaintext: t.Mapping[Who, Seen]) -> str:
 
 
 def may_be(user: str, host: str, client_user: str | None, client_host: str | None) -> bool:
-    """Whether a client, or logins that were counted, may be this account's: servers do not tell which one it was."""
+    """Whether a client, or logins that were counted, may be this account's: servers do not show which one it was."""
     if client_user is None:
         return False
     return user in ("", client_user) and (client_host is None or host_may_admit(host, client_host))

@@ -4,7 +4,7 @@
 
 """What was seen of one server's clients on one day (UTC): sightings, and logins that the server has counted.
 
-A pass is one look at the server, the value ``mysql_ssl_sessions`` of ``mysql_ssl_status``. ``add_pass`` adds one to the
+A pass is one check, the value ``mysql_ssl_sessions`` of ``mysql_ssl_status``. ``add_pass`` adds one to the
 day; nothing here reads a clock or a file.
 """
 

@@ -133,6 +133,6 @@ def test_what_was_counted_and_does_not_count(counting: Counting, event: str) -> 
         server.proxies[JOB] = APP
     elif event == "not_judged":
         counting.counted.clear()
-    with pytest.raises(core.errors.RdsMysqlError, match="does not tell which sessions use TLS"):
+    with pytest.raises(core.errors.RdsMysqlError, match="does not expose session TLS status"):
         counting.require(**counted)
     assert required(server) == set()
