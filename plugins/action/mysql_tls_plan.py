@@ -38,6 +38,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **fleet_readiness.OPTIONS,
     "dest": {"type": "path"},
     "source": {"type": "path"},
+    "sha256": {"type": "str", "default": ""},
     "max_age": {"type": "int", "default": 7},
     "hosts": {"type": "list", "elements": "str"},
     "bundles": {"type": "dict", "default": {}},
@@ -110,7 +111,9 @@ class ActionModule(ControllerAction):
 
     def _read(self, options: dict[str, t.Any], variables: dict[str, t.Any], hosts: list[str]) -> dict[str, t.Any]:
         """The plan of a file, as far as it is about these hosts."""
-        read = document.PlanFile(Path(options["source"]).absolute()).read(options["max_age"], utc_now())
+        read = document.PlanFile(Path(options["source"]).absolute()).read(
+            options["max_age"], utc_now(), options["sha256"]
+        )
         known, selected = variables["hostvars"], set(hosts)
         missing = [s.name for s in read.servers if not any(name in known for name in (s.name, *s.aliases))]
         if missing:

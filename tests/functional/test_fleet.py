@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -176,6 +177,13 @@ def silent() -> Iterator[int]:
         yield int(listening.getsockname()[1])
 
 
+def abort(pid: int) -> None:
+    """Have this process and its children say where they are, and end."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+    for one in (*map(int, children), pid):
+        os.kill(one, signal.SIGABRT)
+
+
 def test_an_interrupt_leaves_a_report_of_what_was_seen(inventory: Inventory, silent: int) -> None:
     mysql = inventory.hosts["mysql-9.7"]
     inventory.hosts.update(
@@ -189,23 +197,35 @@ def test_an_interrupt_leaves_a_report_of_what_was_seen(inventory: Inventory, sil
     process = subprocess.Popen(
         [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(path), "dbtls.rds_mysql.audit"],
         cwd=inventory.ansible.directory,
-        env={**os.environ, "HOME": str(inventory.ansible.directory), "ANSIBLE_FORCE_COLOR": "0"},
+        env={
+            **os.environ,
+            "HOME": str(inventory.ansible.directory),
+            "ANSIBLE_FORCE_COLOR": "0",
+            "PYTHONFAULTHANDLER": "1",
+        },
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
     )
     assert process.stdout
+    lines: list[str] = []
+    give_up = threading.Timer(2 * _SECONDS, abort, (process.pid,))
+    give_up.start()
     try:
         for line in process.stdout:
+            lines.append(f"{time.monotonic():.1f} {line}")
             if "waiting for silent" in line:
                 break
         else:
-            pytest.fail("nobody was waited for")
+            pytest.fail(f"nobody was waited for\n{''.join(lines)}")
+        give_up.cancel()
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=_SECONDS)
         # What it would take otherwise is ten minutes.
         assert time.monotonic() - began < _SECONDS / 2
     finally:
+        give_up.cancel()
         process.kill()
         process.wait()
     states = {name: server["state"] for name, server in inventory.report().items()}

@@ -89,7 +89,7 @@ class History:
         if name is None:
             return {}
         try:
-            entries = storage.read_header(self.directory / name)["entries"]
+            entries = storage.read_header(self.directory / name, self.access)["entries"]
         except storage.Damaged:
             return {}
         places = {Place(name, line) for line, about in enumerate(entries) if about.get("type") == CHECK}
@@ -138,7 +138,7 @@ class History:
         found = {}
         for name, wanted in lines.items():
             try:
-                data = storage.read_lines(self.directory / name, wanted)
+                data = storage.read_lines(self.directory / name, wanted, self.access)
             except storage.Damaged as e:
                 self.warn(f"{self.directory / name} {e}. It is ignored.")
                 continue
@@ -171,7 +171,7 @@ class _Open:
 
     def __init__(self, history: History) -> None:
         found: list[str] = []
-        self._index = Index(history.directory, history.cache, found)
+        self._index = Index(history.directory, history.cache, history.access, found)
         for warning in found:
             history.warn(warning)
 

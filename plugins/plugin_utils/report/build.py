@@ -145,7 +145,8 @@ def _servers(
 
 def _assessment(request: ReportRequest, servers: t.Iterable[model.Server]) -> Assessment:
     merged = [each for path in request.merge for each in files.read_report(path, "merge").readiness or ()]
-    return assess(servers, request.observations, request.rules, utc_now(), request.history.warn, merged)
+    history = request.history
+    return assess(servers, request.observations, request.rules, utc_now(), history.warn, merged, access=history.access)
 
 
 def _changes(

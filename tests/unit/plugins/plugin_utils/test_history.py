@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -179,8 +180,12 @@ def test_batches_of_a_run_are_one_file(site: Site) -> None:
     write(checked("auth", day(2)), checked("shop", day(2)))
     write(checked("other", day(2)))
     (file,) = site.state.iterdir()
-    assert [about["name"] for about in storage.read_header(file)["entries"]] == ["auth", "shop", "other"]
-    assert storage.read_header(file)["entries"][0]["at"] == day(1)
+    assert [about["name"] for about in storage.read_header(file, storage.Access())["entries"]] == [
+        "auth",
+        "shop",
+        "other",
+    ]
+    assert storage.read_header(file, storage.Access())["entries"][0]["at"] == day(1)
 
 
 def test_histories_of_two_machines_merge_by_copying(tmp_path: Path) -> None:
@@ -277,6 +282,37 @@ def test_a_damaged_file_is_named_and_ignored(site: Site, content: bytes | None, 
     assert warning.startswith(str(bad))
     assert reason in warning
     assert warning.endswith("It is ignored.")
+
+
+def test_what_others_could_have_written_is_ignored(site: Site) -> None:
+    """It counts once nobody else may write it. A link that leads nowhere and a pipe are no matter to the others."""
+    site.report(day(1), checked("shop", day(1)))
+    (good,) = site.state.iterdir()
+    pipe, link = (good.with_name(good.name.replace("a1", name)) for name in ("b1", "c1"))
+    os.mkfifo(pipe, 0o600)
+    link.symlink_to("nowhere")
+    good.chmod(0o622)
+    history = site.history()
+    assert history.of_hosts(FLEET) == {}
+    assert sorted(history.warnings) == [
+        f"{good} is not read: it can be written by everybody. It is ignored.",
+        f"{pipe} is not read: it is not a regular file. It is ignored.",
+        f"{link} cannot be read: No such file or directory. It is ignored.",
+    ]
+    good.chmod(0o600)
+    assert set(site.history().of_hosts(FLEET)) == {"shop"}
+
+
+def test_the_index_of_somebody_else_is_not_asked(site: Site) -> None:
+    """Who wrote it would say which check was the last."""
+    site.report(day(1), checked("shop", day(1)))
+    assert set(site.history().of_hosts(FLEET)) == {"shop"}
+    (index,) = (site.directory / "cache").iterdir()
+    with sqlite3.connect(index) as database:
+        database.execute("DELETE FROM entries")
+    assert site.history().of_hosts(FLEET) == {}
+    index.chmod(0o622)
+    assert set(site.history().of_hosts(FLEET)) == {"shop"}
 
 
 def test_an_index_that_is_damaged_or_cannot_be_kept(site: Site) -> None:
