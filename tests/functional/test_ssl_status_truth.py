@@ -142,7 +142,7 @@ def test_a_requirement_that_only_memory_has(db: Database, modules: Modules) -> N
 
 @pytest.fixture
 def proxying_db(new_db: Database) -> Iterator[Database]:
-    """MySQL 9.7, where users go on as others."""
+    """MySQL 9.7, where users act as others."""
     names = ("check_proxy_users", "caching_sha2_password_proxy_users")
     for name in names:
         new_db.query(f"SET GLOBAL {name} = ON")
@@ -205,7 +205,7 @@ def test_memory_that_the_login_may_not_see(db: Database, modules: Modules) -> No
         db.query(f"GRANT SELECT ON mysql.{table} TO %s@%s", app.user, app.host)
     other = db.create(db.name_of("other"), require="SSL")
     seen = modules.status(**db.options(app))
-    # On MariaDB it does not matter who goes on as whom.
+    # On MariaDB it does not matter who acts as whom.
     proxies = found(seen, "proxy-grants-not-visible").values()
     assert [one["remediation"].partition(" TO ")[0] for one in proxies] == (
         [] if db.mariadb else ["By hand: GRANT SELECT ON mysql.proxies_priv"]

@@ -121,7 +121,7 @@ class Dialect:
         return not self.is_mariadb
 
     def proxies_logins_by(self, plugin: str) -> bool:
-        """Whether who logs in by an authentication plugin may go on as another account by GRANT PROXY.
+        """Whether who logs in by an authentication plugin may act as another account by GRANT PROXY.
 
         Those that keep passwords leave it to the server, which does so only where two variables say so. Others, such as
         LDAP's and PAM's, name another account by themselves; those of the operating system's users do not.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Users who log in as themselves and go on as another account (GRANT PROXY).
+"""Users who log in as themselves and act as another account (GRANT PROXY).
 
 Measured: MySQL checks the requirement of the proxied account, MariaDB that of the account that logs in. Both let a
 locked account be proxied to.
@@ -21,14 +21,14 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session imp
 
 @dataclass(frozen=True)
 class ProxyGrant:
-    """``proxy`` may go on as ``proxied``; a proxy without a user name is whoever logs in."""
+    """``proxy`` may act as ``proxied``; a proxy without a user name is whoever logs in."""
 
     proxy: Account
     proxied: Account
 
 
 def read_proxy_grants(session: Session) -> tuple[ProxyGrant, ...] | None:
-    """Who may go on as whom; None where this login may not see such grants."""
+    """Who may act as whom; None where this login may not see such grants."""
     try:
         # Without a name it is the right of an administrator to make such grants, which nobody logs in by.
         rows = session.query(
@@ -45,22 +45,22 @@ def read_proxy_grants(session: Session) -> tuple[ProxyGrant, ...] | None:
 
 
 def proxies_of(account: Account, grants: t.Iterable[ProxyGrant]) -> list[Account]:
-    """Who may go on as this account."""
+    """Who may act as this account."""
     wanted = (account.user, account.host.lower())
     return [grant.proxy for grant in grants if (grant.proxied.user, grant.proxied.host.lower()) == wanted]
 
 
 class ProxyUsers:
-    """Who goes on as whom, where the requirement of the proxied account counts; nobody on other servers.
+    """Who acts as whom, where the requirement of the proxied account counts; nobody on other servers.
 
-    ``going_on_as``: by account the accounts that people log in with and that go on as it. ``going_on``: the other way.
+    ``acting_as``: by account the accounts that people log in with and that act as it. ``acts_as``: the other way.
     """
 
     def __init__(
         self, dialect: Dialect, grants: t.Iterable[ProxyGrant] | None, known: t.Iterable[AccountState]
     ) -> None:
-        self.going_on_as: dict[Account, list[AccountState]] = {}
-        self.going_on: dict[Account, list[AccountState]] = {}
+        self.acting_as: dict[Account, list[AccountState]] = {}
+        self.acts_as: dict[Account, list[AccountState]] = {}
         if not grants or not dialect.checks_proxied_requirement:
             return
         states = {(state.account.user, state.account.host.lower()): state for state in known}
@@ -73,8 +73,8 @@ class ProxyUsers:
             proxied = states.get((grant.proxied.user, grant.proxied.host.lower()))
             for one in people if proxied else ():
                 if proxied and proxied != one and _is_for(grant.proxy, one.account):
-                    self.going_on_as.setdefault(proxied.account, []).append(one)
-                    self.going_on.setdefault(one.account, []).append(proxied)
+                    self.acting_as.setdefault(proxied.account, []).append(one)
+                    self.acts_as.setdefault(one.account, []).append(proxied)
 
 
 def _is_for(proxy: Account, account: Account) -> bool:

@@ -73,9 +73,9 @@ def of_accounts(status: ServerStatus, dialect: Dialect) -> t.Iterator[Finding]:
         unflushed = status.memory is not None and state.account in status.memory.requirements
         if state.requirement.ssl_type != "NONE" or unflushed:
             continue
-        users = proxies.going_on_as.get(state.account, [])
+        users = proxies.acting_as.get(state.account, [])
         if usable or users:
-            yield _account_without_tls(status, dialect, state, users, proxies.going_on.get(state.account, []))
+            yield _account_without_tls(status, dialect, state, users, proxies.acts_as.get(state.account, []))
 
 
 def _anonymous_account(dialect: Dialect, state: AccountState) -> Finding:
@@ -104,7 +104,7 @@ def _account_without_tls(
 ) -> Finding:
     """An account that does not require TLS.
 
-    :arg users: Who goes on as it by GRANT PROXY.
+    :arg users: Who acts as it by GRANT PROXY.
     :arg others: As whom it goes on itself.
     """
     severity = None

@@ -224,7 +224,7 @@ def see_accounts(dialect: Dialect, account: Account) -> Todo:
 
 
 def see_proxy_grants(dialect: Dialect, account: Account) -> Todo:
-    """The statement that lets an account see who goes on as another one."""
+    """The statement that lets an account see who acts as another one."""
     return _by_hand(f"GRANT SELECT ON mysql.proxies_priv TO {quote_account(account, dialect)};")
 
 
