@@ -21,7 +21,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session imp
 
 @dataclass(frozen=True)
 class ProxyGrant:
-    """``proxy`` may act as ``proxied``; a proxy without a user name is whoever logs in."""
+    """``proxy`` may act as ``proxied``; a proxy without a user name stands for everybody."""
 
     proxy: Account
     proxied: Account

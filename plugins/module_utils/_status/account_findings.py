@@ -105,7 +105,7 @@ def _account_without_tls(
     """An account that does not require TLS.
 
     :arg users: Who acts as it by GRANT PROXY.
-    :arg others: As whom it goes on itself.
+    :arg others: As whom it acts itself.
     """
     severity = None
     message = f"{state.account} may log in without TLS."
