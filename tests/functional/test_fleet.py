@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -122,6 +123,25 @@ def test_what_is_published(inventory: Inventory) -> None:
     assert '"mysql_tls": {' in run.output.partition("CUSTOM STATS")[2]
     assert '"verdict": "compliant"' in run.output
     assert "login_password" not in run.output
+
+
+def test_a_waived_finding_is_no_reason_to_fail(inventory: Inventory) -> None:
+    """In both forms. What a failing report publishes is published all the same."""
+    inventory.databases["mysql-9.7"].create("no_tls")
+    low = ("-e", "mysql_tls_fail_on=low", "-e", "mysql_tls_per_host=true")
+    failing = inventory.audit(*low, "-e", "mysql_tls_fail_on_new=low")
+    assert failing.status == 2
+    failed = {name for name, counts in failing.recap().items() if counts["failed"]}
+    assert "mysql-9.7" in failed
+    said = " ".join(failing.output.split())
+    assert re.search(r"mysql-9\.7 has \d findings? of severity low or more: .*\[account-without-tls\] ", said), (
+        failing.output
+    )
+    assert '"mysql_tls": {' in failing.output.partition("CUSTOM STATS")[2]
+    waiver = {"finding": "*", "owner": "dba", "reason": "Until spring.", "expires": "2099-03-31"}
+    waived = ("-e", json.dumps({"mysql_tls_waivers": [waiver]}))
+    for arguments in (low, low[:2]):
+        assert " with waivers)" in inventory.audit(*arguments, *waived).ok().output
 
 
 def test_fifty_servers_of_which_ten_are_bad_fit_on_a_page(inventory: Inventory) -> None:

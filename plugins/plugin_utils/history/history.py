@@ -83,6 +83,30 @@ class History:
         read = self._servers(set(places.values()))
         return {name: read[place] for name, place in places.items() if place in read}
 
+    def gone(self, hosts: t.Container[str], inventory: t.Sequence[str], run_id: str, kind: str) -> set[str]:
+        """Names of servers that runs on this inventory have checked, and whose hosts are not in it any more.
+
+        Those that the last run without a limit has checked, or one after it. So each is told once.
+
+        :arg run_id: The run that asks, whose own checks do not count.
+        """
+        found: set[str] = set()
+        own = storage.of_run(self.directory, run_id, kind)
+        for name in sorted(storage.names(self.directory), reverse=True):
+            if name == own or not name.endswith(storage.ending(kind)):
+                continue
+            try:
+                header = storage.read_header(self.directory / name)
+            except storage.Damaged:
+                continue
+            if header["run"].get("inventory") != list(inventory):
+                continue
+            checks = (about for about in header["entries"] if about.get("type") == CHECK)
+            found.update(str(about["name"]) for about in checks if about.get("host") not in hosts)
+            if header["run"].get("limit") is None:
+                break
+        return found
+
     def of_run(self, run_id: str, kind: str) -> dict[str, model.Server]:
         """The checks that this run has already recorded, as with batches."""
         name = storage.of_run(self.directory, run_id, kind)

@@ -67,7 +67,12 @@ class RunFile:
     @property
     def name(self) -> str:
         """That of its file: one run always has the same."""
-        return f"{self.started.replace('-', '').replace(':', '')}-{self.run_id}-{self.kind}.jsonl.gz"
+        return f"{self.started.replace('-', '').replace(':', '')}-{self.run_id}{ending(self.kind)}"
+
+
+def ending(kind: str) -> str:
+    """What the names of files of runs of this kind end with."""
+    return f"-{kind}.jsonl.gz"
 
 
 @dataclass(frozen=True)
