@@ -166,7 +166,8 @@ def test_a_default_group(fleet: Fleet) -> None:
     instance(client(), "orders")
     only = ("-e", "mysql_tls_hosts=orders")
 
-    created = fleet.run(*only)
+    # As text, which is what -e makes of it.
+    created = fleet.run(*only, "-e", "mysql_tls_attach_parameter_group=false")
     assert created.status != 0
     assert "orders uses default.mysql8.0, which cannot be edited. The parameter group orders-tls has been" in words(
         created
@@ -176,7 +177,7 @@ def test_a_default_group(fleet: Fleet) -> None:
 
     # As where AWS applies it after a reboot, which moto does not know.
     fleet.aws.rewritten["DescribeDBInstances"] = (b">in-sync<", b">pending-reboot<")
-    waiting = fleet.run(*only, "-e", "mysql_tls_attach_parameter_group=true")
+    waiting = fleet.run(*only, "-e", "mysql_tls_attach_parameter_group=true", "-e", "mysql_tls_reboot=false")
     assert waiting.status != 0
     assert "is set in orders-tls, but is not in force on orders. The parameter group counts after a reboot" in words(
         waiting
