@@ -218,8 +218,8 @@ def notice(report: model.Report, path: str) -> dict[str, t.Any]:
         strict=True,
     )
     # It may be published with set_stats, by tasks of the user's own.
-    return without_templates(
-        all_visible(  # type: ignore[no-any-return]
+    return without_templates(  # type: ignore[no-any-return]
+        all_visible(
             {
                 "subject": f"{report.title}: {sentence(report.summary)}",
                 "lines": [
