@@ -191,6 +191,11 @@ plan:
   returned: with O(dest)
   type: dict
   sample: {json: /var/lib/dbtls/plan/plan.json, html: /var/lib/dbtls/plan/plan.html}
+failure:
+  description: With O(dest), why the task fails, where the plan was written all the same.
+  returned: failure
+  type: str
+  sample: 12 accounts on 8 servers would change, 1 refused. 1 server would not be changed, which is orders-db.
 sha256:
   description: The SHA-256 of the plan. It is also in the plan.
   returned: with O(dest) or O(source)

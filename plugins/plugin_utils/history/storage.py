@@ -67,7 +67,12 @@ class RunFile:
     @property
     def name(self) -> str:
         """That of its file: one run always has the same."""
-        return f"{self.started.replace('-', '').replace(':', '')}-{self.run_id}-{self.kind}.jsonl.gz"
+        return f"{self.started.replace('-', '').replace(':', '')}-{self.run_id}{ending(self.kind)}"
+
+
+def ending(kind: str) -> str:
+    """What the names of files of runs of this kind end with."""
+    return f"-{kind}.jsonl.gz"
 
 
 @dataclass(frozen=True)
@@ -197,6 +202,16 @@ def read_lines(path: Path, wanted: t.Collection[int], access: Access) -> dict[in
             if number in wanted:
                 found[number] = _dictionary(line)
     return found
+
+
+def check_whole(path: Path, access: Access) -> None:
+    """Read a file to its end.
+
+    :raises Damaged: when that is not possible, or it has fewer lines than its first one says.
+    """
+    with _opened(path, access) as file:
+        for _entry in _header(file)["entries"]:
+            _dictionary(_line(file))
 
 
 def remove_older(directory: Path, days: int, now: dt.datetime) -> None:

@@ -83,12 +83,13 @@ class Site:
     def history(self) -> History:
         return History(self.state, self.directory / "cache")
 
-    def report(self, at: str, *servers: model.Server, fleet: t.Container[str] = (), **more: t.Any) -> model.Report:
+    def report(self, at: str, *servers: model.Server, fleet: t.Collection[str] = (), **more: t.Any) -> model.Report:
         return self.written(at, *servers, fleet=fleet, **more).report
 
     def written(self, at: str, *servers: model.Server, **more: t.Any) -> build.WrittenReport:
         self.runs += 1
-        run = model.Run(f"{self.directory.name}{self.runs}", at, "0.2.0", "2.19.0", started_at=at)
+        about = {name: more.pop(name) for name in ("limit", "inventory") if name in more}
+        run = model.Run(f"{self.directory.name}{self.runs}", at, "0.2.0", "2.19.0", started_at=at, **about)
         more = {"history": self.history(), **more}
         return build.write_report(build.ReportRequest(self.directory / "report", "T", run, **more), servers)
 
@@ -122,6 +123,24 @@ def test_a_limited_run_between_two_full_ones(site: Site) -> None:
     assert full.changes is not None
     assert full.changes.servers_added == ()
     assert full.summary.earlier == 0
+
+
+def test_servers_that_the_inventory_has_no_more(site: Site) -> None:
+    """Each is told once, also after a run that was not about it."""
+
+    def gone(at: str, *names: str, fleet: t.Collection[str] = frozenset({"shop"}), **more: t.Any) -> tuple[str, ...]:
+        found = site.report(at, *(checked(name, at) for name in names), fleet=fleet, **more).changes
+        return () if found is None else found.servers_gone
+
+    assert gone(day(1), "auth", "shop", fleet=FLEET) == ()
+    # Another inventory has other servers.
+    assert gone(day(2), "mail", fleet={"mail"}, inventory=("others.yml",)) == ()
+    assert gone(day(3), "shop", limit="shop", fleet=FLEET) == ()
+    assert gone(day(4), "shop", limit="shop") == ("auth",)
+    assert gone(day(5), "shop") == ("auth",)
+    assert gone(day(6), "shop") == ()
+    # A report about some hosts alone says nothing of others.
+    assert gone(day(7), "shop", fleet=()) == ()
 
 
 def test_a_failed_run_destroys_nothing(site: Site) -> None:
