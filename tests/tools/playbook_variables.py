@@ -33,6 +33,8 @@ EXTRA = {
     "mysql_tls_hosts": "Pattern of the hosts; ``all`` by default. Only with ``-e``.",
     "mysql_tls_canary": "Servers in the first batch: a number, a percentage, or ``0``. Only with ``-e``.",
     "mysql_tls_serial": "Hosts in each batch: a number or a percentage. Only with ``-e``.",
+    "mysql_tls_max_fail_percentage": "The play stops after a batch if more hosts than this fail. Only with ``-e``.",
+    "mysql_tls_any_errors_fatal": "The same as a percentage of ``0``. Only with ``-e``.",
 }
 _HEAD = """..
   Copyright (c) 2026, dbtls contributors
@@ -46,10 +48,10 @@ _HEAD = """..
 Variables of the playbooks
 ==========================
 
-The variables that each playbook takes, with their defaults. Set them in the inventory, with ``-e``, or in AWX. A variable
+Which variables each playbook takes, and their defaults. Set them in the inventory, with ``-e``, or in AWX. A variable
 that begins with ``mysql_tls_`` and belongs to no playbook stops the run before a server is contacted. The role
-:ansplugin:`dbtls.rds_mysql.mysql_tls#role` has the whole description of each variable. The settings of ``awx_setup`` are
-in :ref:`ansible_collections.dbtls.rds_mysql.docsite.awx`.
+:ansplugin:`dbtls.rds_mysql.mysql_tls#role` has the whole description of each variable. The settings of ``awx_setup``
+are in :ref:`ansible_collections.dbtls.rds_mysql.docsite.awx`.
 
 .. contents::
    :local:
@@ -66,7 +68,8 @@ def page(top: Path) -> str:
         spec = specs[entry]
         rows = {name: _first_sentence(option["description"]) for name, option in spec["options"].items()}
         text = (top / "playbooks" / f"{playbook}.yml").read_text("utf-8")
-        rows.update({name: meaning for name, meaning in EXTRA.items() if re.search(rf"\b{name}\b", text)})
+        extra = {name: meaning for name, meaning in EXTRA.items() if re.search(rf"\b{name}\b", text)}
+        rows = {**extra, **rows}
         parts += [f"{playbook}\n{'-' * len(playbook)}\n", f"{spec['short_description']}.\n", _TABLE]
         for name in sorted(rows):
             default = spec["options"].get(name, {}).get("default", defaults.get(name))
