@@ -17,6 +17,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report impor
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.login_secrets import LoginSecrets
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rds_audit import RdsAudit
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import grouped
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted
 
@@ -40,10 +41,11 @@ class ActionModule(ControllerAction):
         """Check variables, fetch bundles, check servers, report."""
         hosts = hosts_of(options, variables, "ansible_play_hosts_all")
         fleet = Fleet(self._task, variables, self._loader)
-        bundles = CaBundles()
+        bundles, rds = CaBundles(), RdsAudit()
         checks: tuple[role_variables.Check, ...] = (
             role_variables.UnknownVariables(role_variables.known()),
             role_variables.MissingCredentials(),
+            rds,
         )
         prepared = fleet_check.prepare(
             fleet, hosts, fleet_check.STATUS_JOB, bundles.path_of, checks, LoginSecrets(self._loader)
@@ -54,7 +56,13 @@ class ActionModule(ControllerAction):
         if options["fetch"]:
             bundles.fetch(self.run_module(variables))
             prepared.refuse(bundles.errors)
+        if options["check"]:
+            rds.read(self.run_module(variables))
         seen = _Seen()
+        limits: dict[str, str] = {}
+        if options["report"]:
+            # Only the report knows which findings are waived.
+            limits = {host: given.pop("fail_on", "none") for host, given in prepared.options.items()}
         with Interrupts() as interrupts:
 
             def results() -> t.Iterator[tuple[str, t.Any]]:
@@ -64,7 +72,8 @@ class ActionModule(ControllerAction):
                         prepared, fleet_check.STATUS_JOB, _display.display, stopped=lambda: bool(interrupts.received)
                     )
                     with closing(found):
-                        for host, result in found:
+                        for host, checked in found:
+                            result = rds.add_to(host, checked)
                             del left[host]
                             seen.add(host, result)
                             yield host, result
@@ -78,6 +87,7 @@ class ActionModule(ControllerAction):
                     variables,
                     results(),
                     whole_fleet=options["hosts"] is None,
+                    limits=limits,
                     interrupted=lambda: bool(interrupts.received),
                 )
             else:
@@ -85,7 +95,9 @@ class ActionModule(ControllerAction):
                     pass
                 result = {"msg": ""}
         result.pop("found", None)
+        seen.fail(result.pop("failing", {}))
         lines = [*filter(None, [seen.partial, result["msg"]]), *seen.not_contacted(), *result.pop("lines", [])]
+        result.pop("failure", None)
         failure = " ".join(filter(None, [result["msg"] if result.pop("failed", False) else "", seen.failure()]))
         return {
             **result,
@@ -103,11 +115,9 @@ class _Seen:
     def __init__(self) -> None:
         self.hosts: dict[str, dict[str, t.Any]] = {}
         self.partial = ""
-        self._failed = 0
 
     def add(self, host: str, result: t.Mapping[str, t.Any]) -> None:
         status = result.get("mysql_ssl") or {}
-        self._failed += bool(result.get("failed"))
         self.hosts[host] = {
             "failed": bool(result.get("failed")),
             "refused": result.get("contacted") is False,
@@ -116,6 +126,12 @@ class _Seen:
             "findings": sorted({finding["id"] for finding in status.get("findings", ())}),
             "server": status.get("server"),
         }
+
+    def fail(self, failing: t.Mapping[str, str]) -> None:
+        """These hosts have findings that are reason to fail."""
+        for host, sentence in failing.items():
+            if host in self.hosts:
+                self.hosts[host].update(failed=True, msg=sentence)
 
     def interrupted(self, signal: str, left: int, total: int) -> None:
         self.partial = (
@@ -130,4 +146,5 @@ class _Seen:
         """Why the play fails, in a sentence; empty where it does not."""
         if self.partial:
             return self.partial
-        return f"The check of {counted(self._failed, 'server')} failed." if self._failed else ""
+        failed = sum(facts["failed"] for facts in self.hosts.values())
+        return f"The check of {counted(failed, 'server')} failed." if failed else ""

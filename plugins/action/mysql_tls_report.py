@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report import REPORT_OPTIONS, report_of
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import visible
@@ -33,7 +34,10 @@ class ActionModule(ControllerAction):
             if host not in hostvars:
                 return {"failed": True, "msg": visible(f"hosts: {host} is not in the inventory.")}
         results = ((str(host), _result(hostvars, host, options["variable"])) for host in hosts)
-        return report_of(options, variables, results, whole_fleet=options["hosts"] is None)
+        fleet = Fleet(self._task, variables, self._loader)
+        # The role's checks do not fail where it makes a report, which alone knows which findings are waived.
+        limits = {str(host): str(fleet.of(host).value("mysql_tls_fail_on") or "none") for host in hosts}
+        return report_of(options, variables, results, whole_fleet=options["hosts"] is None, limits=limits)
 
 
 def _result(hostvars: t.Any, host: str, variable: str) -> t.Any:

@@ -462,6 +462,19 @@ msg:
   returned: always
   type: str
   sample: "42 servers: 31 compliant, 9 non-compliant, 2 unreachable. /srv/reports/mysql-tls/report.html"
+failing:
+  description:
+    - Why hosts are to fail, by host, as the role's variable C(mysql_tls_fail_on) of each says. Waived findings do not
+      count.
+  returned: when the report was written
+  type: dict
+  sample:
+    billing: "billing has 1 finding of severity high or more: [account-without-tls] app@% can log in without TLS."
+failure:
+  description: Why the task fails by O(fail_on) or O(fail_on_new), where the report was written all the same.
+  returned: failure
+  type: str
+  sample: "There are 2 new findings of severity high or more. 42 servers: 31 compliant, 11 non-compliant."
 ansible_stats:
   description: What is published as a statistic, RV(summary), RV(changes) and the paths.
   returned: when the report was written

@@ -90,6 +90,7 @@ def report_of(
     results: t.Iterable[tuple[str, t.Any]],
     *,
     whole_fleet: bool,
+    limits: t.Mapping[str, str],
     interrupted: t.Callable[[], bool] = lambda: False,
 ) -> dict[str, t.Any]:
     """Record the checks, compare each server with its own last good check, write the report; what a task returns.
@@ -98,6 +99,7 @@ def report_of(
     :arg variables: The task's.
     :arg results: Inventory hosts, each with what mysql_ssl_status has returned for it, in plain types; None where the
         play ended for it before that.
+    :arg limits: By host from which severity on a finding fails it. Waived ones do not.
     :arg interrupted: Asked once there are no more results.
     :arg whole_fleet: Whether servers of other inventory hosts are reported as their last check has found them.
     """
@@ -133,6 +135,7 @@ def report_of(
         return {**result, "failed": True, "msg": visible(e.message)}
     clients = _clients(request.history, written.report.servers, hostvars)
     result.update(_outcome(written, clients))
+    result["failing"] = _failing(written.report, limits)
     failures = [
         *_failures(written.report, request.fail_on),
         *_new_failures(written.report, None if options["fail_on_new"] == "none" else options["fail_on_new"]),
@@ -140,6 +143,8 @@ def report_of(
     if failures:
         verb = "is" if len(failures) == 1 and failures[0].startswith("1 ") else "are"
         result.update(failed=True, msg=f"There {verb} {' and '.join(failures)}. {result['msg']}")
+        # What is published with it is published all the same, where the task itself does not fail.
+        result["failure"] = result["msg"]
     return result
 
 
@@ -299,6 +304,22 @@ def change_lines(report: model.Report) -> dict[str, list[str]]:
 def _some(lines: list[str]) -> list[str]:
     rest = len(lines) - _MOST_LINES
     return [*lines[:_MOST_LINES], *([f"and {rest:,} more"] if rest > 0 else [])]
+
+
+def _failing(report: model.Report, limits: t.Mapping[str, str]) -> dict[str, str]:
+    """The hosts whose servers have findings that are not waived, of this severity or more, with a sentence."""
+    failing: dict[str, str] = {}
+    for server in report.servers:
+        limit = limits.get(server.inventory_hostname, "none")
+        if limit == "none" or not server.in_run:
+            continue
+        bad = [each for each in server.findings if each.waiver is None and at_least(each.severity, limit)]
+        if bad:
+            told = " ".join(f"[{each.id}] {each.message}" for each in bad)
+            failing[server.inventory_hostname] = visible(
+                f"{server.name} has {counted(len(bad), 'finding')} of severity {limit} or more: {told}"
+            )
+    return failing
 
 
 def _failures(report: model.Report, fail_on: str | None) -> t.Iterator[str]:

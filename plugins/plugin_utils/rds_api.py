@@ -16,6 +16,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_variables imp
 
 # What the tests run with is amazon.aws 9.5.2.
 AMAZON_AWS = (9, 5)
+ENGINES = ("mysql", "mariadb", "aurora-mysql")
 AUTHORITIES = ("rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1")
 
 _Data = t.Mapping[str, t.Any]
@@ -118,6 +119,7 @@ def _of_instance(instance: _Data) -> dict[str, t.Any]:
         "status": instance.get("db_instance_status"),
         "ca": instance.get("ca_certificate_identifier"),
         "pending_ca": pending.get("ca_certificate_identifier"),
+        "pending": sorted(name for name, value in pending.items() if value not in (None, "", [], {})),
         "window": instance.get("preferred_maintenance_window"),
         "publicly_accessible": instance.get("publicly_accessible"),
         "storage_type": instance.get("storage_type"),
@@ -129,6 +131,7 @@ def _parameter_group(
 ) -> dict[str, t.Any]:
     """The parameter group that has require_secure_transport, and every instance that it counts for."""
     name = instance["db_instance_identifier"]
+    own = None
     if cluster is None:
         groups = instance.get("db_parameter_groups") or [{}]
         group, status = groups[0].get("db_parameter_group_name"), groups[0].get("parameter_apply_status")
@@ -147,7 +150,7 @@ def _parameter_group(
             m["db_instance_identifier"]: m.get("db_cluster_parameter_group_status")
             for m in cluster["db_cluster_members"]
         }
-        status = states.get(name)
+        status = own = states.get(name)
         waiting = [state for state in states.values() if state != "in-sync"]
         status = waiting[0] if waiting else status
     default = str(group).startswith("default.")
@@ -158,6 +161,7 @@ def _parameter_group(
         "group": group,
         "default_group": default,
         "apply_status": status,
+        "own_apply_status": own or status,
         # A change of a default group is a new group for this one alone.
         "sharing": [m["db_instance_identifier"] for m in (cluster or {}).get("db_cluster_members", ())] or [name]
         if default
@@ -299,3 +303,19 @@ def bundle_objections(
         elif not certificate["trusted"] and "expired" not in str(certificate["trust_error"]):
             found.append(f"{path} does not verify the current certificate: {certificate['trust_error']}.")
     return found
+
+
+def recorded_objections(target: str, clients: t.Sequence[tuple[str, str]]) -> list[str]:
+    """A sentence about the hosts whose bundle, as it was installed last, lacks the new CA.
+
+    :arg clients: Hosts and the paths of their bundles.
+    """
+    if not clients:
+        return []
+    names = listed([f"{host}:{path}" for host, path in clients])
+    sentence = (
+        "The CA bundles that the playbook bundle has installed last verify the current certificate and lack "
+        f"{target}: {names}. Run the playbook bundle for these hosts, and name those that are gone in "
+        "mysql_tls_clients_gone."
+    )
+    return [sentence]

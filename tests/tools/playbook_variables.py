@@ -33,6 +33,7 @@ EXTRA = {
     "mysql_tls_hosts": "Pattern of the hosts; ``all`` by default. Only with ``-e``.",
     "mysql_tls_canary": "Servers in the first batch: a number, a percentage, or ``0``. Only with ``-e``.",
     "mysql_tls_serial": "Hosts in each batch: a number or a percentage. Only with ``-e``.",
+    "mysql_tls_bundle_dest": "Path of the CA bundle on the client hosts.",
     "mysql_tls_max_fail_percentage": "The play stops after a batch if more hosts than this fail. Only with ``-e``.",
     "mysql_tls_any_errors_fatal": "The same as a percentage of ``0``. Only with ``-e``.",
 }

@@ -41,7 +41,7 @@ class ReportRequest:
     title: str
     run: model.Run
     history: History
-    fleet: t.Container[str] = ()
+    fleet: t.Collection[str] = ()
     junit: bool = False
     openmetrics: Path | None = None
     merge: tuple[Path, ...] = ()
@@ -73,6 +73,7 @@ def write_report(request: ReportRequest, own: t.Sequence[model.Server]) -> Writt
     """
     waivers = read_waivers(request.waivers, utc_now().date())
     existing = _existing(request.dest / files.JSON)
+    gone = _gone(request)
     servers, baselines = _servers(request, own, waivers, existing)
     found = _assessment(request, servers)
     report = model.Report(
@@ -80,7 +81,7 @@ def write_report(request: ReportRequest, own: t.Sequence[model.Server]) -> Writt
         run=request.run,
         summary=replace(summarize(servers), readiness=found.counts()),
         servers=servers,
-        changes=_changes(request, servers, baselines),
+        changes=_changes(request, servers, baselines, gone),
         readiness=found.readiness,
         refused_logins=found.refused_logins,
     )
@@ -145,16 +146,30 @@ def _servers(
 
 def _assessment(request: ReportRequest, servers: t.Iterable[model.Server]) -> Assessment:
     merged = [each for path in request.merge for each in files.read_report(path, "merge").readiness or ()]
-    return assess(servers, request.observations, request.rules, utc_now(), request.history.warn, merged)
+    history = request.history
+    return assess(servers, request.observations, request.rules, utc_now(), history.warn, merged, access=history.access)
 
 
 def _changes(
-    request: ReportRequest, servers: t.Sequence[model.Server], baselines: t.Mapping[str, model.Server]
+    request: ReportRequest,
+    servers: t.Sequence[model.Server],
+    baselines: t.Mapping[str, model.Server],
+    gone: t.Collection[str],
 ) -> model.Changes | None:
-    if not baselines:
+    if not baselines and not gone:
         return None
-    gone = set(baselines).difference(server.name for server in servers) if request.previous is not None else set()
-    return compare.compare(baselines, servers, gone)
+    before = baselines if request.previous is not None else gone
+    return compare.compare(baselines, servers, set(before).difference(server.name for server in servers))
+
+
+def _gone(request: ReportRequest) -> set[str]:
+    """Servers that the inventory had; nothing for a report that is about some hosts alone."""
+    if not request.fleet or request.previous is not None:
+        return set()
+    try:
+        return request.history.gone(request.fleet, request.run.inventory, request.run.id, AUDIT)
+    except HistoryError:
+        return set()  # which is a warning where its servers are read
 
 
 def _texts(request: ReportRequest, report: model.Report) -> dict[str, tuple[str, str]]:

@@ -105,6 +105,30 @@ REASONS = {
         "TLS depends on each account's own requirement: one new account without it accepts plaintext again.",
         "When all accounts require TLS, enforce it server-wide.",
     ),
+    "rds-parameter-not-in-force": (
+        "The parameter group says one thing and the server does another, until a reboot that nobody may expect.",
+        "Reboot the instance in a maintenance window, or undo the change of the group.",
+    ),
+    "rds-ca-not-in-force": (
+        "The next restart changes the certificate. Clients that lack the new CA could not connect afterwards.",
+        "Make sure that clients have the new CA, then restart the instance.",
+    ),
+    "publicly-accessible": (
+        "Anybody on the internet whom a security group lets through reaches the server.",
+        "Use private addresses, and make the instance not publicly accessible.",
+    ),
+    "engine-version-deprecated": (
+        "AWS upgrades such versions by itself, or charges for extended support, and fixes fewer faults in them.",
+        "Upgrade the engine.",
+    ),
+    "rds-change-pending": (
+        "The change may restart the server in the next maintenance window.",
+        "Check that it is expected.",
+    ),
+    "rds-api-not-visible": (
+        "Changes that are not in force would go unnoticed.",
+        "Grant the identity that runs the audit the missing permissions.",
+    ),
     "sessions-not-visible": (
         "Plaintext clients of these servers could not be detected, so their absence here proves nothing.",
         "Enable session TLS status where the server has it.",

@@ -23,6 +23,7 @@ NOT_YET: set[str] = {
     "changelogs/fragments/rollback-anywhere.yml",
     "changelogs/fragments/session-guard.yml",
     "changelogs/fragments/sessions_only.yml",
+    "docs/docsite/rst/rds_api.rst",
     "docs/docsite/rst/reading_the_report.rst",
 }
 
