@@ -78,6 +78,8 @@ class Played(t.NamedTuple):
     accounts: Rows | None = ACCOUNTS
     sessions: Rows | None = None
     attributes: Rows | None = None
+    proxies: Rows | None = []  # noqa: RUF012  never changed
+    replication: Rows | None = []  # noqa: RUF012
     required: str | None = ""
     in_memory: Rows = []  # noqa: RUF012  never changed
     number: int = 7
@@ -135,6 +137,11 @@ def plays(
                 conversation.send(MAY_NOT)
             else:
                 send_rows(conversation, rows.attributes)
+        elif "mysql.proxies_priv" in statement:
+            if rows.proxies is None:
+                conversation.send(MAY_NOT)
+            else:
+                send_rows(conversation, rows.proxies)
         elif "mysql.role_edges" in statement:
             conversation.send(MAY_NOT)
         elif "USER_PRIVILEGES" in statement:
@@ -162,6 +169,8 @@ def plays(
                 send_rows(conversation, rows.accounts)
         elif "performance_schema.threads" in statement and rows.sessions is not None:
             send_rows(conversation, rows.sessions)
+        elif "STATUS" in statement and rows.replication is None:
+            conversation.send(MAY_NOT)
         elif "STATUS" in statement:
             send_rows(conversation, [])
         else:
