@@ -38,7 +38,7 @@ options:
     type: path
   source:
     description:
-      - A C(plan.json) to read.
+      - A C(plan.json) to read, or the text that O(dest) has published as C(mysql_tls_plan_document).
       - The task fails where its SHA-256 is not its own, where it is older than O(max_age) or can be written by
         everybody, where the inventory lacks a server of it, and where nothing in it is to be changed on these hosts.
     type: path
@@ -64,6 +64,17 @@ options:
       - How many percent of the servers may be refused or not checked.
     type: float
     default: 0
+  artifact_bytes:
+    description:
+      - How long the plan may be that is published for the next job of a workflow.
+    type: int
+    default: 262144
+  lasting_dir:
+    description:
+      - A directory that lasts and that every job sees. A longer plan is written there, and what is published names its
+        file and its SHA-256.
+      - Without it a longer plan is not published. In a workflow of AWX, the task fails then.
+    type: path
   hosts:
     description:
       - The hosts. The default is all hosts of the play.

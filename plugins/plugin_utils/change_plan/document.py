@@ -30,7 +30,7 @@ FORMAT = "dbtls.rds_mysql.plan"
 FORMAT_VERSION = 1
 
 _VARIABLE = "mysql_tls_plan"
-_MAX_BYTES = 256 * 1024 * 1024
+MAX_BYTES = 256 * 1024 * 1024
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -134,9 +134,9 @@ class PlanFile:
                 raise self.error("is not a file.")
             if status.st_mode & stat.S_IWOTH:
                 raise self.error("can be written by everybody; it says what is done to accounts. chmod it.")
-            content = f.read(_MAX_BYTES + 1)
-        if len(content) > _MAX_BYTES:
-            raise self.error(f"is larger than {_MAX_BYTES} bytes.")
+            content = f.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise self.error(f"is larger than {MAX_BYTES} bytes.")
         return content
 
     def _checked(self, described: t.Any) -> ReadPlan:
