@@ -74,7 +74,7 @@ class ActionModule(ControllerAction):
 
             if options["report"]:
                 result = report_of(
-                    options,
+                    {**options, "ca_certs": [*options["ca_certs"], *prepared.ca_certs()]},
                     variables,
                     results(),
                     whole_fleet=options["hosts"] is None,

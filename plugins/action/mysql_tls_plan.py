@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import typing as t
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from ansible.utils.display import Display
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check, fleet_readiness
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_certs import ca_cert
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan import document, page, published
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.batches import batches
@@ -35,6 +36,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_variables imp
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.run_identity import run_of
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
+    **fleet_readiness.OPTIONS,
     "dest": {"type": "path"},
     "source": {"type": "path"},
     "max_age": {"type": "int", "default": 7},
@@ -46,7 +48,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "lasting_dir": {"type": "path"},
 }
 
-_KEPT = ("accounts", "failed", "msg", "plan", "skipped_reason", "warnings")
+_KEPT = ("accounts", "failed", "left_out", "msg", "plan", "skipped_reason", "warnings")
 # On the console; all of them are in the plan.
 _MOST_LINES = 25
 
@@ -92,10 +94,21 @@ class ActionModule(ControllerAction):
                 raise RdsMysqlError(reason, failed=False, skipped_reason="read_only")
             return ca_cert(options["bundles"], str(values.value("inventory_hostname")))
 
-        job = fleet_check.PLAN_JOB
-        prepared = fleet_check.prepare(Fleet(self._task, variables, self._loader), hosts, job, bundle)
+        fleet = Fleet(self._task, variables, self._loader)
+        judged, warnings = fleet_readiness.readiness_of_hosts(options, hosts, fleet)
+        for warning in warnings:
+            _display.warning(visible(warning))
+
+        def module_options(values: HostVariables, ca_certs: str) -> dict[str, t.Any]:
+            known = judged.get(str(values.value("inventory_hostname")))
+            return {**fleet_check.PLAN_JOB.options(values, ca_certs), **({} if known is None else {"readiness": known})}
+
+        job = replace(fleet_check.PLAN_JOB, options=module_options)
+        prepared = fleet_check.prepare(fleet, hosts, job, bundle)
         with closing(fleet_check.run(prepared, job, _display.display)) as found:
             results = {host: {name: result[name] for name in _KEPT if name in result} for host, result in found}
+        for host in results.keys() & judged.keys():
+            results[host]["readiness"] = judged[host]
         return {host: results[host] for host in hosts if host in results}
 
     def _read(self, options: dict[str, t.Any], variables: dict[str, t.Any], hosts: list[str]) -> dict[str, t.Any]:
@@ -159,10 +172,11 @@ def _written(options: dict[str, t.Any], variables: dict[str, t.Any], servers: tu
     files.write(directory / document.JSON, document.to_json(described))
     paths = {"json": str(directory / document.JSON), "html": str(directory / document.HTML)}
     told = totals(servers).sentence()
+    readiness = totals(servers).of_accounts()
     bad = [server for server in servers if server.outcome in (REFUSED, NOT_CHECKED)]
     only_followers = bool(servers) and all(server.outcome == READ_ONLY for server in servers)
     lines = [
-        told,
+        " ".join(filter(None, [f"{told}." if readiness else told, readiness])),
         *_lines(servers),
         f"The plan is {paths['json']} (SHA-256 {described['sha256']}); to read: {paths['html']}",
     ]

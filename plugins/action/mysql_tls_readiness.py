@@ -9,22 +9,13 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report import (
-    READINESS_OPTIONS,
-    STATE_OPTIONS,
-    history_of,
-    rules_of,
-)
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_readiness
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness import store
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import READY
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.assess import assess
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import visible
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
-    **STATE_OPTIONS,
-    **READINESS_OPTIONS,
+    **fleet_readiness.OPTIONS,
     "hosts": {"type": "list", "elements": "str"},
 }
 
@@ -38,18 +29,13 @@ class ActionModule(ControllerAction):
         """Judge the accounts that the last check of each server has seen."""
         hosts = [str(host) for host in hosts_of(options, variables, "ansible_play_hosts_all")]
         try:
-            history = history_of(options)
-            known = {server.name: server for server in history.of_hosts(frozenset(hosts)).values()}
-            directory = history.directory.parent / store.DIRECTORY
-            found = assess(known.values(), directory, rules_of(options), utc_now(), history.warn)
+            fleet = Fleet(self._task, variables, self._loader)
+            judged, warnings = fleet_readiness.readiness_of_hosts(options, hosts, fleet)
         except RdsMysqlError as e:
             return {"failed": True, "msg": visible(e.message)}
-        ready: dict[str, list[str]] = {host: [] for host in hosts}
-        others: dict[str, dict[str, str]] = {host: {} for host in hosts}
-        for each in found.readiness or ():
-            host = known[each.server].inventory_hostname
-            if each.state == READY:
-                ready[host].append(each.account)
-            else:
-                others[host][each.account] = f"{each.state}: {each.reason}"
-        return {"changed": False, "ready": ready, "others": others, "warnings": list(map(visible, history.warnings))}
+        return {
+            "changed": False,
+            "ready": fleet_readiness.ready(judged),
+            "readiness": judged,
+            "warnings": list(map(visible, warnings)),
+        }

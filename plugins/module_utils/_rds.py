@@ -155,8 +155,8 @@ def is_retired_authority(authority: str | None) -> bool:
     return authority in _RETIRED_AUTHORITIES
 
 
-def parameter_group_advice(managed_by: str, parameter: str, value: str) -> str:
-    """How to set a server variable on RDS or Aurora, where SQL cannot.
+def parameter_group_advice(managed_by: str, parameter: str, value: str) -> tuple[str, str, str]:
+    """How to set a server variable on RDS or Aurora, where SQL cannot: what to do, the command, and what follows it.
 
     :arg managed_by: ``rds`` or ``aurora``, whose cluster has a parameter group of its own.
     :arg value: As the AWS CLI takes it.
@@ -168,14 +168,16 @@ def parameter_group_advice(managed_by: str, parameter: str, value: str) -> str:
         value = {"ON": "1", "OFF": "0"}.get(value, value)
     quoted = f"'{value}'" if "," in value else value
     return (
-        f"Set {parameter} in the DB {kind.replace('-', ' ')}parameter group of the {owner}: "
-        f"aws rds modify-db-{kind}parameter-group --db-{kind}parameter-group-name GROUP --parameters "
-        f'"ParameterName={parameter},ParameterValue={quoted},ApplyMethod={method}" {then}. '
-        "A default parameter group cannot be edited: attach a custom one first, which takes a reboot to count."
+        f"Set {parameter} in the DB {kind.replace('-', ' ')}parameter group of the {owner}:",
+        (
+            f"aws rds modify-db-{kind}parameter-group --db-{kind}parameter-group-name GROUP --parameters "
+            f'"ParameterName={parameter},ParameterValue={quoted},ApplyMethod={method}"'
+        ),
+        f"{then}. A default parameter group cannot be edited: attach a custom one first, which a reboot puts in force.",
     )
 
 
 def secure_transport_advice(managed_by: str | None, wanted: bool) -> str:
     """How to set require_secure_transport where no client may; of a server that may be RDS's, managed_by is None."""
     advice = parameter_group_advice(managed_by or "rds", "require_secure_transport", "ON" if wanted else "OFF")
-    return f"On RDS and Aurora it is a parameter. {advice}"
+    return " ".join(("On RDS and Aurora it is a parameter.", *advice))

@@ -176,6 +176,37 @@ options:
     choices: [fail, skip]
     default: fail
     version_added: 0.2.0
+  only_ready:
+    description:
+      - Require TLS only for the accounts that are ready by O(readiness). The others stay as they are, and are in
+        RV(left_out) and in a warning.
+      - With O(plan), an account of the plan that is not ready any more counts as changed since the plan.
+      - With O(require_secure_transport=true), the task fails unless every account that may log in without TLS is ready.
+      - It is about requirements that are added. It does not count for O(ssl_type=none) and O(restore_file).
+    type: bool
+    default: false
+    version_added: 0.2.0
+  readiness:
+    description:
+      - What was observed of the clients of accounts over weeks, as M(dbtls.rds_mysql.mysql_tls_readiness) returns it
+        for each host. An account that is not in it is not ready.
+      - Required with O(only_ready=true).
+    type: list
+    elements: dict
+    version_added: 0.2.0
+    suboptions:
+      account:
+        description: The account, as V(user@host).
+        type: str
+        required: true
+      state:
+        description: Whether TLS can be required for it.
+        type: str
+        choices: [ready, not_ready, unknown]
+        required: true
+      reason:
+        description: Why, for people.
+        type: str
   require_secure_transport:
     description:
       - Set the server variable of this name, by which the server refuses every login over TCP without TLS. Without
@@ -555,6 +586,7 @@ left_out:
         - V(socket_plugin), its plugin is C(auth_socket) or C(unix_socket).
         - V(local), it is an account of the server's own machine, and O(include_local) is V(false).
         - V(plugin_not_loaded) or V(system_user), it cannot be changed. See O(unchangeable).
+        - V(not_ready), see O(only_ready).
       type: str
       sample: local
 server:

@@ -345,6 +345,7 @@ mysql_ssl:
       description:
         - The issues found, the most severe first. C(severity) is V(high), V(medium), V(low) or V(info).
         - C(remediation) is what to do, first a playbook, a task or a command, then statements after C(By hand:).
+          C(commands) are the parts of it that are run as they are, one by one.
       type: list
       elements: dict
       sample:
@@ -355,6 +356,10 @@ mysql_ssl:
           remediation: >-
             ansible-playbook -i INVENTORY dbtls.rds_mysql.enforce --limit HOST -e '{"mysql_tls_accounts": ["app@%"]}'
             By hand: ALTER USER 'app'@'%' REQUIRE SSL;
+          commands:
+            - >-
+              ansible-playbook -i INVENTORY dbtls.rds_mysql.enforce --limit HOST -e '{"mysql_tls_accounts": ["app@%"]}'
+            - ALTER USER 'app'@'%' REQUIRE SSL;
     summary:
       description: The result in words, a line for the server and one for each finding.
       type: list

@@ -71,7 +71,8 @@ options:
     description: As in M(dbtls.rds_mysql.mysql_tls_report).
     type: path
   ca_certs:
-    description: As in M(dbtls.rds_mysql.mysql_tls_report).
+    description:
+      - CA bundles of which the report records the SHA-256, beside those that the checks verify with.
     type: list
     elements: path
     default: []

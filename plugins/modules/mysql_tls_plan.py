@@ -16,6 +16,8 @@ description:
     for people. C(docs/plan.schema.json) in the source of the collection describes the first. It holds no secrets, and
     no text in it can be a template.
   - With O(source), no server is asked. The file is read, and what it says of the hosts is returned.
+  - Where M(dbtls.rds_mysql.mysql_tls_watch) has recorded who is connected, the plan also says of each account whether
+    TLS can be required for it.
   - Several names in the inventory that lead to one server are one server.
   - Works on the controller only, whatever the connection of the host. Run it once for all hosts.
 author:
@@ -64,6 +66,7 @@ options:
       - How many percent of the servers may be refused or not checked.
     type: float
     default: 0
+<<<<<<< HEAD
   artifact_bytes:
     description:
       - How long the plan may be that is published for the next job of a workflow.
@@ -75,6 +78,49 @@ options:
         file and its SHA-256.
       - Without it a longer plan is not published. In a workflow of AWX, the task fails then.
     type: path
+=======
+  state_dir:
+    description:
+      - The state directory on the controller, with C(observations) and C(history) in it. The default is that of
+        M(dbtls.rds_mysql.mysql_tls_report).
+    type: path
+  state_group:
+    description:
+      - Group whose members share O(state_dir).
+    type: str
+  history_days:
+    description:
+      - How many days the history is kept.
+    type: int
+    default: 400
+  quiet_days:
+    description:
+      - Days without a client without TLS after which an account is ready for it.
+    type: int
+    default: 35
+  min_coverage:
+    description:
+      - The share of that time in which there has to have been a check every O(watch_every) minutes.
+    type: float
+    default: 0.9
+  watch_every:
+    description:
+      - How many minutes lie between two checks of M(dbtls.rds_mysql.mysql_tls_watch).
+    type: int
+    default: 5
+  min_seen:
+    description:
+      - The share of an account's connections that has to have been seen, on servers that do not count logins without
+        TLS.
+    type: float
+    default: 0.05
+  only_ready:
+    description:
+      - Fail where there is nothing to judge the accounts of any of these hosts by. Whether only accounts that are ready
+        are planned is said by the variable C(mysql_tls_only_ready) of each host.
+    type: bool
+    default: false
+>>>>>>> main
   hosts:
     description:
       - The hosts. The default is all hosts of the play.
@@ -103,6 +149,14 @@ EXAMPLES = r"""
     bundles: "{{ needed }}"
     serial: [1, 5]
     max_fail_percentage: 10
+    only_ready: true
+    state_dir: /srv/mysql-tls-state
+    state_group: dba
+    history_days: 730
+    quiet_days: 100
+    min_coverage: 0.95
+    watch_every: 10
+    min_seen: 0.1
   run_once: true
 
 - name: Read a plan of the last two days
@@ -151,7 +205,16 @@ summary:
   description: The totals as numbers.
   returned: with O(dest)
   type: dict
-  sample: {servers: 12, change: 8, accounts: 12, unchanged: 1, refused: 1, read_only: 0, not_checked: 2}
+  sample:
+    servers: 12
+    change: 8
+    accounts: 12
+    unchanged: 1
+    refused: 1
+    read_only: 0
+    not_checked: 2
+    left_out: 2
+    readiness: {ready: 11, not_ready: 1, unknown: 2}
 lines:
   description: The totals, and a line for each of the first servers, those that are refused first.
   returned: with O(dest)

@@ -61,6 +61,11 @@ options:
         TLS.
     type: float
     default: 0.05
+  only_ready:
+    description:
+      - Fail where there is nothing to judge the accounts of any of these hosts by.
+    type: bool
+    default: false
   hosts:
     description:
       - The hosts. The default is all hosts of the play.
@@ -75,13 +80,14 @@ EXAMPLES = r"""
 - name: Determine which accounts are ready
   dbtls.rds_mysql.mysql_tls_readiness:
   run_once: true
-  register: readiness
+  register: judged
 
 - name: Require TLS for those
   dbtls.rds_mysql.mysql_require_ssl:
     login_host: "{{ ansible_host }}"
-    accounts: "{{ readiness.ready[inventory_hostname] }}"
-  when: readiness.ready[inventory_hostname] | length > 0
+    all_accounts: true
+    only_ready: true
+    readiness: "{{ judged.readiness[inventory_hostname] }}"
 
 - name: Determine which accounts of one group are ready, with quarterly jobs
   dbtls.rds_mysql.mysql_tls_readiness:
@@ -89,6 +95,7 @@ EXAMPLES = r"""
     state_dir: /srv/mysql-tls-state
     state_group: dba
     history_days: 730
+    only_ready: true
     quiet_days: 100
     min_coverage: 0.95
     watch_every: 10
@@ -98,16 +105,20 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ready:
-  description: The accounts that are ready, by host.
+  description: The accounts that are ready, by host. A host that nobody has watched, or checked, is not in it.
   returned: success
   type: dict
   sample:
     orders-db: ["app@10.%"]
-others:
-  description: Why the other accounts that can log in without TLS are not, by host and account.
+readiness:
+  description:
+    - Every account that can log in without TLS, by host, as the option C(readiness) of
+      M(dbtls.rds_mysql.mysql_require_ssl) takes it. A host that nobody has watched, or checked, is not in it.
   returned: success
   type: dict
   sample:
     orders-db:
-      reports@%: "not_ready: reports from 192.0.2.7 was connected without TLS, last seen 2026-11-01T03:00:00Z."
+      - account: "reports@%"
+        state: not_ready
+        reason: "reports from 192.0.2.7 was connected without TLS, last seen 2026-11-01T03:00:00Z."
 """

@@ -88,6 +88,10 @@ class Prepared:
     options: dict[str, Options] = field(default_factory=dict, repr=False)
     failed: dict[str, Result] = field(default_factory=dict)
 
+    def ca_certs(self) -> list[str]:
+        """The files with CA certificates that servers are verified with, each once."""
+        return list(dict.fromkeys(options["ca_cert"] for options in self.options.values() if options["ca_cert"]))
+
     def refuse(self, ca_certs: t.Mapping[str, str]) -> None:
         """Fail the hosts whose file with CA certificates is one of these, each with its reason."""
         for host in [host for host, options in self.options.items() if options["ca_cert"] in ca_certs]:

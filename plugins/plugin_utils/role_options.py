@@ -52,6 +52,7 @@ def require(variables: HostVariables, ca_cert: str) -> dict[str, t.Any]:
         "exclude",
         "include_local",
         "members",
+        "only_ready",
         "plaintext_sessions",
         "require_secure_transport",
         "ssl_type",

@@ -24,6 +24,7 @@ from tests.servers.answering import answering
 
 from .chromium import axe, chromium
 from .looks import BREAKOUT, IMAGE, SCRIPT, TEMPLATE, Look, MakeReport, connect, create, look_at, look_inside, populate
+from .pages import Open, open_file
 
 
 @pytest.fixture(scope="session")
@@ -153,3 +154,9 @@ def axe_source() -> str:
         return axe()
     except ServerUnavailable as e:
         pytest.skip(f"axe-core cannot be had here: {e}")
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Open:
+    """Opens pages."""
+    return lambda path, **options: open_file(browser, path, **options)

@@ -102,3 +102,4 @@ def _vary(status: dict[str, Any], number: int) -> None:
     for finding in status["findings"]:
         for name in ("subject", "message", "remediation"):
             finding[name] = finding[name].replace("legacy_app", f"app{number % 60}")
+        finding["commands"] = [text.replace("legacy_app", f"app{number % 60}") for text in finding["commands"]]

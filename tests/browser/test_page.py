@@ -6,70 +6,26 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import from_results
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from .looks import BREAKOUT, IMAGE, SCRIPT, TEMPLATE, Look, MakeReport, multiplied
+from .pages import Open, assert_no_sideways_scroll, assert_nothing_for_axe
 
 LARGE = 2000
-
-
-@dataclass
-class Opened:
-    """A page, and what it did."""
-
-    page: Page
-    requests: list[str] = field(default_factory=list)
-    messages: list[str] = field(default_factory=list)
-
-    def rows(self) -> list[str]:
-        """The names in the table of servers that are to be seen, from top to bottom, without their common ending."""
-        names: list[str] = self.page.evaluate(
-            """() => [...document.querySelectorAll('#servers-table tbody:not(.group) tr:first-child')]
-            .filter((row) => row.offsetParent !== null && getComputedStyle(row).display !== 'none')
-            .map((row) => row.cells[0].querySelector('bdi').textContent)"""
-        )
-        return names
-
-
-@contextmanager
-def _open(browser: Browser, path: str, **options: Any) -> Iterator[Opened]:
-    """The page from its file, with no network; it must have asked for nothing and complained of nothing."""
-    context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "offline": True, **options})
-    opened = Opened(context.new_page())
-    opened.page.on("request", lambda request: opened.requests.append(request.url))
-    opened.page.on("console", lambda message: opened.messages.append(message.text))
-    opened.page.on("pageerror", lambda error: opened.messages.append(str(error)))
-    url = Path(path).as_uri()
-    opened.page.goto(url)
-    yield opened
-    assert opened.requests == [url]
-    assert opened.messages == []
-    context.close()
-
-
-Open = Callable[..., Any]
 
 
 def short(name: str) -> str:
     """The name as the page has it."""
     return name.removesuffix(".example.com")
-
-
-@pytest.fixture
-def open_page(browser: Browser) -> Open:
-    """Opens pages."""
-    return lambda path, **options: _open(browser, path, **options)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -82,16 +38,11 @@ def test_nothing_for_axe_to_find(
     count: int,
     scheme: str,
 ) -> None:
-    """No violation of any of its rules, best practices included."""
     chosen = looks if count == 5 else multiplied(looks, count)
     make_report(dict(list(chosen.items())[::2]), run="0")
     made = make_report(chosen)
     with open_page(made.paths["html"], color_scheme=scheme) as opened:
-        opened.page.evaluate(axe_source)
-        opened.page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true })")
-        found = opened.page.evaluate("axe.run(document, {resultTypes: ['violations', 'passes']})")
-    assert [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in found["violations"]] == []
-    assert len(found["passes"]) > 15
+        assert_nothing_for_axe(opened, axe_source)
 
 
 def test_sorting(make_report: MakeReport, looks: dict[str, Look | None], open_page: Open) -> None:
@@ -226,7 +177,7 @@ def test_grouping(make_report: MakeReport, looks: dict[str, Look | None], open_p
 
 
 def test_copying(make_report: MakeReport, looks: dict[str, Look | None], browser: Browser) -> None:
-    """The whole command, as it is shown."""
+    """The whole command, as it is shown, and nothing else of what there is to do."""
     context = browser.new_context(offline=True, permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
     page.goto(Path(make_report(looks).paths["html"]).as_uri())
@@ -236,7 +187,10 @@ def test_copying(make_report: MakeReport, looks: dict[str, Look | None], browser
     # The button says it for two seconds, which a slow machine can miss; the announcement stays.
     expect(page.locator("#announcement")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == command
-    assert "REQUIRE SSL" in command
+    assert shlex.split(command)[0] == "ansible-playbook"
+    assert set(json.loads(shlex.split(command)[-1])) == {"mysql_tls_accounts"}
+    by_hand = page.locator("#actions .command").nth(1).inner_text()
+    assert re.fullmatch(r"ALTER USER .* REQUIRE SSL;", by_hand)
     context.close()
 
 
@@ -392,15 +346,7 @@ def test_narrow(make_report: MakeReport, looks: dict[str, Look | None], open_pag
     ) as opened:
         page = opened.page
         page.locator(".open-row").first.click()
-        page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true })")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        wide = page.evaluate(
-            """() => [...document.querySelectorAll('main *')]
-            .filter((each) => !each.closest('figure, .hidden, caption, thead'))
-            .filter((each) => each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).display !== 'inline')
-            .map((each) => each.outerHTML.slice(0, 100))"""
-        )
-        assert wide == []
+        assert_no_sideways_scroll(opened, width)
         cards = page.evaluate("getComputedStyle(document.querySelector('#servers-table tbody td')).display") == "block"
         assert cards == (width < 880)
 

@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import json
 import re
 import shutil
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,14 @@ from .servers import Servers
 from .whole_fleet import ALL_AT_ONCE, BUNDLES, Fleet, assert_tasks, outcomes, published, types
 
 TLS = Tls()
+
+
+def assert_bundles_are_evidence(ansible: Ansible) -> None:
+    """The report names the bundles that were fetched for its checks, by what is in them."""
+    report = json.loads((ansible.directory / "mysql-tls-report" / "report.json").read_text("utf-8"))
+    found = {each["path"]: each["sha256"] for each in report["run"]["ca_bundles"]}
+    assert len(found) == 2
+    assert found == {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in found}
 
 
 def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> None:
@@ -43,6 +53,7 @@ def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> No
     for account in fleet.apps.values():
         assert f"high: account-without-tls: {account.user}@%" in audit.output
     assert_tasks(audit, 1)
+    assert_bundles_are_evidence(ansible)
     assert "runs as a module" not in audit.output.replace("rds_ca_bundle", "")
     assert fleet.snapshots() == before
 
@@ -61,6 +72,7 @@ def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> No
         said = audited.output.partition("Show audit summary")[2]
         assert all(f"{name}: high: account-without-tls: " in said for name in MATRIX)
         assert f"{ansible.directory}/mysql-tls-report/report.html" in said
+        assert_bundles_are_evidence(ansible)
 
     enforced = playbook("enforce", "-e", "mysql_tls_fail_on=high")
     assert_tasks(enforced, 3)

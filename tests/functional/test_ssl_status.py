@@ -36,9 +36,10 @@ def found(result: Result) -> dict[str, list[tuple[str, str]]]:
     """Severity and subject of the findings, by what they are."""
     by_id: dict[str, list[tuple[str, str]]] = {}
     for finding in result["mysql_ssl"]["findings"]:
-        assert set(finding) == {"id", "severity", "subject", "message", "remediation"}
+        assert set(finding) == {"id", "severity", "subject", "message", "remediation", "commands"}
         assert finding["message"]
         assert finding["remediation"]
+        assert all(command in finding["remediation"] for command in finding["commands"])
         by_id.setdefault(finding["id"], []).append((finding["severity"], finding["subject"]))
     return by_id
 

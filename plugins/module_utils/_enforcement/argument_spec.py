@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.readiness import STATES
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import (
     FLUSH,
     METHODS,
@@ -55,6 +56,12 @@ _PLAN = {
     "require_secure_transport": {"type": "dict", "options": {"before": _SWITCH, "after": _SWITCH}},
 }
 
+_READINESS = {
+    "account": {"type": "str", "required": True},
+    "state": {"type": "str", "required": True, "choices": list(STATES)},
+    "reason": {"type": "str"},
+}
+
 REQUIRE = ModuleSpec(
     argument_spec=dict(
         connection_argument_spec(),
@@ -78,6 +85,8 @@ REQUIRE = ModuleSpec(
         require_secure_transport={"type": "bool"},
         plan={"type": "dict", "options": _PLAN},
         change_replicas={"type": "bool", "default": False},
+        only_ready={"type": "bool", "default": False},
+        readiness={"type": "list", "elements": "dict", "options": _READINESS},
         rollback_file={"type": "path"},
         restore_file={"type": "path"},
         restore={"type": "str", "default": LAST},

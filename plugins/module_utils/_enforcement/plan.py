@@ -24,6 +24,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plain
     WhoHasToUseTls,
     find_plaintext_sessions,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.readiness import NOT_READY, list_refused
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.record_values import describe_changes
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import (
     ALTER_USER,
@@ -255,12 +256,47 @@ def make_plan(control: Session, dialect: Dialect, known: t.Sequence[AccountState
             accounts=[],
         )
     changes, unread = decide_changes(control, dialect, targets, request)
+    not_ready = request.readiness.refused(change.account for change in changes if change.after.ssl_type != "NONE")
+    changes = tuple(change for change in changes if change.account not in not_ready)
     switch = None
     if request.require_secure_transport is not None:
         before = secure_transport.read_switch(control, dialect)
         switch = SwitchChange(before, request.require_secure_transport, lasting=dialect.has_persist)
-    decision = Decision(targets, changes, switch, selection is not None, tuple(known), (), left_out, unread)
+        if switch.needed and switch.wanted:
+            _refuse_switch(endpoint, known, request)
+    decision = Decision(
+        targets=targets,
+        changes=changes,
+        switch=switch,
+        method=selection is not None,
+        known=tuple(known),
+        warnings=_left_alone(endpoint, not_ready),
+        left_out=left_out + tuple(LeftOut(account, NOT_READY) for account in not_ready),
+        unproven=unread,
+    )
     return complete_plan(control, dialect, request, decision)
+
+
+def _left_alone(endpoint: t.Any, not_ready: t.Mapping[Account, str]) -> tuple[str, ...]:
+    if not not_ready:
+        return ()
+    listed = list_refused(not_ready)
+    return (f"TLS is not required for accounts of {endpoint} that are not ready (only_ready): {listed}.",)
+
+
+def _refuse_switch(endpoint: t.Any, known: t.Sequence[AccountState], request: Request) -> None:
+    """The switch is about every account, whichever were selected."""
+    not_ready = request.readiness.refused(
+        state.account
+        for state in known
+        if state.requirement.ssl_type == "NONE" and not (state.is_role or state.system or state.by_socket)
+    )
+    if not_ready:
+        raise EnforcementError(
+            f"{secure_transport.NAME} would refuse clients of accounts of {endpoint} that are not ready (only_ready): "
+            f"{list_refused(not_ready)}. Nothing was changed.",
+            left_out=[LeftOut(account, NOT_READY).describe() for account in not_ready],
+        )
 
 
 @dataclass(frozen=True)

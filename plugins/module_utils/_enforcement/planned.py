@@ -98,6 +98,8 @@ class Planned:
                 left.append(change)
             elif found != change.after:
                 told.append(f"{change.account} " + (f"has {found.describe()} by now" if found else "is gone"))
+        tightened = (change.account for change in left if change.after.ssl_type != "NONE")
+        told += [f"{account} is {why.rstrip('.')}" for account, why in request.readiness.refused(tightened).items()]
         switch = None
         if self.switch:
             before, after = self.switch

@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.readiness import Readiness
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.account_patterns import Pattern, Selection
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Requirement
 
@@ -49,6 +50,7 @@ class Request:
     verify: tuple[Login, ...] = ()
     members: tuple[str, ...] = ()
     change_replicas: bool = False
+    readiness: Readiness = field(default_factory=Readiness)
 
 
 def request_from_params(params: t.Mapping[str, t.Any]) -> Request:
@@ -96,6 +98,8 @@ def request_from_params(params: t.Mapping[str, t.Any]) -> Request:
         ),
         members=tuple(str(member) for member in params.get("members") or ()),
         change_replicas=bool(params.get("change_replicas")),
+        # What is restored was there before.
+        readiness=Readiness() if params.get("restore_file") else Readiness.from_params(params),
     )
 
 

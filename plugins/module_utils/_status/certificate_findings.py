@@ -50,7 +50,7 @@ def of_certificate(status: ServerStatus, shown: ServerCertificate, expiry_warn_d
             "rds-ca-retired",
             endpoint,
             f"The certificate was issued under {authority}, which AWS has retired.",
-            "After every client has the current CA bundle: " + remediation.renew(status, certificate),
+            remediation.after_clients(status, certificate),
         )
 
 

@@ -10,6 +10,7 @@ import re
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding import Command, Todo
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import ServerCertificate, ServerStatus
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.remediation import task
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import Certificate
@@ -39,7 +40,7 @@ def _by_certificate_manager(status: ServerStatus, certificate: Certificate) -> b
     return _rds.is_issued_by_amazon_trust_services(certificate) or (by_proxy and not _rds.is_issued_by_rds(certificate))
 
 
-def trust(status: ServerStatus, shown: ServerCertificate) -> str:
+def trust(status: ServerStatus, shown: ServerCertificate) -> Todo:
     """How to make the certificate verify."""
     certificate = shown.certificate
     generated = _generated(certificate)
@@ -76,7 +77,7 @@ def other_name(status: ServerStatus, certificate: Certificate) -> str:
     )
 
 
-def renew(status: ServerStatus, certificate: Certificate) -> str:
+def renew(status: ServerStatus, certificate: Certificate) -> Todo:
     """How to give the server another certificate."""
     generated = _generated(certificate)
     if generated is not None:
@@ -90,37 +91,51 @@ def renew(status: ServerStatus, certificate: Certificate) -> str:
         return f"Renew it at its owner, and give it to the proxy that answers at {status.options.endpoint}."
     authority = _rds.rds_authority(certificate)
     if status.managed_by is None and authority is None:
-        reload = _reload(status.dialect)
         return (
-            f"Renew it at its owner. Put certificate and key into the server's ssl_cert and ssl_key files, and {reload}"
+            "Renew it at its owner. Put certificate and key into the server's ssl_cert and ssl_key files, and",
+            *_reload(status.dialect),
         )
     return _modify_instance(status, authority)
 
 
-def renew_chain(status: ServerStatus, one: Certificate) -> str:
+def renew_chain(status: ServerStatus, one: Certificate) -> Todo:
     """The same for the certificate of an issuer, which the server presents."""
     if _rds.is_issued_by_rds(one) or status.managed_by is not None:
         return _modify_instance(status, _rds.rds_authority(one))
     return (
-        f"Get the renewed certificate of {one.subject} from its owner, put it in the place of the present one in the "
-        f"server's ssl_cert file, after the server's own, and {_reload(status.dialect)}"
+        (
+            f"Get the renewed certificate of {one.subject} from its owner, put it in the place of the present one in "
+            "the server's ssl_cert file, after the server's own, and"
+        ),
+        *_reload(status.dialect),
     )
 
 
-def _modify_instance(status: ServerStatus, authority: str | None) -> str:
+def after_clients(status: ServerStatus, certificate: Certificate) -> Todo:
+    """How to leave an authority that AWS has retired."""
+    todo = renew(status, certificate)
+    return "After every client has the current CA bundle:", *((todo,) if isinstance(todo, str) else todo)
+
+
+def _modify_instance(status: ServerStatus, authority: str | None) -> Todo:
     endpoint = _rds.parse_endpoint(status.options.host)
     region = f" --region {endpoint.region}" if endpoint else ""
     instance = (endpoint.instance if endpoint else None) or "NAME"
     return (
-        f"aws rds modify-db-instance{region} --db-instance-identifier {instance} --ca-certificate-identifier "
-        f"{_rds.successor_of(authority)} --apply-immediately (engine versions that cannot rotate without a restart are "
-        "restarted by that: see SupportsCertificateRotationWithoutRestart of describe-db-engine-versions)"
+        Command(
+            f"aws rds modify-db-instance{region} --db-instance-identifier {instance} --ca-certificate-identifier "
+            f"{_rds.successor_of(authority)} --apply-immediately"
+        ),
+        (
+            "(engine versions that cannot rotate without a restart are restarted by that: see "
+            "SupportsCertificateRotationWithoutRestart of describe-db-engine-versions)"
+        ),
     )
 
 
-def _reload(dialect: Dialect | None) -> str:
+def _reload(dialect: Dialect | None) -> tuple[str, ...]:
     if dialect is None:
-        return "restart the server, or run ALTER INSTANCE RELOAD TLS; or FLUSH SSL; where it has that."
+        return ("restart the server, or run ALTER INSTANCE RELOAD TLS; or FLUSH SSL; where it has that.",)
     if dialect.has_reload_tls:
-        return "run ALTER INSTANCE RELOAD TLS;"
-    return "run FLUSH SSL;" if dialect.has_flush_ssl else "restart the server."
+        return "run", Command("ALTER INSTANCE RELOAD TLS;")
+    return ("run", Command("FLUSH SSL;")) if dialect.has_flush_ssl else ("restart the server.",)

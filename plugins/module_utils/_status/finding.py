@@ -6,34 +6,51 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import BY_ID, at_least
 
 
+class Command(str):
+    """A part of what to do that is run as it is: a command line of a shell, a task of a playbook, or SQL statements."""
+
+    __slots__ = ()
+
+
+Todo = t.Union[str, tuple[str, ...]]
+"""What to do, in parts that are read one after the other; those that are to be run are a Command."""
+
+
 @dataclass(frozen=True)
 class Finding:
-    """Something that a person should know or fix. ``remediation`` is a statement, a command or a task to run."""
+    """Something that a person should know or fix.
+
+    ``remediation`` is what to do; ``commands`` are the parts of it that are run as they are.
+    """
 
     id: str
     severity: str
     subject: str
     message: str
     remediation: str
+    commands: tuple[str, ...] = ()
 
     def at_least(self, severity: str) -> bool:
         """Whether it is as severe as that, or more."""
         return at_least(self.severity, severity)
 
-    def describe(self) -> dict[str, str]:
+    def describe(self) -> dict[str, t.Any]:
         """The return value's form."""
-        return dict(vars(self))
+        return {**vars(self), "commands": list(self.commands)}
 
 
-def finding(kind: str, subject: str, message: str, todo: str, severity: str | None = None) -> Finding:
+def finding(kind: str, subject: str, message: str, todo: Todo, severity: str | None = None) -> Finding:
     """A finding of a registered kind.
 
     :arg severity: Where it is less than the kind's.
     """
     worst = BY_ID[kind].severity
-    return Finding(kind, severity or worst, subject, message, todo)
+    parts = (todo,) if isinstance(todo, str) else todo
+    commands = tuple(str(part) for part in parts if isinstance(part, Command))
+    return Finding(kind, severity or worst, subject, message, " ".join(parts), commands)

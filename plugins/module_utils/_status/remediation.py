@@ -20,6 +20,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect, is_on
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.memory import MemoryCheck
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.requirements import require_statement
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding import Command, Todo
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import ServerStatus
 
 OFFER_TLS = (
@@ -31,9 +32,10 @@ ACCESS_CONTROL_ON = (
     "Remove skip_grant_tables from the server's option file and command line, and restart it. FLUSH PRIVILEGES ends it "
     "at once, also for this login. Until then anybody may have changed accounts: read them again."
 )
-FLUSH = (
-    "Put every change of the tables in force, also those that others have left there, after looking at them. "
-    "By hand: FLUSH PRIVILEGES;"
+FLUSH: Todo = (
+    "Put every change of the tables in force, also those that others have left there, after looking at them.",
+    "By hand:",
+    Command("FLUSH PRIVILEGES;"),
 )
 _SAFE_CIPHERS = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:"
 _SAFE_CIPHERS += "ECDHE-RSA-AES128-GCM-SHA256"
@@ -41,28 +43,32 @@ _SAFE_CIPHERS += "ECDHE-RSA-AES128-GCM-SHA256"
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
 
 
-def task(module: str, **options: t.Any) -> str:
+def task(module: str, **options: t.Any) -> Command:
     """A task as people paste it into a playbook; JSON is YAML too, and quotes whatever needs it."""
-    return f"dbtls.rds_mysql.{module}: {json.dumps(options, ensure_ascii=False)}"
+    return Command(f"dbtls.rds_mysql.{module}: {json.dumps(options, ensure_ascii=False)}")
 
 
-def playbook(name: str, **variables: t.Any) -> str:
+def playbook(name: str, **variables: t.Any) -> Command:
     """A playbook's command line, for a shell."""
     extra = shlex.quote(json.dumps(variables, ensure_ascii=False))
-    return f"ansible-playbook -i INVENTORY dbtls.rds_mysql.{name} --limit HOST -e {extra}"
+    return Command(f"ansible-playbook -i INVENTORY dbtls.rds_mysql.{name} --limit HOST -e {extra}")
 
 
-def _require_by_playbook(user: str, host: str) -> str:
-    """With a space at its end; empty for a user that would be a pattern or a template there.
+def _require_by_playbook(user: str, host: str) -> tuple[Command, ...]:
+    """Empty for a user that would be a pattern or a template there.
 
     :arg host: A pattern.
     """
     if "*" in user or any(mark in user + host for mark in _TEMPLATE_MARKS):
-        return ""
-    return playbook("enforce", mysql_tls_accounts=[f"{user}@{host}"]) + " "
+        return ()
+    return (playbook("enforce", mysql_tls_accounts=[f"{user}@{host}"]),)
 
 
-def without_weak_protocols(status: ServerStatus) -> str:
+def _by_hand(statements: str) -> tuple[str, ...]:
+    return "By hand:", Command(statements)
+
+
+def without_weak_protocols(status: ServerStatus) -> Todo:
     """How to stop accepting obsolete TLS versions."""
     dialect = status.dialect
     if dialect is not None and dialect.tls_versions is None:
@@ -75,32 +81,29 @@ def without_weak_protocols(status: ServerStatus) -> str:
     return _set_variable(status, "tls_version", f"'{value}'", value, "")
 
 
-def forward_secrecy(status: ServerStatus) -> str:
+def forward_secrecy(status: ServerStatus) -> Todo:
     """How to have a server choose better ciphers."""
     dialect = status.dialect
     if dialect is not None and dialect.tls_versions is None:
         return f"Upgrade the server: {dialect.version} knows no better cipher."
     if dialect is not None and dialect.managed_by:
-        return _rds.parameter_group_advice(dialect.managed_by, "ssl_cipher", _SAFE_CIPHERS)
+        return _parameter(dialect.managed_by, "ssl_cipher", _SAFE_CIPHERS)
     return f"Set ssl_cipher={_SAFE_CIPHERS} under [mysqld] in the server's option file, and restart the server."
 
 
-def require_transport(status: ServerStatus) -> str:
+def require_transport(status: ServerStatus) -> Todo:
     """How to require TLS server-wide."""
+    by_itself = _set_variable(status, "require_secure_transport", "ON", "ON")
     if status.managed_by is not None:
-        return _set_variable(status, "require_secure_transport", "ON", "ON")
+        return by_itself
     clients = sum(session.plaintext for session in status.sessions or ())
-    return " ".join(
-        [
-            *([_could_not_reconnect(clients)] if clients else []),
-            playbook("enforce", mysql_tls_require_secure_transport=True),
-            "By hand:",
-            _set_variable(status, "require_secure_transport", "ON", "ON"),
-        ]
-    )
+    first = (_could_not_reconnect(clients),) if clients else ()
+    return *first, playbook("enforce", mysql_tls_require_secure_transport=True), *by_itself
 
 
-def _set_variable(status: ServerStatus, name: str, literal: str, plain: str, channel: str | None = None) -> str:
+def _set_variable(
+    status: ServerStatus, name: str, literal: str, plain: str, channel: str | None = None
+) -> tuple[str, ...]:
     """How to set a server variable for good.
 
     :arg literal: The value in a statement.
@@ -109,39 +112,40 @@ def _set_variable(status: ServerStatus, name: str, literal: str, plain: str, cha
     """
     dialect = status.dialect
     if dialect is not None and dialect.managed_by:
-        return _rds.parameter_group_advice(dialect.managed_by, name, plain)
+        return _parameter(dialect.managed_by, name, plain)
     option_file = f"{name}={plain} under [mysqld] in the server's option file"
     if dialect is None or (channel is not None and not dialect.has_reload_tls):
-        return f"Set {option_file}, and restart the server."
+        return (f"Set {option_file}, and restart the server.",)
     statement = f"SET {'PERSIST' if dialect.has_persist else 'GLOBAL'} {name} = {literal};"
     if channel is not None:
-        statement = f"By hand: {statement} ALTER INSTANCE RELOAD TLS{channel};"
-    return statement if dialect.has_persist else f"{statement} To keep it after a restart, also set {option_file}."
+        statement = f"{statement} ALTER INSTANCE RELOAD TLS{channel};"
+    keep = () if dialect.has_persist else (f"To keep it after a restart, also set {option_file}.",)
+    return *_by_hand(statement), *keep
 
 
-def drop(dialect: Dialect, account: Account) -> str:
+def drop(dialect: Dialect, account: Account) -> Todo:
     """How to remove an account."""
     if dialect.read_only_variable:
         return _on_its_source(dialect)
-    return f"First make sure that nobody uses it. By hand: DROP USER {quote_account(account, dialect)};"
+    return "First make sure that nobody uses it.", *_by_hand(f"DROP USER {quote_account(account, dialect)};")
 
 
-def require_ssl(status: ServerStatus, dialect: Dialect, account: Account) -> str:
+def require_ssl(status: ServerStatus, dialect: Dialect, account: Account) -> Todo:
     """How to require TLS for an account."""
     return _require(status, dialect, account, Requirement("ANY"))
 
 
-def require_again(status: ServerStatus, dialect: Dialect, state: AccountState) -> str:
+def require_again(status: ServerStatus, dialect: Dialect, state: AccountState) -> Todo:
     """How to put a requirement in force that is in the table only."""
     return _require(status, dialect, state.account, state.requirement)
 
 
-def _require(status: ServerStatus, dialect: Dialect, account: Account, requirement: Requirement) -> str:
+def _require(status: ServerStatus, dialect: Dialect, account: Account, requirement: Requirement) -> Todo:
     if dialect.read_only_variable:
         return _on_its_source(dialect)
-    by_hand = f"By hand: {require_statement([account], requirement, dialect)};"
-    by_playbook = _require_by_playbook(account.user, account.host) if requirement.ssl_type == "ANY" else ""
-    return f"{_caution(status, account)}{by_playbook}{by_hand}"
+    by_hand = _by_hand(f"{require_statement([account], requirement, dialect)};")
+    by_playbook = _require_by_playbook(account.user, account.host) if requirement.ssl_type == "ANY" else ()
+    return *_caution(status, account), *by_playbook, *by_hand
 
 
 def _on_its_source(dialect: Dialect) -> str:
@@ -151,13 +155,13 @@ def _on_its_source(dialect: Dialect) -> str:
     )
 
 
-def _caution(status: ServerStatus, account: Account) -> str:
-    """What has to be done first, where clients are connected without TLS; with a space at its end."""
+def _caution(status: ServerStatus, account: Account) -> tuple[str, ...]:
+    """What has to be done first, where clients are connected without TLS."""
     if status.sessions is None:
-        return "First make sure that its clients use TLS, which this check could not see. "
+        return ("First make sure that its clients use TLS, which this check could not see.",)
     # Which account a session has is not told; over a Unix socket the requirement counts as well.
     clients = sum(session.user == account.user and not session.encrypted for session in status.sessions)
-    return f"{_could_not_reconnect(clients)} " if clients else ""
+    return (_could_not_reconnect(clients),) if clients else ()
 
 
 def _could_not_reconnect(clients: int) -> str:
@@ -165,10 +169,10 @@ def _could_not_reconnect(clients: int) -> str:
     return f"First let its clients use TLS: {what} without, and could not be made again."
 
 
-def encrypt_session(user: str, host: str) -> str:
+def encrypt_session(user: str, host: str) -> Todo:
     """What to do about a client without TLS."""
-    then = _require_by_playbook(user, "*").rstrip() or "run dbtls.rds_mysql.enforce for its account."
-    return f"Enable TLS in the client at {host} and reconnect it. Then require TLS: {then}"
+    then = _require_by_playbook(user, "*") or ("run dbtls.rds_mysql.enforce for its account.",)
+    return f"Enable TLS in the client at {host} and reconnect it. Then require TLS:", *then
 
 
 def encrypt_proxied(host: str) -> str:
@@ -179,14 +183,12 @@ def encrypt_proxied(host: str) -> str:
     )
 
 
-def require_at_proxy(status: ServerStatus) -> str:
+def require_at_proxy(status: ServerStatus) -> Todo:
     """How to have a proxy require TLS of its clients."""
     endpoint = _rds.parse_endpoint(status.options.host)
     if endpoint is not None and endpoint.proxy is not None:
-        return (
-            f"aws rds modify-db-proxy --region {endpoint.region} --db-proxy-name {endpoint.proxy} --require-tls "
-            "(clients without TLS are refused from then on)"
-        )
+        command = f"aws rds modify-db-proxy --region {endpoint.region} --db-proxy-name {endpoint.proxy} --require-tls"
+        return Command(command), "(clients without TLS are refused from then on)"
     return (
         "Let the proxy require TLS of its clients. MySQL Router: client_ssl_mode=REQUIRED, or PASSTHROUGH, so that "
         "the server's requirements reach the clients. ProxySQL: mysql_users.use_ssl=1 for each user. MaxScale: "
@@ -194,42 +196,48 @@ def require_at_proxy(status: ServerStatus) -> str:
     )
 
 
-def show_sessions(dialect: Dialect, account: Account) -> str:
+def show_sessions(dialect: Dialect, account: Account) -> Todo:
     """The statement that lets an account see how sessions are connected."""
-    return f"By hand: GRANT SELECT ON performance_schema.threads TO {quote_account(account, dialect)};"
+    return _by_hand(f"GRANT SELECT ON performance_schema.threads TO {quote_account(account, dialect)};")
 
 
-def show_proxies(dialect: Dialect, account: Account) -> str:
+def show_proxies(dialect: Dialect, account: Account) -> Todo:
     """The statement that lets an account see what proxies tell of their clients."""
-    name = quote_account(account, dialect)
-    return f"By hand: GRANT SELECT ON performance_schema.session_connect_attrs TO {name};"
+    return _by_hand(f"GRANT SELECT ON performance_schema.session_connect_attrs TO {quote_account(account, dialect)};")
 
 
-def see_accounts(dialect: Dialect, account: Account) -> str:
+def see_accounts(dialect: Dialect, account: Account) -> Todo:
     """The statement that lets an account read all others, and what the server has in memory of them."""
-    return f"By hand: GRANT SELECT ON mysql.* TO {quote_account(account, dialect)};"
+    return _by_hand(f"GRANT SELECT ON mysql.* TO {quote_account(account, dialect)};")
 
 
-def see_memory(status: ServerStatus, dialect: Dialect, memory: MemoryCheck) -> str:
+def see_memory(status: ServerStatus, dialect: Dialect, memory: MemoryCheck) -> Todo:
     """What lets an account see what the server goes by."""
     if memory.remedy or status.account is None:
         return memory.remedy
     return see_accounts(dialect, status.account)
 
 
-def performance_schema_on(dialect: Dialect) -> str:
+def performance_schema_on(dialect: Dialect) -> Todo:
     """How to switch it on; it is not dynamic. What can be had without a restart follows."""
-    todo = "Set performance_schema=ON under [mysqld] in the server's option file, and restart the server."
+    todo: tuple[str, ...] = (
+        "Set performance_schema=ON under [mysqld] in the server's option file, and restart the server.",
+    )
     if dialect.managed_by:
-        todo = _rds.parameter_group_advice(dialect.managed_by, "performance_schema", "1")
-    return f"{todo}{_count_logins(dialect)}"
+        todo = _parameter(dialect.managed_by, "performance_schema", "1")
+    return *todo, *_count_logins(dialect)
 
 
-def _count_logins(dialect: Dialect) -> str:
+def _count_logins(dialect: Dialect) -> tuple[str, ...]:
     """How to have each user's logins with and without TLS counted; nothing where that is not possible, or is on."""
     if not dialect.has_user_statistics or is_on(dialect.variables["userstat"]):
-        return ""
+        return ()
     how = "SET GLOBAL userstat = ON; and, to keep it, userstat=ON under [mysqld]"
     if dialect.managed_by:
         how = "set userstat to 1 in the same parameter group (ApplyMethod=immediate)"
-    return f" Without a restart, it can count logins with and without TLS for the playbook watch: {how}."
+    return (f"Without a restart, it can count logins with and without TLS for the playbook watch: {how}.",)
+
+
+def _parameter(managed_by: str, parameter: str, value: str) -> tuple[str, ...]:
+    first, command, then = _rds.parameter_group_advice(managed_by, parameter, value)
+    return first, Command(command), then

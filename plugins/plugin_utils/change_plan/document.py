@@ -66,7 +66,7 @@ class PlanDocument:
             "totals": asdict(totals(self.servers)),
             "batches": [list(batch) for batch in self.batches],
             "servers": [
-                {**asdict(server), "aliases": list(server.aliases), "warnings": list(server.warnings)}
+                {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(server).items()}
                 for server in self.servers
             ],
         }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.readiness import READY
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Requirement
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.document import PlanDocument
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.servers import (
@@ -23,7 +24,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.server
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.labels import moment
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.render import render
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import clip, counted
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.view_rows import Fact
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.view_rows import Fact, Names
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything that the template prints."""
+    """Everything that the template prints. ``suffix`` is what all names end with."""
 
     title: str
+    suffix: str
     made_at: str
     moment: str
     sentence: str
@@ -88,18 +90,25 @@ def page(document: PlanDocument, sha256: str) -> Page:
         Fact("Limit", (clip(document.limit) if document.limit else "none: all hosts of the play",)),
         Fact("Plan", (f"SHA-256 {sha256}",)),
     ]
+    readiness = totals(document.servers).of_accounts()
+    if readiness:
+        facts.append(Fact("Accounts", (readiness,)))
     if author.job:
         facts.insert(1, Fact("AWX job", (author.job,)))
+    # What is approved is named in full but for what all names end with.
+    suffix = Names([server.name for server in document.servers]).suffix
     parts = []
     for outcome, title, about in _PARTS:
-        rows = tuple(_row(server) for server in document.servers if server.outcome == outcome)
+        rows = tuple(_row(server, suffix) for server in document.servers if server.outcome == outcome)
         if rows:
             parts.append(Part(outcome.replace("_", "-"), f"{title}: {counted(len(rows), 'server')}", about, rows))
     batches = tuple(
-        Row(f"Batch {number}", "", (), (", ".join(batch),)) for number, batch in enumerate(document.batches, start=1)
+        Row(f"Batch {number}", "", (), (", ".join(name.removesuffix(suffix) for name in batch),))
+        for number, batch in enumerate(document.batches, start=1)
     )
     return Page(
         title="MySQL TLS plan",
+        suffix=suffix,
         made_at=document.made_at,
         moment=moment(document.made_at),
         sentence=totals(document.servers).sentence(),
@@ -113,11 +122,17 @@ def page(document: PlanDocument, sha256: str) -> Page:
     )
 
 
-def _row(server: Server) -> Row:
-    shown = list(changes(server)) if server.outcome != UNCHANGED else []
-    return Row(
-        server.name, ", ".join(server.aliases), tuple(shown), tuple(filter(None, (server.reason, *server.warnings)))
-    )
+def _row(server: Server, suffix: str) -> Row:
+    lines = tuple(changes(server)) if server.outcome != UNCHANGED else ()
+    notes = tuple(filter(None, (server.reason, *server.warnings, *_not_ready(server))))
+    return Row(server.name.removesuffix(suffix), ", ".join(server.aliases), lines, notes)
+
+
+def _not_ready(server: Server) -> t.Iterator[str]:
+    """Accounts that would change and are not ready, and why. Those that are left out are in a warning."""
+    for one in server.readiness:
+        if one["state"] != READY and one["account"] not in server.left_out:
+            yield f"{one['account']} is {one['state'].replace('_', ' ')}: {one['reason']}"
 
 
 def changes(server: Server) -> t.Iterator[str]:

@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.readiness import NOT_READY, STATES
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import without_templates
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted
 
@@ -25,7 +26,8 @@ class Server:
     """One server, by the first of its names in the inventory; ``aliases`` are the others.
 
     ``plan`` is what the option of that name of mysql_require_ssl takes, None where it is not known. ``reason`` says why
-    a server is refused, skipped or not checked.
+    a server is refused, skipped or not checked. ``readiness`` has account, state and reason of the accounts that would
+    change, where somebody watches; ``left_out`` are accounts that do not change, as they are not ready.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Server:
     reason: str | None = None
     aliases: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    readiness: tuple[dict[str, str], ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def accounts(self) -> list[dict[str, t.Any]]:
@@ -48,7 +52,10 @@ class Server:
 
 @dataclass(frozen=True)
 class Totals:
-    """How many servers there are of each outcome, and how many accounts would change."""
+    """How many servers there are of each outcome, how many accounts would change, and how many are not ready for it.
+
+    ``readiness``: how many of these accounts are ready, not ready, and unknown; None where nobody watches.
+    """
 
     servers: int
     change: int
@@ -57,19 +64,30 @@ class Totals:
     refused: int
     read_only: int
     not_checked: int
+    left_out: int = 0
+    readiness: dict[str, int] | None = None
 
     def sentence(self) -> str:
         """Such as ``12 accounts on 8 servers would change, 1 refused, 2 not checked``."""
         told = [f"{counted(self.accounts, 'account')} on {counted(self.change, 'server')} would change"]
+        if self.left_out:
+            told.append(f"{counted(self.left_out, 'account')} left out as not ready")
         others = ((self.refused, "refused"), (self.read_only, "read-only"), (self.not_checked, "not checked"))
         told += [f"{count:,} {what}" for count, what in (*others, (self.unchanged, "unchanged")) if count]
         return ", ".join(told)
+
+    def of_accounts(self) -> str:
+        """How many of the accounts are ready, as a sentence; empty where nobody watches."""
+        if self.readiness is None:
+            return ""
+        ready, not_ready, unknown = (self.readiness[state] for state in STATES)
+        return f"Readiness: {counted(ready, 'account')} ready for TLS, {not_ready:,} not ready, {unknown:,} unknown."
 
 
 def servers_of(results: t.Mapping[str, t.Mapping[str, t.Any]]) -> tuple[Server, ...]:
     """The servers, each once, in the order of the hosts.
 
-    :arg results: By host what mysql_require_ssl has returned in check mode.
+    :arg results: By host what mysql_require_ssl has returned in check mode, and its option ``readiness``.
     """
     found: dict[t.Any, Server] = {}
     for host, result in results.items():
@@ -85,10 +103,29 @@ def totals(servers: t.Sequence[Server]) -> Totals:
     """Count them."""
     count = {outcome: sum(server.outcome == outcome for server in servers) for outcome in OUTCOMES}
     accounts = sum(len(server.accounts) for server in servers if server.outcome == CHANGE)
-    return Totals(servers=len(servers), accounts=accounts, **count)
+    states = [one["state"] for server in servers for one in server.readiness]
+    return Totals(
+        servers=len(servers),
+        accounts=accounts,
+        **count,
+        left_out=sum(len(server.left_out) for server in servers),
+        readiness={state: states.count(state) for state in STATES} if states else None,
+    )
 
 
 def _server(host: str, result: t.Mapping[str, t.Any]) -> Server:
+    server = _outcome(host, result)
+    left = [each for each in result.get("left_out") or () if each["reason"] == NOT_READY]
+    names = [f"{each['user']}@{each['host']}" for each in (*server.accounts, *left)]
+    judged = {one["account"]: one for one in result.get("readiness") or ()}
+    return replace(
+        server,
+        readiness=tuple({key: _safe(value) for key, value in judged[name].items()} for name in names if name in judged),
+        left_out=tuple(_safe(name) for name in names[len(server.accounts) :]),
+    )
+
+
+def _outcome(host: str, result: t.Mapping[str, t.Any]) -> Server:
     message = _safe(str(result.get("msg") or "No reason is given."))
     plan = result.get("plan")
     warnings = tuple(_safe(str(warning)) for warning in result.get("warnings") or ())

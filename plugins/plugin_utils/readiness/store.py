@@ -101,8 +101,8 @@ def record(
     return path
 
 
-def read(directory: Path, since: str, warn: t.Callable[[str], None]) -> Days:
-    """Everything from this date on.
+def read(directory: Path, since: str, warn: t.Callable[[str], None], wanted: t.Container[str] | None = None) -> Days:
+    """Everything from this date on, or what is about these servers.
 
     :arg warn: Told in a sentence which files cannot be read; what they have counts as not observed.
     """
@@ -111,7 +111,7 @@ def read(directory: Path, since: str, warn: t.Callable[[str], None]) -> Days:
         if date < since:
             continue
         try:
-            servers = _read(path)
+            servers = _read(path, wanted)
         except RdsMysqlError as e:
             warn(f"{e.message} That day counts as not observed.")
             continue
@@ -162,12 +162,13 @@ def _prune(directory: Path, oldest: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def _read(path: Path) -> dict[str, ServerDay]:
+def _read(path: Path, wanted: t.Container[str] | None = None) -> dict[str, ServerDay]:
     try:
         document = json.loads(gzip.decompress(path.read_bytes()))
         if document["format"] != FORMAT or document["format_version"] != FORMAT_VERSION:
             raise ValueError("another format")
-        return {name: _decode_day(day) for name, day in document["servers"].items()}
+        found = document["servers"].items()
+        return {name: _decode_day(day) for name, day in found if wanted is None or name in wanted}
     except _DAMAGED as e:
         raise RdsMysqlError(
             f"mysql_tls_state_dir: {path} is not a file of observations, or damaged ({type(e).__name__})."

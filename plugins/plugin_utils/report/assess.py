@@ -55,7 +55,8 @@ def assess(
     :arg merged: What other reports say, which counts for accounts of servers that were not watched from here.
     """
     since = (now - dt.timedelta(days=rules.quiet_days + 1)).strftime("%Y-%m-%d")
-    observed = store.read(directory, since, warn)
+    servers = list(servers)
+    observed = store.read(directory, since, warn, {server.inventory_hostname for server in servers})
     others: dict[str, list[Readiness]] = {}
     for each in merged:
         others.setdefault(each.server, []).append(each)

@@ -167,6 +167,7 @@ class Waiver:
 class Finding:
     """An issue of a server, and what a person can do about it.
 
+    ``commands`` are the parts of ``remediation`` that are run as they are.
     ``first_seen`` is the time of the first of the consecutive checks that had it; None where that is not known.
     ``waiver`` is None unless somebody accepts it.
     """
@@ -176,6 +177,7 @@ class Finding:
     subject: str
     message: str
     remediation: str = ""
+    commands: tuple[str, ...] = ()
     first_seen: str | None = None
     waiver: Waiver | None = None
 

@@ -21,16 +21,23 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.compare imp
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import Finding, Server, Summary
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.summary import kinds_of_findings
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import clip, counted
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.view_rows import Chips, Names, Rows, fold
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.view_rows import (
+    Chips,
+    Names,
+    Piece,
+    Rows,
+    fold,
+    pieces,
+)
 
-_COMMANDS = 2
+_REMEDIES = 2
 
 
 @dataclass(frozen=True)
-class Command:
-    """What to run, and on how many servers."""
+class Remedy:
+    """What to do, and on how many servers."""
 
-    text: str
+    pieces: tuple[Piece, ...]
     where: str
 
 
@@ -44,7 +51,7 @@ class Action:
     severity: str
     scope: str
     reason: str
-    commands: tuple[Command, ...]
+    remedies: tuple[Remedy, ...]
     more: int
 
 
@@ -54,7 +61,7 @@ class Instance:
 
     message: str
     severity: str
-    remediation: str
+    remedy: tuple[Piece, ...]
     servers: Chips
 
 
@@ -119,7 +126,7 @@ def waived_rows(servers: t.Sequence[Server], shown: Names) -> Rows[WaivedRow]:
 
 def actions(summary: Summary, servers: t.Sequence[Server]) -> t.Iterator[Action]:
     for kind in summary.worst:
-        commands: dict[str, set[str]] = {}
+        remedies: dict[tuple[str, tuple[str, ...]], set[str]] = {}
         for server in servers:
             for finding in server.findings:
                 if (
@@ -128,8 +135,8 @@ def actions(summary: Summary, servers: t.Sequence[Server]) -> t.Iterator[Action]
                     and finding.severity == kind.severity
                     and finding.remediation
                 ):
-                    commands.setdefault(finding.remediation, set()).add(server.name)
-        ordered = sorted(commands.items(), key=lambda item: (-len(item[1]), item[0]))
+                    remedies.setdefault((finding.remediation, finding.commands), set()).add(server.name)
+        ordered = sorted(remedies.items(), key=lambda item: (-len(item[1]), item[0]))
         yield Action(
             kind=clip(kind.id),
             anchor=_anchor(kind.id),
@@ -137,10 +144,10 @@ def actions(summary: Summary, servers: t.Sequence[Server]) -> t.Iterator[Action]
             severity=kind.severity,
             scope=_scope(kind.findings, kind.servers),
             reason=labels.REASONS.get(kind.id, ("", ""))[0] or clip(kind.example),
-            commands=tuple(
-                Command(clip(text, 1000), f"on {counted(len(where), 'server')}") for text, where in ordered[:_COMMANDS]
+            remedies=tuple(
+                Remedy(pieces(*remedy), f"On {counted(len(where), 'server')}:") for remedy, where in ordered[:_REMEDIES]
             ),
-            more=max(0, len(ordered) - _COMMANDS),
+            more=max(0, len(ordered) - _REMEDIES),
         )
 
 
@@ -173,10 +180,11 @@ def finding_kind_rows(
 
 
 def _finding_kind(name: str, found: list[tuple[Finding, str]], shown: Names, prefix: str) -> FindingKindRow:
-    groups: dict[tuple[str, str, str], list[str]] = {}
+    groups: dict[tuple[str, str, str, tuple[str, ...]], list[str]] = {}
     scopes: dict[str, set[str]] = {}
     for finding, server in found:
-        groups.setdefault((finding.severity, finding.message, finding.remediation), []).append(server)
+        key = finding.severity, finding.message, finding.remediation, finding.commands
+        groups.setdefault(key, []).append(server)
         scopes.setdefault(finding.severity, set()).add(server)
     ordered = sorted(groups.items(), key=lambda group: (SEVERITIES.index(group[0][0]), -len(group[1]), group[0]))
     reason, fix = labels.REASONS.get(name, ("", ""))
@@ -191,8 +199,8 @@ def _finding_kind(name: str, found: list[tuple[Finding, str]], shown: Names, pre
         controls=kind.controls if kind else (),
         instances=fold(
             [
-                Instance(clip(message), severity, clip(remediation, 1000), shown.chips(names))
-                for (severity, message, remediation), names in ordered
+                Instance(clip(message), severity, pieces(remediation, commands), shown.chips(names))
+                for (severity, message, remediation, commands), names in ordered
             ]
         ),
     )

@@ -9,13 +9,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import Server
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import clip
 
 _MOST_ROWS = 200
 _ROWS_AT_ONCE = 3
 _MOST_CHIPS = 100
 _CHIPS_AT_ONCE = 12
+_LONGEST_COMMAND = 1000
 
 _T = t.TypeVar("_T")
 
@@ -46,14 +46,34 @@ class Fact:
     lines: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A part of what to do: to be read, or to be copied and run."""
+
+    text: str
+    command: bool
+
+
+def pieces(remediation: str, commands: t.Iterable[str]) -> tuple[Piece, ...]:
+    """What to do, with its commands apart."""
+    found, rest = [], remediation
+    for command in filter(None, commands):
+        before, there, after = rest.partition(command)
+        # Half of a command is none.
+        if there and len(command) <= _LONGEST_COMMAND:
+            found += [Piece(before, False), Piece(command, True)]
+            rest = after
+    found.append(Piece(rest, False))
+    return tuple(Piece(clip(each.text.strip(), _LONGEST_COMMAND), each.command) for each in found if each.text.strip())
+
+
 class Names:
     """Names of servers, as short as they can be: of DNS names the first label, where that tells all servers apart.
 
     ``suffix`` is what all of them end with.
     """
 
-    def __init__(self, servers: t.Sequence[Server]) -> None:
-        names = [server.name for server in servers]
+    def __init__(self, names: t.Sequence[str]) -> None:
         of_hosts = not any(_is_address(name) for name in names)
         self.suffix = _common_suffix(names) if of_hosts else ""
         self._first_labels = of_hosts and len({name.partition(".")[0] for name in names}) == len(names)

@@ -73,7 +73,7 @@ def page(report: Report, json_sha256: str) -> Page:
 
     :arg json_sha256: The SHA-256 of ``report.json``.
     """
-    shown = Names(report.servers)
+    shown = Names([server.name for server in report.servers])
     kinds = finding_kind_rows(report.servers, shown)
     return Page(
         title=clip(report.title),

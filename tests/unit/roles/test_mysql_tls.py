@@ -24,6 +24,7 @@ _ACTIONS = {
     "mysql_tls_records",
     "mysql_tls_report",
     "mysql_tls_variables",
+    "mysql_tls_readiness",
     "mysql_tls_watch",
 }
 # Differs between entry points, or is worked out.
@@ -90,5 +91,7 @@ def test_both_forms_of_the_audit_report_with_the_same_options() -> None:
         return dict(block["block"][0][f"dbtls.rds_mysql.{module}"])
 
     fleet, report = options("fleet", "mysql_tls_fleet"), options("report", "mysql_tls_report")
+    # The task for all hosts has fetched the bundles itself.
+    assert "__mysql_tls_bundles" in report.pop("ca_certs")
     assert {name: fleet.get(name) for name in report} == report
     assert set(fleet) - set(report) == {"fetch", "check", "report"}

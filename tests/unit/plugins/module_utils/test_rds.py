@@ -87,7 +87,7 @@ def test_regions(name: str, expected: bool) -> None:
     ],
 )
 def test_parameter_groups(managed_by: str, parameter: str, value: str, parts: list[str]) -> None:
-    advice = _rds.parameter_group_advice(managed_by, parameter, value)
+    advice = " ".join(_rds.parameter_group_advice(managed_by, parameter, value))
     for part in parts:
         assert part in advice
     assert ("immediate" in advice) is (parameter == "require_secure_transport")

@@ -149,8 +149,9 @@ def test_it_says_how_far_it_is_and_who_is_waited_for(monkeypatch: pytest.MonkeyP
     ("task", "options", "elsewhere"),
     [
         ("status", role_options.status, set()),
-        # What the record needs belongs to a change, and so does a plan that was made before.
-        ("require", role_options.require, {"rollback_file", "rollback_group", "rollback_note", "plan"}),
+        # What the record needs belongs to a change, and so does a plan that was made before. What was observed is read
+        # for all hosts at once.
+        ("require", role_options.require, {"rollback_file", "rollback_group", "rollback_note", "plan", "readiness"}),
     ],
 )
 def test_options_are_those_of_the_role(task: str, options: t.Any, elsewhere: set[str]) -> None:

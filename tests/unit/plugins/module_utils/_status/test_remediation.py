@@ -41,6 +41,19 @@ def test_clients_without_tls_come_first(pki: Pki) -> None:
     assert switch.startswith("First let its clients use TLS: 1 session is connected without")
 
 
+def test_what_is_run_stands_apart(pki: Pki) -> None:
+    """Whatever names have in them: the two commands are what is copied, and each is part of the text."""
+    name = "x By hand: ansible-playbook; rm -rf ~"
+    seen = check(SEEING, pki.server(), Played([account(name)], []))
+    (one,) = [finding for finding in seen["findings"] if finding["id"] == "account-without-tls"]
+    playbook, statement = one["commands"]
+    assert json.loads(shlex.split(playbook)[-1]) == {"mysql_tls_accounts": [f"{name}@%"]}
+    assert statement == f"ALTER USER '{name}'@'%' REQUIRE SSL;"
+    assert one["remediation"] == f"{playbook} By hand: {statement}"
+    switch = next(finding for finding in seen["findings"] if finding["id"] == "transport-not-required")
+    assert switch["commands"][1] == "SET PERSIST require_secure_transport = ON;"
+
+
 @pytest.mark.parametrize("kind", ["account-without-tls", "anonymous-account"])
 def test_a_read_only_server_is_left_alone(kind: str, pki: Pki) -> None:
     said = todo(kind, {**SEEING, "read_only": "ON"}, Played([account("")], []), pki)

@@ -1,0 +1,59 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which accounts TLS is required for, by what was observed of their clients over weeks."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account
+
+READY, NOT_READY, UNKNOWN = "ready", "not_ready", "unknown"
+STATES = (READY, NOT_READY, UNKNOWN)
+
+_MOST_NAMED = 10
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """``accounts``: of each account that was judged, as ``user@host``, its state and why.
+
+    ``only_ready``: whether TLS is required for those alone that are ready.
+    """
+
+    only_ready: bool = False
+    accounts: t.Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def from_params(cls, params: t.Mapping[str, t.Any]) -> Readiness:
+        """From a module's validated parameters.
+
+        :raises OptionError: when there is nothing to judge accounts by.
+        """
+        judged = params.get("readiness")
+        if params.get("only_ready") and judged is None:
+            raise OptionError(
+                "only_ready: nothing is known about the clients of this server (readiness is not set). Run the "
+                "playbooks audit and watch first."
+            )
+        accounts = {str(one["account"]): (str(one["state"]), str(one.get("reason") or "")) for one in judged or ()}
+        return cls(bool(params.get("only_ready")), accounts)
+
+    def refused(self, accounts: t.Iterable[Account]) -> dict[Account, str]:
+        """Those of these accounts that TLS is not required for, and why."""
+        if not self.only_ready:
+            return {}
+        unknown = (UNKNOWN, "The last audit did not find this account.")
+        judged = {account: self.accounts.get(str(account), unknown) for account in accounts}
+        return {account: f"{state}: {reason}" for account, (state, reason) in judged.items() if state != READY}
+
+
+def list_refused(refused: t.Mapping[Account, str]) -> str:
+    """The first of them for a message, each with its reason, and how many more."""
+    rest = len(refused) - _MOST_NAMED
+    listed = [f"{account} is {because.rstrip('.')}" for account, because in refused.items()]
+    return "; ".join(listed[:_MOST_NAMED]) + (f"; and {rest} more" if rest > 0 else "")

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What was observed of accounts decides for which of them TLS is required."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from . import core, model
+from .clock import Clock
+from .model import Entry
+from .network import Network
+from .server import MemoryServer
+
+APP, JOB, NEW = ("app", "%"), ("job", "%"), ("new", "%")
+LOGIN = {"login_user": "admin", "login_password": "one", "ssl_mode": "required", "method": "alter_user"}
+READY, NOT_READY = (
+    {"account": f"{user}@%", "state": s, "reason": "Seen."} for user, s in (("app", "ready"), ("job", "not_ready"))
+)
+ADMIN = {"account": "admin@%", "state": "ready", "reason": "It is us."}
+
+
+@pytest.fixture(name="server")
+def _server() -> MemoryServer:
+    server = MemoryServer(Clock(), "mysql-8.0")
+    server.somebody("create", ("admin", "%"), Entry(plugin="caching_sha2_password", password="one", grants=model.ALL))
+    for key in (APP, JOB, NEW):
+        server.somebody("create", key, Entry(plugin="caching_sha2_password", password="two"))
+    return server
+
+
+def run(server: MemoryServer, *, check: bool = False, **params: t.Any) -> dict[str, t.Any]:
+    with core.at_work_on(Network(server.clock, server)):
+        return core.run({**LOGIN, "only_ready": True, **params}, check)
+
+
+def required(server: MemoryServer) -> set[str]:
+    return {user for (user, _host), entry in server.accounts.memory.items() if entry.requirement[0] != "NONE"}
+
+
+def test_the_others_stay_and_are_listed(server: MemoryServer) -> None:
+    done = run(server, accounts=["app", "job", "new"], readiness=[READY, NOT_READY])
+    assert required(server) == {"app"}
+    assert done["left_out"] == [{"user": user, "host": "%", "reason": "not_ready"} for user in ("job", "new")]
+    (warning,) = [text for text in done["warnings"] if "(only_ready)" in text]
+    assert "job@% is not_ready: Seen; new@% is unknown: The last audit did not find this account." in warning
+    # It is about what is added, and what was recorded is restored whatever was observed since.
+    run(server, accounts=["app"], readiness=[NOT_READY], ssl_type="none")
+    assert required(server) == set()
+
+
+def test_without_anything_observed_nothing_is_done(server: MemoryServer) -> None:
+    with pytest.raises(core.errors.RdsMysqlError, match="only_ready: nothing is known about the clients"):
+        run(server, accounts=["app"])
+    done = run(server, accounts=["app"], readiness=[])
+    assert not done["changed"]
+    assert required(server) == set()
+
+
+def test_a_planned_account_that_is_not_ready_any_more(server: MemoryServer) -> None:
+    plan = run(server, check=True, accounts=["app", "job"], readiness=[READY, {**NOT_READY, "state": "ready"}])["plan"]
+    with pytest.raises(
+        core.errors.RdsMysqlError, match=r"changed since the plan: job@% is not_ready: Seen\."
+    ) as raised:
+        run(server, plan=plan, readiness=[READY, NOT_READY])
+    assert raised.value.details["reason"] == "changed_since_plan"
+    assert required(server) == set()
+
+
+def test_the_switch_is_about_every_account(server: MemoryServer) -> None:
+    judged = [READY, ADMIN, {**READY, "account": "new@%"}]
+    with pytest.raises(core.errors.RdsMysqlError, match=r"accounts of .* not ready \(only_ready\): job@% is not_ready"):
+        run(server, accounts=["app"], require_secure_transport=True, readiness=[*judged, NOT_READY])
+    assert required(server) == set()
+    run(server, require_secure_transport=True, readiness=[*judged, {**NOT_READY, "state": "ready"}])
+    assert server.variables["require_secure_transport"] == "ON"
