@@ -66,7 +66,6 @@ options:
       - How many percent of the servers may be refused or not checked.
     type: float
     default: 0
-<<<<<<< HEAD
   artifact_bytes:
     description:
       - How long the plan may be that is published for the next job of a workflow.
@@ -78,7 +77,6 @@ options:
         file and its SHA-256.
       - Without it a longer plan is not published. In a workflow of AWX, the task fails then.
     type: path
-=======
   state_dir:
     description:
       - The state directory on the controller, with C(observations) and C(history) in it. The default is that of
@@ -120,7 +118,6 @@ options:
         are planned is said by the variable C(mysql_tls_only_ready) of each host.
     type: bool
     default: false
->>>>>>> main
   hosts:
     description:
       - The hosts. The default is all hosts of the play.
