@@ -5,7 +5,7 @@
 """The gates: ``nox -s unit -- -k name``, or ``make unit ARGS='-k name'``, which brings nox as well.
 
 Of antsibull-nox these run license-check, extra-checks and build-import-check. Its docs-check and ansible-lint would
-install what they need anew in each clone, and its ansible-test sessions want containers or download pip's installer.
+install what they need again in each clone, and its ansible-test sessions want containers or download pip's installer.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def inventory(servers: list[Server], password: str, base_url: str, mirror_ca: Pa
 
 
 def prepare_directory() -> None:
-    """The directory that is left behind to look at."""
+    """The directory that is left behind for the user."""
     shutil.rmtree(WORK, ignore_errors=True)
     collections = WORK / "collections" / "ansible_collections" / "dbtls"
     collections.mkdir(parents=True)

@@ -22,6 +22,6 @@ class ActionModule(InProcessAction):
     specification = STATUS
 
     def work(self, params: dict[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
-        """Check the servers; check mode is no different."""
+        """Check the servers, in check mode as well."""
         del check_mode
         return sweep.run(params, _display.v)

@@ -17,6 +17,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report impor
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.login_secrets import LoginSecrets
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rds_audit import RdsAudit
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import grouped
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted
 
@@ -40,10 +41,11 @@ class ActionModule(ControllerAction):
         """Check variables, fetch bundles, check servers, report."""
         hosts = hosts_of(options, variables, "ansible_play_hosts_all")
         fleet = Fleet(self._task, variables, self._loader)
-        bundles = CaBundles()
+        bundles, rds = CaBundles(), RdsAudit()
         checks: tuple[role_variables.Check, ...] = (
             role_variables.UnknownVariables(role_variables.known()),
             role_variables.MissingCredentials(),
+            rds,
         )
         prepared = fleet_check.prepare(
             fleet, hosts, fleet_check.STATUS_JOB, bundles.path_of, checks, LoginSecrets(self._loader)
@@ -54,6 +56,8 @@ class ActionModule(ControllerAction):
         if options["fetch"]:
             bundles.fetch(self.run_module(variables))
             prepared.refuse(bundles.errors)
+        if options["check"]:
+            rds.read(self.run_module(variables))
         seen = _Seen()
         with Interrupts() as interrupts:
 
@@ -64,7 +68,8 @@ class ActionModule(ControllerAction):
                         prepared, fleet_check.STATUS_JOB, _display.display, stopped=lambda: bool(interrupts.received)
                     )
                     with closing(found):
-                        for host, result in found:
+                        for host, checked in found:
+                            result = rds.add_to(host, checked)
                             del left[host]
                             seen.add(host, result)
                             yield host, result

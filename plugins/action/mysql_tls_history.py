@@ -49,7 +49,7 @@ class ActionModule(ControllerAction):
             if options["kind"] == _BUNDLE:
                 record_bundles(history, run, self._bundles(hosts, variables))
             else:
-                changes, checks = (registered(hosts, hostvars, f"mysql_tls_{name}") for name in ("change", "look"))
+                changes, checks = (registered(hosts, hostvars, name) for name in ("mysql_tls_change", "mysql_tls_look"))
                 record_changes(history, run, options["kind"], changes, checks, options["plan"])
         except RdsMysqlError as e:
             # What was done stays done, and is in the rollback records.

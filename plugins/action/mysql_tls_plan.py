@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plans what would change on the servers of all hosts, in one task; or reads a plan that is to be applied."""
+"""Plans what would change on the servers of all hosts, in one task; or reads a plan that will be applied."""
 
 from __future__ import annotations
 
@@ -133,9 +133,7 @@ class ActionModule(ControllerAction):
         told = f"{totals(servers).sentence()} (plan {read.sha256[:12]}, made by {read.author} at {read.made_at})"
         result = {**_described(servers, order, told), "sha256": read.sha256}
         if (not order and any(server.outcome != "unchanged" for server in servers)) or not servers:
-            result.update(
-                failed=True, msg=f"mysql_tls_plan: nothing in the plan is to be changed on these hosts: {told}."
-            )
+            result.update(failed=True, msg=f"mysql_tls_plan: the plan has no change for these hosts: {told}.")
         return result
 
 
@@ -227,7 +225,7 @@ def _job_link(variables: dict[str, t.Any]) -> dict[str, str]:
 
 
 def _lines(servers: t.Sequence[Server]) -> list[str]:
-    """The worst first: what is refused, what is not known, and then what would change."""
+    """The most severe first: what is refused, what is not known, and then what would change."""
     told = [
         f"{server.name}: {server.outcome.replace('_', ' ')}: {server.reason or ', '.join(page.changes(server))}"
         for outcome in (REFUSED, NOT_CHECKED, READ_ONLY, CHANGE)

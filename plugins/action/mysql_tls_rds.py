@@ -6,16 +6,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import typing as t
-from pathlib import Path
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.text.converters import to_text
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import rds_api
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import rds_api, rds_audit
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report import STATE_OPTIONS, history_of
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import bundles_without
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, HostVariables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction
@@ -27,9 +26,12 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "reboot": {"type": "bool", "default": False},
     "ca_cert": {"type": "path"},
     "client_bundles": {"type": "list", "elements": "path", "default": []},
+    "clients_gone": {"type": "list", "elements": "str", "default": []},
+    **STATE_OPTIONS,
 }
 # What the role registers.
 PLACES, INSTANCES, CLUSTERS = "__mysql_tls_places", "__mysql_tls_rds_instances", "__mysql_tls_rds_clusters"
+CLIENT_BUNDLE = "__mysql_tls_client_bundle"
 DATABASE, VERSIONS, LOOKS = "__mysql_tls_database", "__mysql_tls_engine_versions", "__mysql_tls_client_looks"
 
 
@@ -48,7 +50,7 @@ class ActionModule(ControllerAction):
 
     def _places(self, _options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """The regions and AWS accounts to ask, once each, and which of them each host is in."""
-        missing = rds_api.missing_collection(_version_of_amazon_aws(), boto3=_importable("boto3"))
+        missing = rds_audit.missing()
         if missing:
             raise RdsMysqlError(missing)
         fleet = Fleet(self._task, variables, self._loader)
@@ -117,33 +119,34 @@ class ActionModule(ControllerAction):
         )
         if target in rds_api.AUTHORITIES:
             found += rds_api.bundle_objections(target, options["ca_cert"], options["client_bundles"], looks)
+            found += self._recorded(options, variables, one) if one["ca"] != target else []
         if found:
             raise RdsMysqlError(" ".join(found))
         pending = one["pending_ca"] == target
         return {"needed": one["ca"] != target, "pending": pending, "restarts": rds_api.restarts(versions)}
 
+    def _recorded(
+        self, options: dict[str, t.Any], variables: dict[str, t.Any], one: t.Mapping[str, t.Any]
+    ) -> list[str]:
+        """What the bundles lack that the playbook bundle has installed, as far as they were not read in this run."""
+        wanted = rds_api.roots_of(options["ca_cert"], options["target"])
+        found = bundles_without(history_of(options), one["region"], str(one["ca"]), wanted)
+        # What was read in this run is newer.
+        hostvars = variables["hostvars"]
+        clients = [
+            (host, path)
+            for host, path in found
+            if host not in options["clients_gone"]
+            and not (host in hostvars and _has_read(plain(hostvars.raw_get(host).get(CLIENT_BUNDLE)), path))
+        ]
+        return rds_api.recorded_objections(options["target"], clients)
+
+
+def _has_read(fetched: t.Any, path: str) -> bool:
+    """Whether a bundle was fetched from that path of the host."""
+    return isinstance(fetched, dict) and fetched.get("file") == path and not fetched.get("failed")
+
 
 def _place(values: HostVariables) -> dict[str, str]:
-    region = rds_api.region_of(str(values.value("mysql_tls_region")), str(values.value("mysql_tls_login_host")))
-    return {"region": region, "profile": str(values.value("mysql_tls_aws_profile") or "")}
-
-
-def _importable(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):
-        return False
-
-
-def _version_of_amazon_aws() -> str | None:
-    """The version of the collection that this controller has, None where it has none."""
-    try:
-        found = importlib.util.find_spec("ansible_collections.amazon.aws")
-    except (ImportError, ValueError):
-        return None
-    for directory in found.submodule_search_locations or () if found else ():
-        manifest = Path(directory) / "MANIFEST.json"
-        if manifest.is_file():
-            return str(json.loads(manifest.read_text("utf-8"))["collection_info"]["version"])
-    # A checkout has none, and whoever uses one knows its version.
-    return "999" if found else None
+    region, profile = rds_audit.place_of(values)
+    return {"region": region, "profile": profile}

@@ -43,7 +43,7 @@ class ActionModule(ControllerAction):
     def work(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """Read the variable as it was given, not as a template would render it.
 
-        Besides that variable and the file itself, the records of this server are looked for where other releases have
+        Besides that variable and the file itself, the records of this server are searched where other releases have
         left them, and under other names in the inventory.
         """
         host = str(variables["inventory_hostname"])
@@ -83,7 +83,7 @@ def _of_endpoint(path: str, endpoint: Endpoint, option: str, group: str | None) 
 
 
 def _under_other_names(directory: Path, endpoint: Endpoint, group: str | None) -> list[ChangeRecord]:
-    """The records of this server in the files of other inventory names. What cannot be used there is no matter here."""
+    """The records of this server in the files of other inventory names. What cannot be used there is ignored."""
     found: list[ChangeRecord] = []
     host = str(endpoint.host).encode("utf-8", "replace")
     try:

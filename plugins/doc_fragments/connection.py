@@ -61,7 +61,7 @@ options:
       - A relative path, of this and the other files, starts from the directory of the playbook, or from the home
         directory where the module runs on another machine. In the variables of the role
         P(dbtls.rds_mysql.mysql_tls#role) it starts from the directory that Ansible was started in.
-      - M(dbtls.rds_mysql.rds_ca_bundle) fetches the one of RDS and Aurora. For a certificate of a public authority, as
+      - M(dbtls.rds_mysql.rds_ca_bundle) fetches the one of RDS and Aurora. For a certificate of a public CA, as
         RDS Proxy has, name the bundle of the operating system.
     type: path
     aliases: [ssl_ca]
@@ -75,7 +75,7 @@ options:
     aliases: [ssl_key]
   check_hostname:
     description:
-      - Set to V(false) to verify that the certificate chains to O(ca_cert), but not that it is made out to
+      - Set to V(false) to verify that the certificate chains to O(ca_cert), but not that it is valid for
         O(login_host).
       - The default depends on O(ssl_mode).
     type: bool
@@ -86,7 +86,7 @@ options:
       - V(preferred) uses TLS if the server offers it, without verification.
       - V(required) uses TLS or fails, without verification.
       - V(verify_ca) also verifies that the certificate chains to O(ca_cert).
-      - V(verify_identity) also verifies that the certificate is made out to O(login_host).
+      - V(verify_identity) also verifies that the certificate is valid for O(login_host).
       - The default is V(verify_identity) when O(ca_cert) is set (V(verify_ca) if O(check_hostname=false)), else
         V(preferred).
     type: str

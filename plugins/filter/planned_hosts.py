@@ -34,7 +34,7 @@ options:
     default: all
   followers:
     description:
-      - With V(true), the hosts to look at after the roll-out. These are servers that are read-only, and those that have
+      - With V(true), the hosts to check after the roll-out. These are servers that are read-only, and those that have
         changed since the plan.
     type: bool
     default: false

@@ -52,7 +52,7 @@ options:
     default: ["100%"]
   check_mode:
     description:
-      - Whether nothing was to be changed, so that RV(_value.message) begins with the totals of a plan.
+      - Whether it was check mode, so that RV(_value.message) begins with the totals of a plan.
     type: bool
     default: false
 """
@@ -72,7 +72,7 @@ _value:
     totals:
       description: How many hosts there are of each outcome.
       type: str
-      sample: "13 servers: 12 changed, 1 not reached"
+      sample: "13 servers: 12 changed, 1 not started"
     lines:
       description: A sentence for each host.
       type: dict

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is so on Amazon RDS and Aurora only: endpoints, trust stores, certificate authorities, parameter groups."""
+"""What is so on Amazon RDS and Aurora only: endpoints, trust stores, CAs, parameter groups."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def parse_endpoint(host: str) -> Endpoint | None:
 
 
 def rds_authority(certificate: Certificate) -> str | None:
-    """The RDS certificate authority that issued a server certificate, by AWS's name for it, or None.
+    """The RDS CA that issued a server certificate, by AWS's name for it, or None.
 
     The names are those of the issuers in the bundles that AWS publishes ("Using SSL/TLS to encrypt a connection to a
     DB instance", Amazon RDS User Guide): ``Amazon RDS eu-central-1 Root CA RSA2048 G1`` signs servers for
@@ -145,13 +145,13 @@ def successor_of(authority: str | None) -> str:
 
 
 def rds_region(certificate: Certificate) -> str | None:
-    """The region in the name of the RDS authority that issued a certificate, None where there is none."""
+    """The region in the name of the RDS CA that issued a certificate, None where there is none."""
     match = _REGION_OF_AUTHORITY.search(certificate.issuer.lower())
     return match.group("region") if match else None
 
 
 def is_retired_authority(authority: str | None) -> bool:
-    """Whether AWS has retired the authority: its root has expired, or clients no longer get it."""
+    """Whether AWS has retired the CA: its root has expired, or clients no longer get it."""
     return authority in _RETIRED_AUTHORITIES
 
 

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mysql_require_ssl
-short_description: Require TLS of MySQL and MariaDB accounts without locking anybody out
+short_description: Require TLS for MySQL and MariaDB accounts without locking anybody out
 version_added: 0.1.0
 description:
   - Gives accounts the requirement to use TLS (the C(REQUIRE) clause), on Amazon RDS for MySQL and MariaDB, Aurora
-    MySQL, and MySQL and MariaDB servers of one's own, old and new.
+    MySQL, and self-managed MySQL and MariaDB servers, old and new.
   - The session that changes things stays open to the end. After the change a second, fresh session proves that the
     login account can still log in with TLS, and reads from the server's memory that every changed account has its new
-    requirement. No login without TLS is tried for that, as somebody on the network could use it. Anything unexpected
-    restores exactly the previous requirements, and the task fails.
+    requirement. No login without TLS is tried, because an attacker on the network could use it. If anything
+    unexpected happens, exactly the previous requirements are restored, and the task fails.
   - Needs the privilege C(CREATE USER), and C(SELECT) on C(mysql.*) to read the accounts and to prove the change. With
     C(SELECT) on C(mysql.user) alone the change is made, and RV(verified) is V(false).
-  - Stops before anything is written, in check mode too, when the server offers no TLS, when the login account is to be
-    changed and cannot log in with TLS now, when clients of an account that is to be changed are connected without TLS
-    (see O(plaintext_sessions)), and when no account matches.
+  - Stops before anything is written, in check mode too, when the server does not offer TLS, when the login account
+    would change and cannot log in with TLS now, when clients of an account that would change are connected without
+    TLS (see O(plaintext_sessions)), and when no account matches.
   - Passwords, privileges and everything else of the accounts stay as they are.
 author:
   - dbtls contributors (@dbtls)
@@ -85,7 +85,7 @@ options:
       - What to require.
       - V(any) requires TLS, V(x509) also a client certificate that the server can verify, V(specified) one with the
         O(subject), O(issuer) or O(cipher) given.
-      - V(none) takes the requirement off.
+      - V(none) removes the requirement.
     type: str
     choices: [any, x509, specified, none]
     default: any
@@ -133,20 +133,20 @@ options:
       - What to do when clients of an account that will be changed are connected without TLS now. They stay connected,
         but would be unable to reconnect. Clients over a Unix socket count, as a requirement counts there too, and so do
         users who act as one of these accounts by C(GRANT PROXY).
-      - V(fail) fails before anything is written, V(warn) names them and goes on, V(allow) goes on.
-      - Where accounts are to need a client certificate, their clients that are connected with TLS are named in a
-        warning, but for V(allow), as no server tells which of them have one.
+      - V(fail) fails before anything is written, V(warn) names them and continues, V(allow) continues.
+      - Where accounts will need a client certificate, their clients that are connected with TLS are named in a warning,
+        except with V(allow), because no server shows which of them have one.
       - V(kill) ends these connections (C(KILL), or C(CALL mysql.rds_kill) where the server has that procedure), and
-        looks again a second later. Where a client is still there, or there again, it fails before any account is
-        changed, as that client would be locked out. In check mode nothing is ended.
+        checks again a second later. Where a client is still connected, or connected again, it fails before any account
+        is changed, as that client would be locked out. In check mode nothing is ended.
       - A replica that reads the binary log without TLS is never ended by V(kill), which fails instead; with V(allow) it
         is still warned of.
       - With O(require_secure_transport=true) it is about every connection over TCP without TLS, whatever the account.
       - Which connections use TLS is known where the server has C(performance_schema.threads) (MySQL from 5.7.2 on,
         MariaDB from 10.5 on with C(performance_schema=ON)) and the login has C(SELECT) on it. Elsewhere V(fail) and
         V(kill) fail when any client of these accounts is connected, and when the login lacks the privilege C(PROCESS)
-        to see that. V(warn) goes on and says so. Without C(SELECT) on C(mysql.proxies_priv) any client without TLS may
-        be one who acts as these accounts, and counts.
+        to see that. V(warn) continues with a warning. Without C(SELECT) on C(mysql.proxies_priv) any client without
+        TLS may be one who acts as these accounts, and counts.
     type: str
     choices: [fail, warn, allow, kill]
     default: fail
@@ -154,7 +154,7 @@ options:
     description:
       - Other servers that have the same accounts (replicas, Aurora readers, nodes of a Galera cluster), as V(host) or
         V(host:port). Accounts replicate and sessions do not, so that clients of these could be locked out as well.
-      - This login connects to each, with the options for this server, and looks for clients as O(plaintext_sessions)
+      - This login connects to each, with the options for this server, and checks clients as O(plaintext_sessions)
         says. V(kill) ends none of them, and fails. This server itself may be among them, so that one list serves a
         whole cluster.
       - With V(fail) and V(kill) in O(plaintext_sessions), the task fails before anything is written where a member
@@ -207,6 +207,32 @@ options:
       reason:
         description: Why, for people.
         type: str
+      counted:
+        description:
+          - What a server with C(userstat) had counted of the user's logins when it was observed last. Where the server
+            does not expose session TLS status, and has counted no login without TLS since, O(plaintext_sessions)
+            takes the user's sessions for ones with TLS.
+        type: dict
+        suboptions:
+          at:
+            description: When that was.
+            type: str
+          server:
+            description: Tells the server from others.
+            type: str
+            required: true
+          since:
+            description: Connection number of the newest session that may be one without TLS.
+            type: int
+            required: true
+          logins:
+            description: The user's logins.
+            type: int
+            required: true
+          plaintext:
+            description: Those of them without TLS.
+            type: int
+            required: true
   require_secure_transport:
     description:
       - Set the server variable of this name, by which the server refuses every login over TCP without TLS. Without
@@ -286,7 +312,7 @@ options:
                 description: Subject of the client certificate, with V(SPECIFIED).
                 type: str
           after:
-            description: The requirement that the account is to have.
+            description: The requirement that the account will have.
             type: dict
             required: true
             suboptions:
@@ -305,7 +331,7 @@ options:
                 description: Subject of the client certificate, with V(SPECIFIED).
                 type: str
       require_secure_transport:
-        description: The server-wide switch, where it is to change.
+        description: The server-wide switch, where it will change.
         type: dict
         suboptions:
           before:
@@ -321,7 +347,7 @@ options:
                 description: What C(SET PERSIST) has left for the next start; not set where it has left nothing.
                 type: bool
           after:
-            description: The value that it is to have.
+            description: The value that it will have.
             type: dict
             required: true
             suboptions:
@@ -345,29 +371,29 @@ options:
     description:
       - Absolute path of a file to record the change in, on the machine where this module runs, as JSON.
       - Right before the first statement it says what each account requires, what the server-wide switch is, and which
-        statements put that back; at the end what has become of the change. O(restore_file) reads it.
-      - A file that is there is added to, the newest change last; the changes of each server need a file of their own.
+        statements restore that; at the end what has become of the change. O(restore_file) reads it.
+      - A file that is there is added to, the newest change last; the changes of each server need a separate file.
         Missing directories are made. The file can be read by its owner only, or by O(rollback_group), and is replaced
         atomically.
-      - Where it cannot be written, or is no such file, nothing is changed. In check mode, and where nothing is to be
-        changed, nothing is written.
+      - Where it cannot be written, or is another kind of file, nothing is changed. In check mode, and where nothing
+        changes, nothing is written.
     type: path
   restore_file:
     description:
-      - File that O(rollback_file) has written for this server. Puts back exactly what was recorded there, with all
+      - File that O(rollback_file) has written for this server. Restores exactly what was recorded there, with all
         guards and proofs of this module, instead of O(user), O(accounts) or O(all_accounts).
       - Only what the file says of accounts and requirements counts, not its statements. O(login_host) and
         O(login_port), or O(login_unix_socket), have to be those of that time.
       - Accounts whose requirement is no longer what the recorded change had made of it are left alone, and a warning
         names them.
-      - What was put back is marked in the file, so that running this again changes nothing.
+      - A change that was rolled back is marked in the file, so that running this again changes nothing.
     type: path
   restore:
     description:
-      - Which changes of O(restore_file) are put back.
-      - V(last) is the newest one, and nothing if that was put back already. One that its own run had put back, or that
-        was never made as its run was killed before the first statement, does not count.
-      - V(all) are all that were not put back yet.
+      - Which changes of O(restore_file) are rolled back.
+      - V(last) is the newest one, and nothing if that was rolled back already. One that its own run rolled back, or
+        that was never made as its run was killed before the first statement, does not count.
+      - V(all) are all that were not rolled back yet.
       - The id of a change is that one alone. What a newer change has made of the same accounts since is left alone.
     type: str
     default: last
@@ -405,15 +431,15 @@ notes:
     C(SELECT) on C(performance_schema.threads); to end their connections C(CONNECTION_ADMIN) (C(SUPER) on old servers),
     or C(EXECUTE) on C(mysql.rds_kill).
   - Up to three connections of the login account are open at once.
-  - An interrupt (Ctrl-C, C(SIGTERM), C(SIGHUP)) in the middle puts everything back first. After C(SIGKILL) each account
-    has its old or its new requirement; run the task again.
+  - An interrupt (Ctrl-C, C(SIGTERM), C(SIGHUP)) in the middle rolls everything back first. After C(SIGKILL) each
+    account has its old or its new requirement; run the task again.
 seealso:
   - module: dbtls.rds_mysql.mysql_ssl_status
   - module: dbtls.rds_mysql.rds_ca_bundle
 """
 
 EXAMPLES = r"""
-- name: Require TLS of db_root, from every host
+- name: Require TLS for db_root, from every host
   dbtls.rds_mysql.mysql_require_ssl:
     login_host: db.example.com
     login_user: db_root
@@ -421,7 +447,7 @@ EXAMPLES = r"""
     ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
     user: db_root
 
-- name: Require TLS of every account, and go on although some clients are connected without
+- name: Require TLS for every account, although some clients are connected without it
   dbtls.rds_mysql.mysql_require_ssl:
     login_host: db.example.com
     login_user: db_root
@@ -432,14 +458,14 @@ EXAMPLES = r"""
       - legacy@10.1.*
     plaintext_sessions: warn
 
-- name: Require TLS of every account that can be changed, those of the server's own machine included
+- name: Require TLS for every account that can be changed, including those of the server's own machine
   dbtls.rds_mysql.mysql_require_ssl:
     config_file: ~/.my.cnf
     all_accounts: true
     include_local: true
     unchangeable: skip
 
-- name: Require TLS of the application on a source, with a look at the clients of its replicas
+- name: Require TLS for the application on a source, and check the clients of its replicas
   dbtls.rds_mysql.mysql_require_ssl:
     login_host: db.example.com
     login_user: db_root
@@ -450,7 +476,7 @@ EXAMPLES = r"""
       - db-replica-1.example.com
       - db-replica-2.example.com:3307
 
-- name: Require a client certificate of two groups of accounts
+- name: Require a client certificate for two groups of accounts
   dbtls.rds_mysql.mysql_require_ssl:
     config_file: ~/.my.cnf
     accounts:
@@ -468,7 +494,7 @@ EXAMPLES = r"""
     issuer: /O=Example/CN=Example Database CA
     exact: true
 
-- name: Require TLS on MySQL 5.6, the way the manual of that time had it
+- name: Require TLS on MySQL 5.6, with the statements of that version
   dbtls.rds_mysql.mysql_require_ssl:
     login_host: old.example.com
     login_user: db_root
@@ -479,7 +505,7 @@ EXAMPLES = r"""
     method: grant_tables
     flush: auto
 
-- name: End connections without TLS, require TLS of the application, and prove that it gets in
+- name: End connections without TLS, require TLS for the application, and verify its login
   dbtls.rds_mysql.mysql_require_ssl:
     login_host: db.example.com
     login_user: db_root
@@ -491,12 +517,12 @@ EXAMPLES = r"""
       - user: app
         password: "{{ app_password }}"
 
-- name: Let a server of one's own refuse every login without TLS
+- name: Require TLS for every connection to a self-managed server
   dbtls.rds_mysql.mysql_require_ssl:
     config_file: ~/.my.cnf
     require_secure_transport: true
 
-- name: Require TLS of every account, and record what was there
+- name: Require TLS for every account, and write a rollback record
   dbtls.rds_mysql.mysql_require_ssl:
     login_host: db.example.com
     login_user: db_root
@@ -507,7 +533,7 @@ EXAMPLES = r"""
     rollback_group: dba
     rollback_note: OPS-1234
 
-- name: Put back what was there
+- name: Roll back the last change
   dbtls.rds_mysql.mysql_require_ssl:
     login_host: db.example.com
     login_user: db_root
@@ -515,7 +541,7 @@ EXAMPLES = r"""
     ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
     restore_file: /var/lib/dbtls/db.example.com.json
 
-- name: Put back what was there before the first of all changes
+- name: Roll back all changes
   dbtls.rds_mysql.mysql_require_ssl:
     config_file: ~/.my.cnf
     restore_file: /var/lib/dbtls/db.example.com.json
@@ -528,12 +554,12 @@ EXAMPLES = r"""
   check_mode: true
   register: planned
 
-- name: Change exactly that
+- name: Apply exactly that plan
   dbtls.rds_mysql.mysql_require_ssl:
     config_file: ~/.my.cnf
     plan: "{{ planned.plan }}"
 
-- name: Take the requirement off again
+- name: Remove the requirement
   dbtls.rds_mysql.mysql_require_ssl:
     config_file: ~/.my.cnf
     user: app
@@ -561,8 +587,8 @@ accounts:
       sample: NONE
     after:
       description:
-        - The same, after the change. Where everything was put back, where a guard stopped the task before anything was
-          written, and where RV(skipped_reason) is set, what it was before.
+        - The same, after the change. Where everything was rolled back, where a guard stopped the task before anything
+          was written, and where RV(skipped_reason) is set, what it was before.
         - In check mode, what it would become.
       type: str
       sample: ANY
@@ -641,13 +667,13 @@ reason:
 statements:
   description:
     - The statements as they were executed, or as they would be in check mode. They hold no secrets.
-    - Where the task fails, those that were sent, with those that put back.
+    - Where the task fails, those that were sent, including those of the rollback.
   returned: once the accounts are known and no guard stopped the task
   type: list
   elements: str
   sample: ["ALTER USER 'app'@'%' REQUIRE SSL"]
 rollback_statements:
-  description: The statements that put back what was there.
+  description: The statements that restore the previous requirements.
   returned: once the accounts are known and no guard stopped the task
   type: list
   elements: str
@@ -671,7 +697,7 @@ verified:
   sample: true
 verification:
   description:
-    - What was to be proven on fresh sessions, and what came of it. Empty in check mode.
+    - What had to be proven on fresh sessions, and the result. Empty in check mode.
     - Without a verified server certificate (see O(ca_cert)) RV(verification[].server_verified) is V(false) and a
       warning says so, as anybody on the network could have answered in the server's place.
   returned: once the accounts are known and no guard stopped the task
@@ -746,8 +772,8 @@ rollback_record:
       sample: 1c0cf5e9a0a74c3b8f1c1ac52e0d9a7f
     state:
       description:
-        - V(made), or V(undone) where this run has put everything back. V(begun) where it could not find out, or could
-          not write it down.
+        - V(made), or V(undone) where this run has rolled everything back. V(begun) where it could not find out, or
+          could not write it down.
         - In the file also V(restored).
       type: str
       sample: made
@@ -786,7 +812,7 @@ rollback_record:
       type: str
       sample: OPS-1234
 restored:
-  description: The changes that were put back, or would be in check mode, the newest first.
+  description: The changes that were rolled back, or would be in check mode, the newest first.
   returned: with O(restore_file), once the accounts are known and no guard stopped the task
   type: list
   elements: dict
@@ -826,17 +852,17 @@ left_alone:
       type: str
       sample: ANY
     found:
-      description: What is there; V(null) where the account is gone.
+      description: The present requirement; V(null) where the account is gone.
       type: str
       sample: X509
 rolled_back:
-  description: Whether everything was put back as it was, and that was checked.
+  description: Whether everything was rolled back, and that was checked.
   returned: once the accounts are known and no guard stopped the task
   type: bool
   sample: false
 state_unknown:
   description:
-    - Something went wrong, and what is there now could not be found out, as no connection could be had any more.
+    - Something went wrong, and the present state could not be read, because no connection could be opened any more.
       RV(check_statements) show it, and RV(rollback_statements) are what to run by hand.
   returned: only in that case
   type: bool
@@ -848,7 +874,7 @@ check_statements:
   elements: str
   sample: ["SHOW CREATE USER 'app'@'%'"]
 plaintext_sessions:
-  description: Clients that are connected without TLS and would not get in again.
+  description: Clients that are connected without TLS and would be unable to reconnect.
   returned: once the accounts are known
   type: list
   elements: dict
@@ -872,7 +898,7 @@ plaintext_sessions:
     transport:
       description:
         - How it is connected, as the server names it, such as V(TCP/IP) and V(Socket); V(null) where the server does
-          not tell.
+          not expose it.
       type: str
       sample: TCP/IP
       version_added: 0.2.0

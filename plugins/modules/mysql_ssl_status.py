@@ -324,15 +324,15 @@ mysql_ssl:
     accounts:
       description:
         - Every account and role, null where the login may not read them. C(ssl_type) is V(NONE), V(ANY), V(X509) or
-          V(SPECIFIED); C(local) accounts can be used on the server's own machine only, C(system) ones belong to the
-          server or to AWS.
+          V(SPECIFIED), by what the server has in memory where the login may see that; C(local) accounts can be used on
+          the server's own machine only, C(system) ones belong to the server or to AWS.
       type: list
       elements: dict
       sample:
         - {user: app, host: "%", ssl_type: NONE, locked: false, is_role: false, system: false, local: false,
            plugin: caching_sha2_password}
     sessions:
-      description: The other clients' sessions, with and without TLS; null where the server does not tell.
+      description: The other clients' sessions, with and without TLS; null where the server does not expose them.
       type: dict
       sample:
         source: performance_schema.threads
@@ -361,7 +361,7 @@ mysql_ssl:
               ansible-playbook -i INVENTORY dbtls.rds_mysql.enforce --limit HOST -e '{"mysql_tls_accounts": ["app@%"]}'
             - ALTER USER 'app'@'%' REQUIRE SSL;
     summary:
-      description: The result in words, a line for the server and one for each finding.
+      description: The result as text, a line for the server and one for each finding.
       type: list
       elements: str
       sample:
@@ -396,9 +396,9 @@ mysql_ssl_sessions:
       type: dict
       sample: {host: db.example.com, port: 3306, socket: null}
     server:
-      description: As in RV(mysql_ssl).
+      description: As in RV(mysql_ssl), and C(id), which tells the server from others.
       type: dict
-      sample: {version: 11.8.6-MariaDB, family: mariadb, managed_by: null}
+      sample: {version: 11.8.6-MariaDB, family: mariadb, managed_by: null, id: /run/m.pid cTvF /var/lib/mysql/ 3306}
     checked_at:
       description: When.
       type: str
@@ -421,7 +421,7 @@ mysql_ssl_sessions:
       sample: SSL/TLS
     source:
       description:
-        - V(performance_schema.threads), or V(information_schema.processlist) where the server does not tell how
+        - V(performance_schema.threads), or V(information_schema.processlist) where the server does not expose how
           sessions are connected, or null where the login may not see the sessions of others.
       type: str
       sample: performance_schema.threads

@@ -15,6 +15,8 @@ description:
     bundles that are needed, checks all servers at once, each with its own deadline, and writes the report.
   - Unknown variables and missing credentials fail the task before a server is contacted. A host whose variables cannot
     be evaluated is reported as not checked, and the others are checked.
+  - For hosts with the role's variable C(mysql_tls_rds_api) it also reads the RDS API with modules of C(amazon.aws),
+    once for each region and AWS account, and reports what contradicts the servers.
   - While it works, it shows every few seconds how many servers are checked, and which of them do not answer. When it is
     interrupted, it reports what it has seen until then.
   - Works on the controller only, whatever the connection of the host. Run it once for all hosts, from a task of the
@@ -154,7 +156,7 @@ hosts:
       findings: [account-without-tls]
       server: {family: mysql, managed_by: rds, version: 8.0.39}
 lines:
-  description: The report for a terminal, totals first, then the worst servers.
+  description: The report for a terminal, totals first, then the servers with the most severe findings.
   returned: success
   type: list
   elements: str

@@ -42,7 +42,7 @@ options:
     description:
       - A C(plan.json) to read, or the text that O(dest) has published as C(mysql_tls_plan_document).
       - The task fails where its SHA-256 is not its own, where it is older than O(max_age) or can be written by
-        everybody, where the inventory lacks a server of it, and where nothing in it is to be changed on these hosts.
+        everybody, where the inventory lacks a server of it, and where it has no change for these hosts.
     type: path
   max_age:
     description:

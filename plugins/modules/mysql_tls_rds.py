@@ -56,6 +56,27 @@ options:
     type: list
     elements: path
     default: []
+  clients_gone:
+    description:
+      - Application hosts that are not used any more. For V(rotation), where the history has a CA bundle for them
+        without the new CA.
+    type: list
+    elements: str
+    default: []
+  state_dir:
+    description:
+      - The state directory on the controller, whose history says which CA bundles the playbook C(bundle) has installed.
+        The default is that of M(dbtls.rds_mysql.mysql_tls_report).
+    type: path
+  state_group:
+    description:
+      - Group whose members share O(state_dir).
+    type: str
+  history_days:
+    description:
+      - How many days the history is kept.
+    type: int
+    default: 400
 seealso:
   - plugin: amazon.aws.rds_instance_info
     plugin_type: module
@@ -83,6 +104,10 @@ EXAMPLES = r"""
     reboot: false
     ca_cert: /var/cache/rds/eu-central-1.pem
     client_bundles: [/srv/copies/orders-app.pem]
+    clients_gone: [orders-app-2]
+    state_dir: /srv/mysql-tls-state
+    state_group: dba
+    history_days: 730
 """
 
 RETURN = r"""

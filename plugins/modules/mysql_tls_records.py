@@ -44,7 +44,7 @@ options:
   login_host:
     description:
       - Host name or address of the server. If O(dest) does not exist and no records are given, records of this server
-        are looked for in the other C(.json) files of its directory, such as after a host was renamed in the inventory.
+        are searched in the other C(.json) files of its directory, such as after a host was renamed in the inventory.
     type: str
     required: true
     version_added: 0.2.0

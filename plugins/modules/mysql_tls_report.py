@@ -194,7 +194,7 @@ EXAMPLES = r"""
         ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
       register: mysql_tls_look
   always:
-    - name: Report
+    - name: Write the report
       dbtls.rds_mysql.mysql_tls_report:
         dest: /srv/reports/mysql-tls
         title: Databases of the shop
@@ -234,7 +234,7 @@ EXAMPLES = r"""
         expires: 2027-03-31
   run_once: true
 
-- name: Make one report of the reports of four slices
+- name: Merge the reports of four slices into one
   dbtls.rds_mysql.mysql_tls_report:
     dest: reports/all
     hosts: []
@@ -245,7 +245,7 @@ EXAMPLES = r"""
       - reports/slice4/report.json
   register: merged
 
-- name: Show where it is, and the top issues
+- name: Show the path of the report, and the top issues
   ansible.builtin.debug:
     msg: "{{ merged.msg }} {{ merged.summary.worst | map(attribute='example') | join(' ') }}"
 """
@@ -369,7 +369,7 @@ summary:
       type: dict
       sample: {ready: 12, not_ready: 3, unknown: 5}
     worst:
-      description: Up to five kinds of findings of severity V(medium) or V(high), the worst first.
+      description: Up to five kinds of findings of severity V(medium) or V(high), the most severe first.
       type: list
       elements: dict
       contains:
@@ -447,7 +447,7 @@ notice:
       sample: true
 found:
   description:
-    - What was found in words, by host, or by host and port of an endpoint. The lines of the summary that
+    - What was found as text, by host, or by host and port of an endpoint. The lines of the summary that
       M(dbtls.rds_mysql.mysql_ssl_status) returns, or its message where it could not check.
     - It is there when the report could not be written, too.
   returned: when the results could be read

@@ -68,7 +68,7 @@ options:
   stop_on_refusals:
     description:
       - Fail if logins of changed accounts are refused. Nothing is rolled back. A wrong password counts the same, so
-        anybody outside could take TLS off by guessing.
+        anyone could cause a rollback of TLS requirements by guessing.
     type: bool
     default: false
   hosts:
@@ -95,7 +95,7 @@ EXAMPLES = r"""
     interval: 60
   run_once: true
 
-- name: Look for five minutes who is refused after a change
+- name: Watch for refused logins for five minutes after a change
   dbtls.rds_mysql.mysql_tls_watch:
     bundles: "{{ needed }}"
     changes: change
@@ -146,7 +146,7 @@ refused:
   description:
     - Changed accounts whose logins are refused since. C(logins) are those that the server counted for the user,
       C(clients) where they came from; with C(of_any_user) those of all users of a client.
-    - A client that has given up is not seen.
+    - A client that has given up is not counted.
   returned: always
   type: list
   elements: dict

@@ -105,7 +105,7 @@ options:
   unknown_roots:
     description:
       - What to do about roots that are not in this collection's table of the roots that AWS has published. V(warn)
-        names them in a warning, V(fail) writes nothing, and V(ignore) does not look.
+        names them in a warning, V(fail) writes nothing, and V(ignore) does not check.
       - The default is V(warn) for AWS's own addresses, and V(ignore) with O(base_url) or O(urls), whose CAs may well
         be your own.
       - The table was made on 2026-11-28, of the bundles of the commercial regions. The roots of the China regions, of
@@ -215,7 +215,7 @@ EXAMPLES = r"""
     unknown_roots: fail
     mode: "0644"
 
-- name: Fetch it from a mirror whose certificate has its own CA, and keep the old file
+- name: Fetch it from a mirror with a private CA, and keep a backup of the old file
   dbtls.rds_mysql.rds_ca_bundle:
     dest: /etc/ssl/rds/eu-central-1-bundle.pem
     region: eu-central-1
@@ -224,21 +224,21 @@ EXAMPLES = r"""
     timeout: 10
     backup: true
 
-- name: Make a bundle for a client that still knows only the CAs of 2019
+- name: Create a bundle for a client that has only the CAs of 2019
   dbtls.rds_mysql.rds_ca_bundle:
     dest: /etc/ssl/rds/rds-ca-2019-eu-central-1.pem
     region: eu-central-1
     ca_set: rds-ca-2019
     expired: keep
 
-- name: Replace a bundle by one that has fewer CAs
+- name: Replace a bundle with one that has fewer CAs
   dbtls.rds_mysql.rds_ca_bundle:
     dest: /etc/ssl/rds/eu-central-1-bundle.pem
     region: eu-central-1
     expired: drop
     allow_weaker: true
 
-- name: Make a bundle of self-managed files, and insist on its content
+- name: Create a bundle from files, and require its checksum
   dbtls.rds_mysql.rds_ca_bundle:
     dest: /etc/ssl/databases.pem
     urls:
@@ -249,14 +249,14 @@ EXAMPLES = r"""
     expiry_warn_days: 180
     max_certificates: 10
 
-- name: Make a trust store for Java
+- name: Create a trust store for Java
   dbtls.rds_mysql.rds_ca_bundle:
     dest: /etc/ssl/rds/eu-central-1.p12
     region: eu-central-1
     format: pkcs12
     passphrase: "{{ trust_store_passphrase }}"
 
-- name: Fetch from a mirror that asks for a password, past the proxy, and patiently
+- name: Fetch from a mirror that asks for a password, without the proxy, with retries
   dbtls.rds_mysql.rds_ca_bundle:
     dest: /etc/ssl/rds/eu-central-1-bundle.pem
     region: eu-central-1
@@ -268,13 +268,13 @@ EXAMPLES = r"""
     http_agent: baseline/7
     retries: 5
 
-- name: Download although nothing may have changed
+- name: Download even if nothing has changed
   dbtls.rds_mysql.rds_ca_bundle:
     dest: /etc/ssl/rds/eu-central-1-bundle.pem
     region: eu-central-1
     force: true
 
-- name: Fetch from a mirror in a laboratory whose certificate nobody can verify
+- name: Fetch from a test mirror without verifying its certificate
   dbtls.rds_mysql.rds_ca_bundle:
     dest: /etc/ssl/rds/eu-central-1-bundle.pem
     region: eu-central-1

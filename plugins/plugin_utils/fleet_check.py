@@ -110,7 +110,7 @@ def prepare(
     """Evaluate the variables of each host.
 
     :arg ca_cert: The file with CA certificates for a host. It may raise AnsibleError or RdsMysqlError.
-    :arg checks: They look at each host's variables.
+    :arg checks: They read each host's variables.
     :arg secrets: Fetches logins from AWS Secrets Manager, where the role's tasks have not done that.
     """
     prepared = Prepared()
@@ -141,7 +141,7 @@ def run(
 
     A server that hangs takes its own deadline and holds up nobody else.
 
-    :arg progress: Told in words, every few seconds, how far it is and who is waited for.
+    :arg progress: Called every few seconds with a message about the progress and what it waits for.
     :arg stopped: Asked several times a second. Once it is true, there are no further results.
     """
     told = _Progress(len(prepared.options) + len(prepared.failed), progress)

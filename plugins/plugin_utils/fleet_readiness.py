@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import typing as t
 from contextlib import suppress
 
 from ansible.errors import AnsibleError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report import (
     READINESS_OPTIONS,
     STATE_OPTIONS,
@@ -23,6 +24,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables imp
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness import store
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import READY
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.assess import assess
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import encode
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import Endpoint
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import visible
 
@@ -32,8 +34,10 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "only_ready": {"type": "bool", "default": False},
 }
 
-Judged = dict[str, list[dict[str, str]]]
-"""By host: ``account``, ``state`` and ``reason`` of each account."""
+_MOST_PASSES_MISSED = 2
+
+Judged = dict[str, list[dict[str, t.Any]]]
+"""By host: ``account``, ``state``, ``reason`` and ``counted`` of each account."""
 
 
 def readiness_of_hosts(
@@ -61,12 +65,15 @@ def readiness_of_hosts(
         }
         found = assess(known.values(), directory, rules_of(options), utc_now(), history.warn).readiness
         if found is not None:
+            # The count says nothing of somebody who has stopped it since.
+            recent = iso8601(utc_now() - dt.timedelta(minutes=_MOST_PASSES_MISSED * options["watch_every"]))
             judged = {server.inventory_hostname: [] for server in known.values()}
             for each in found:
                 # A name that is shown in another way than it is could be taken for another account.
                 if visible(printable(each.account)) == each.account:
                     one = {"account": each.account, "state": each.state, "reason": visible(each.reason)}
-                    judged[known[each.server].inventory_hostname].append(one)
+                    counted = each.counted if each.counted and each.counted.at >= recent else None
+                    judged[known[each.server].inventory_hostname].append({**one, "counted": encode(counted)})
     if options["only_ready"] and hosts and not judged:
         raise RdsMysqlError(
             f"mysql_tls_only_ready: {history.directory.parent} has no observations and no audit of these servers to "

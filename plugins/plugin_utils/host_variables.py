@@ -99,7 +99,7 @@ class HostVariables:
         return found
 
     def _template(self, name: str) -> t.Any:
-        """What is to be evaluated: without a secret, the part of the role's own that is about the environment."""
+        """What will be evaluated: without a secret, the part of the role's own that is about the environment."""
         value = self._seen[name]
         of_secret = _OF_SECRET.fullmatch(value) if isinstance(value, str) else None
         if of_secret and not self.may_be_set(_SECRETS_NAME):
@@ -138,7 +138,7 @@ def _key_of_all_hosts(value: t.Any) -> t.Any:
 
 
 class _Manager(VariableManager):
-    """Ansible's own, which makes the lists of all hosts anew for each host."""
+    """Ansible's own, which makes the lists of all hosts again for each host."""
 
     magic: dict[str, t.Any]
 

@@ -6,7 +6,7 @@
 
 A database endpoint is reached over the network from wherever Ansible runs, so there is nothing to copy to it and no
 interpreter to start. Each task has a forked process of its own anyway; the work is done there. Wherever a module would
-run elsewhere, as somebody else, or with another Python, the module does run.
+run elsewhere, as another user, or with another Python, the module does run.
 """
 
 from __future__ import annotations

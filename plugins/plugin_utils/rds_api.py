@@ -16,6 +16,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_variables imp
 
 # What the tests run with is amazon.aws 9.5.2.
 AMAZON_AWS = (9, 5)
+ENGINES = ("mysql", "mariadb", "aurora-mysql")
 AUTHORITIES = ("rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1")
 
 _Data = t.Mapping[str, t.Any]
@@ -118,6 +119,7 @@ def _of_instance(instance: _Data) -> dict[str, t.Any]:
         "status": instance.get("db_instance_status"),
         "ca": instance.get("ca_certificate_identifier"),
         "pending_ca": pending.get("ca_certificate_identifier"),
+        "pending": sorted(name for name, value in pending.items() if value not in (None, "", [], {})),
         "window": instance.get("preferred_maintenance_window"),
         "publicly_accessible": instance.get("publicly_accessible"),
         "storage_type": instance.get("storage_type"),
@@ -129,6 +131,7 @@ def _parameter_group(
 ) -> dict[str, t.Any]:
     """The parameter group that has require_secure_transport, and every instance that it counts for."""
     name = instance["db_instance_identifier"]
+    own = None
     if cluster is None:
         groups = instance.get("db_parameter_groups") or [{}]
         group, status = groups[0].get("db_parameter_group_name"), groups[0].get("parameter_apply_status")
@@ -147,7 +150,7 @@ def _parameter_group(
             m["db_instance_identifier"]: m.get("db_cluster_parameter_group_status")
             for m in cluster["db_cluster_members"]
         }
-        status = states.get(name)
+        status = own = states.get(name)
         waiting = [state for state in states.values() if state != "in-sync"]
         status = waiting[0] if waiting else status
     default = str(group).startswith("default.")
@@ -158,6 +161,7 @@ def _parameter_group(
         "group": group,
         "default_group": default,
         "apply_status": status,
+        "own_apply_status": own or status,
         # A change of a default group is a new group for this one alone.
         "sharing": [m["db_instance_identifier"] for m in (cluster or {}).get("db_cluster_members", ())] or [name]
         if default
@@ -259,7 +263,7 @@ def restarts(engine_versions: t.Sequence[_Data]) -> bool:
 def roots_of(path: str, target: str) -> dict[str, str]:
     """The self-signed certificates of an RDS CA in a bundle: subject by fingerprint.
 
-    :raises RdsMysqlError: where the file is no bundle.
+    :raises RdsMysqlError: where the file is not a bundle.
     """
     try:
         with open(path, "rb") as handle:
@@ -274,11 +278,13 @@ def roots_of(path: str, target: str) -> dict[str, str]:
     }
 
 
-def bundle_objections(target: str, reference: str, bundles: t.Sequence[str], looks: t.Mapping[str, t.Any]) -> list[str]:
+def bundle_objections(
+    target: str, reference: str, bundles: t.Sequence[str], checks: t.Mapping[str, t.Any]
+) -> list[str]:
     """What the clients' bundles lack, in sentences.
 
     :arg reference: The bundle of AWS, whose CA it has to be, not just one with the name.
-    :arg looks: What an unauthenticated check of the server said with each bundle.
+    :arg checks: What an unauthenticated check of the server said with each bundle.
     """
     if not bundles:
         return [_NO_BUNDLES]
@@ -290,10 +296,26 @@ def bundle_objections(target: str, reference: str, bundles: t.Sequence[str], loo
         missing = [subject for digest, subject in wanted.items() if digest not in roots_of(path, target)]
         if missing:
             found.append(f"{path} lacks the new CA: {listed(missing)}.")
-        certificate = ((looks.get(path) or {}).get("mysql_ssl") or {}).get("certificate")
+        certificate = ((checks.get(path) or {}).get("mysql_ssl") or {}).get("certificate")
         if certificate is None:
             found.append(f"The current certificate could not be checked with {path}.")
         # With an expired one, clients that verify cannot connect anyway.
         elif not certificate["trusted"] and "expired" not in str(certificate["trust_error"]):
             found.append(f"{path} does not verify the current certificate: {certificate['trust_error']}.")
     return found
+
+
+def recorded_objections(target: str, clients: t.Sequence[tuple[str, str]]) -> list[str]:
+    """A sentence about the hosts whose bundle, as it was installed last, lacks the new CA.
+
+    :arg clients: Hosts and the paths of their bundles.
+    """
+    if not clients:
+        return []
+    names = listed([f"{host}:{path}" for host, path in clients])
+    sentence = (
+        "The CA bundles that the playbook bundle has installed last verify the current certificate and lack "
+        f"{target}: {names}. Run the playbook bundle for these hosts, and name those that are gone in "
+        "mysql_tls_clients_gone."
+    )
+    return [sentence]

@@ -235,7 +235,14 @@ class OtherStorage:
             return None
 
 
-Check = UnknownVariables | MissingScope | MissingCredentials | UnwritableRecords | OtherStorage
+class Check(t.Protocol):
+    """Looks at the variables of each host, and says what is wrong."""
+
+    def look(self, host: str, variables: HostVariables) -> None:
+        """Take in one host."""
+
+    def sentences(self) -> list[str]:
+        """What is wrong."""
 
 
 def checked(fleet: t.Iterable[tuple[str, HostVariables]], *checks: Check) -> list[str]:

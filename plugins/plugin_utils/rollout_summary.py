@@ -18,7 +18,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rollback_records i
 # Outcomes, in the words that people and set_stats get.
 CHANGED, WOULD_CHANGE, UNCHANGED = "changed", "would change", "nothing to change"
 ROLLED_BACK, REFUSED, UNKNOWN = "rolled back", "nothing changed", "state unknown"
-LEFT_CHANGED, FAILED, UNREACHED = "left changed", "not checked", "not reached"
+LEFT_CHANGED, FAILED, UNREACHED = "left changed", "not checked", "not started"
 STOPPED, NO_RECORD = "checked only", "no rollback record"
 READ_ONLY, CHANGED_SINCE_PLAN, NOT_PLANNED = "skipped: read-only", "changed since the plan", "not in the plan"
 _ORDER = (

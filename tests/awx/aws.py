@@ -41,7 +41,7 @@ CALLED: dict[str, set[str]] = {}
 def permissions(playbook: str) -> set[str]:
     """The permissions that the guide lists for it."""
     guide = (COLLECTION / "docs" / "docsite" / "rst" / "rds_api.rst").read_text("utf-8")
-    policy = guide.partition(f"\n``{playbook}``:\n")[2].partition('"Resource"')[0]
+    policy = re.split(rf"^``{playbook}``.*:\n", guide, maxsplit=1, flags=re.MULTILINE)[1].partition('"Resource"')[0]
     return set(re.findall(r'"(\w+:\w+)"', policy))
 
 
@@ -89,7 +89,8 @@ class Aws:
         known = self.answers.get(action)
         answer = known(parameters) if known else None
         if answer is not None:
-            status = "404 Not Found" if answer.startswith("<ErrorResponse") else "200 OK"
+            codes = {"AccessDenied": "403 Forbidden", "DBParameterGroupNotFound": "404 Not Found"}
+            status = next((codes[code] for code in codes if f"<Code>{code}</Code>" in answer), "200 OK")
             start_response(status, [("Content-Type", "text/xml")])
             return [answer.encode()]
         head: list[Any] = []
@@ -165,15 +166,19 @@ def document(action: str, content: str) -> str:
     )
 
 
+OFFERED = {"mysql": "8.0.36", "mariadb": "10.11.6", "aurora-mysql": "8.0.mysql_aurora.3.05.2"}
+
+
 def engine_versions(parameters: Parameters, *, restarts: bool = False, status: str = "available") -> str:
-    """DescribeDBEngineVersions, for one version."""
+    """DescribeDBEngineVersions, for the version that is asked for, or the only one that is offered."""
+    version = parameters.get("EngineVersion") or OFFERED[parameters["Engine"]]
     authorities = "".join(
         f"<member>{name}</member>" for name in ("rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1")
     )
     return document(
         "DescribeDBEngineVersions",
         f"<DBEngineVersions><DBEngineVersion><Engine>{parameters['Engine']}</Engine><Status>{status}</Status>"
-        f"<EngineVersion>{escape(parameters['EngineVersion'])}</EngineVersion>"
+        f"<EngineVersion>{escape(version)}</EngineVersion>"
         "<SupportsCertificateRotationWithoutRestart>"
         f"{'false' if restarts else 'true'}</SupportsCertificateRotationWithoutRestart>"
         f"<SupportedCACertificateIdentifiers>{authorities}</SupportedCACertificateIdentifiers>"
@@ -186,10 +191,18 @@ def _missing_group(parameters: Parameters) -> str | None:
     name = parameters.get("DBParameterGroupName")
     if not name or name in get_backend("rds")[DEFAULT_ACCOUNT_ID][REGION].db_parameter_groups:
         return None
+    return _error("DBParameterGroupNotFound", f"DBParameterGroup not found: {name}")
+
+
+def denied(action: str) -> str:
+    """What IAM answers to a call without the permission for it."""
+    return _error("AccessDenied", f"User: arn:aws:iam::123456789012:user/audit is not authorized to perform: {action}")
+
+
+def _error(code: str, message: str) -> str:
     return (
         '<ErrorResponse xmlns="http://rds.amazonaws.com/doc/2014-10-31/"><Error><Type>Sender</Type>'
-        f"<Code>DBParameterGroupNotFound</Code><Message>DBParameterGroup not found: {escape(name)}</Message></Error>"
-        "<RequestId>0</RequestId></ErrorResponse>"
+        f"<Code>{code}</Code><Message>{escape(message)}</Message></Error><RequestId>0</RequestId></ErrorResponse>"
     )
 
 

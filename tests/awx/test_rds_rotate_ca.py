@@ -13,6 +13,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import History
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import bundle_of, record_bundles
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import model
 
 from tests.functional.database import Database
 from tests.functional.plays import Ansible, Run
@@ -83,11 +86,19 @@ class Rotation:
             self._install(self.new)
             self.db.query("ALTER INSTANCE RELOAD TLS")
 
+    def installed(self, day: int, **bundles: Path) -> None:
+        """As the playbook bundle records it for its hosts."""
+        at = f"2026-11-0{day}T03:00:00Z"
+        run = model.Run(str(day), at, "0.2.0", "2.19.0", started_at=at)
+        installed = {host: bundle_of("/etc/rds.pem", bundle) for host, bundle in bundles.items()}
+        record_bundles(History(self.ansible.state / "history"), run, installed)
+
     def run(self, *arguments: str, bundles: list[Path] | None = None, at_once: bool = True) -> Run:
         """The playbook; waiting is short."""
         variables = {
             "mysql_tls_client_bundles": [str(path) for path in bundles or [self.both]],
             "mysql_tls_apply_immediately": at_once,
+            "mysql_tls_clients_gone": ["retired"],
             "mysql_tls_rds_wait": 10,
             "__mysql_tls_rds_poll": 0.1,
         }
@@ -119,13 +130,16 @@ def test_from_2019_to_g1(rotation: Rotation) -> None:
     rotation.aws.after["ModifyDBInstance"] = [rotation.replace_certificate]
 
     rotation.aws.answers["DescribeDBEngineVersions"] = lambda parameters: engine_versions(parameters, restarts=True)
+    rotation.installed(1, app1=rotation.old.root, retired=rotation.old.root)
     refused = rotation.run(bundles=[rotation.old.root, rotation.new.root])
     assert refused.status != 0
     assert "mysql 8.0.36 restarts to change its certificate. Set mysql_tls_reboot to true" in words(refused)
     assert f"{rotation.old.root} lacks the new CA: CN=Amazon RDS {REGION} Root CA RSA2048 G1" in words(refused)
     assert f"{rotation.new.root} does not verify the current certificate: " in words(refused)
+    assert f"verify the current certificate and lack {TARGET}: app1:/etc/rds.pem. Run the playbook" in words(refused)
     assert "rds:ModifyDBInstance" not in rotation.aws.calls
 
+    rotation.installed(2, app1=rotation.both)
     rehearsal = rotation.run("--check", at_once=False).ok()
     assert f"orders: rds-ca-2019 -> {TARGET}, in the maintenance window " in words(rehearsal)
     assert "the server restarts" in words(rehearsal)

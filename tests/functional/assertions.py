@@ -17,7 +17,7 @@ from .result import Result
 _VOLATILE = re.compile(r'("(?:connection_)?id": |connection |KILL |"days_left": -?)\d+')
 _REJECTED = re.compile(
     r"client_cert: \S+ rejected the certificate [^()]*\([A-Z0-9_]+\)\.|"
-    r"\S+ broke the connection off during the login\. It may have rejected the certificate of client_cert \S+\."
+    r"\S+ closed the connection during the login\. It may have rejected the certificate of client_cert \S+\."
 )
 _WRITING = re.compile(
     r"\s*(ALTER|UPDATE|GRANT|REVOKE|FLUSH|INSERT|REPLACE|DELETE|CREATE|DROP|SET GLOBAL)\b", re.IGNORECASE

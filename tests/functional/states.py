@@ -134,6 +134,15 @@ def _not_flushed(scene: Scene) -> None:
     scene.db.query(f"UPDATE {table} WHERE User = %s", scene.app.user)
 
 
+def _only_in_memory(scene: Scene) -> None:
+    scene.db.require(scene.app.user, scene.app.host, "SSL")
+    if scene.db.mariadb:
+        table = "mysql.global_priv SET Priv = JSON_SET(Priv, '$.ssl_type', 0)"
+    else:
+        table = "mysql.user SET ssl_type = ''"
+    scene.db.query(f"UPDATE {table} WHERE User = %s", scene.app.user)
+
+
 def _deleted(scene: Scene) -> None:
     scene.db.query(f"DELETE FROM mysql.{'global_priv' if scene.db.mariadb else 'user'} WHERE User = %s", scene.app.user)
     scene.db.forget(scene.app.user, scene.app.host)
@@ -261,6 +270,19 @@ STATES = (
                 "changed, and privileges were not flushed.",
                 "accepted",
                 READABLE,
+            ),
+        ),
+    ),
+    State(
+        "REQUIRE SSL removed from the table; privileges not flushed",
+        _only_in_memory,
+        (
+            Seen(
+                MATRIX,
+                "medium: app@% has the requirement NONE in the table, and the server still goes by ANY: the table was "
+                "changed, and privileges were not flushed. From the next FLUSH PRIVILEGES or restart on, NONE counts.",
+                REFUSED,
+                NONE,
             ),
         ),
     ),

@@ -38,6 +38,9 @@ COUNTS = {POOL: "ready", OLDER: "unknown", JOB: "ready", PLAIN: "not_ready", SOC
 BOTH = {**COUNTS, OLDER: "ready"}
 BLIND = {**dict.fromkeys(TELLS, "unknown"), SOCKET: "not_ready"}
 
+# Three servers, each under one of its names.
+ONCE = "mysql,tells-10.11-counts,blind-11.8-counts"
+
 PERFORMANCE_SCHEMA = ("--performance-schema=ON",)
 
 
@@ -158,25 +161,29 @@ def test_ready_accounts_alone_have_to_use_tls(site: Site) -> None:
     plain = judged["blind-11.8-counts", f"{site.observed['blind-11.8-counts'].apps[PLAIN].user}@%"]
     assert "The server counted 5 logins" in plain["reason"] or "The server counted 4 logins" in plain["reason"]
 
-    # Each server once.
+    # Each server once. That the one that counts does not tell how sessions are connected needs no opt-out.
     site.run("plan", "mysql_tls_only_ready=true", "--limit", ONCE).ok()
     plan = site.report("plan.json")
     for server in plan["servers"]:
         one = site.observed[server["name"]]
         assert {a["user"] for a in server["plan"]["accounts"]} == {app.user for app in of_state(one, "ready")}
         assert {a["state"] for a in server["readiness"] if a["account"] not in server["left_out"]} == {"ready"}
-    assert plan["totals"]["left_out"] == sum(len(server["left_out"]) for server in plan["servers"]) == 5
+    assert plan["totals"]["left_out"] == sum(len(server["left_out"]) for server in plan["servers"]) == 8
+    # One without TLS since the last pass, which the server has counted.
+    counting = site.observed["blind-10.11-counts"]
+    with counting.db.login(counting.apps[POOL], None):
+        refused = site.run("enforce", "mysql_tls_only_ready=true", "--limit", "blind-10.11-counts")
+    assert refused.status == 2
+    assert "does not expose session TLS status" in " ".join(refused.output.split())
+    assert {counting.db.ssl_type(app) for app in counting.apps.values()} == {""}
     done = site.run("enforce", "mysql_tls_only_ready=true", "--limit", ONCE).ok()
-    assert "2 servers: 2 changed" in done.output
+    assert "3 servers: 3 changed" in done.output
     for name in ONCE.split(","):
         one = site.observed[name]
         assert {one.db.ssl_type(app) for app in of_state(one, "ready")} == {"ANY"}
         others = [app for kind, app in one.apps.items() if one.states[kind] != "ready"]
         assert {one.db.ssl_type(app) for app in others} == {""}
         assert all(f"{app.user}@% is " in done.output for app in others)
-
-
-ONCE = "mysql,tells-10.11-counts"
 
 
 def of_state(one: Observed, state: str) -> list[Account]:

@@ -89,7 +89,7 @@ def test_the_server_does_ask_for_tokens(iam: Iam, modules: Modules) -> None:
     server = iam.database.server
     failed = modules.status(**iam.options(login_password=a_token(server.host, server.port, "another")))
     assert failed.failed
-    assert "refused the login" in failed.msg
+    assert f"login of '{USER}' refused" in failed.msg
 
 
 @pytest.mark.parametrize(

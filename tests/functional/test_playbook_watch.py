@@ -83,7 +83,7 @@ def test_a_fleet_in_one_task(servers: Servers, ansible: Ansible) -> None:
     user = app["mysql-9.7"].user
     assert "3 servers checked, " in first.output
     assert f"telling: {user} from 127.0.0.1 without TLS, 1 session (pymysql " in first.output
-    assert "silent: does not tell which sessions use TLS, nor counts logins" in first.output
+    assert "silent: does not expose session TLS status, nor count logins" in first.output
     # One host's line: the work is one task.
     assert first.recap().keys() == second.recap().keys() == {"telling"}
     assert "3 servers checked in 2 passes" in second.output

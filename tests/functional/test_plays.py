@@ -80,7 +80,7 @@ def test_failures_at_the_highest_verbosity(servers: Servers, ansible: Ansible, s
     options, variables = connection(db, me)
     ansible.secrets = [me.password, "pw!not-this-one"]
     wrong: list[tuple[dict[str, Any], str]] = [
-        ({"login_password": "{{ the_wrong_password }}"}, "refused the login"),
+        ({"login_password": "{{ the_wrong_password }}"}, "refused: wrong user name or password"),
         ({"ca_cert": str(stranger.bundle)}, "does not chain"),
         ({"login_port": 1}, "Cannot reach 127.0.0.1:1"),
         ({"user": "nobody-here"}, "No account of"),

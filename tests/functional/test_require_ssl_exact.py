@@ -237,7 +237,7 @@ def test_without_the_guard_a_server_without_tls_locks_everybody_out(plain_db: Da
     db = plain_db
     me = db.administrator()
     assert db.admits(me, None)
-    assert "offers no TLS" in modules.require(**db.options(me, user=me.user)).msg
+    assert "does not offer TLS" in modules.require(**db.options(me, user=me.user)).msg
     assert db.admits(me, None)
     lock_out_by_hand(db, me, "SSL")
     assert not db.admits(me, None)

@@ -246,12 +246,12 @@ def huge(file: Path) -> None:
     ("spoil", "said"),
     [
         (unwritable, "Not a directory"),
-        (nonsense("{"), "is no JSON"),
-        (nonsense("[" * 100000), "is no JSON"),
+        (nonsense("{"), "is not JSON"),
+        (nonsense("[" * 100000), "is not JSON"),
         (nonsense('{"changes": []}'), "not of the format"),
         (nonsense('{"format": "dbtls.rds_mysql.changes", "version": 7}'), "this release knows 1"),
-        (nonsense("\udcff".encode("utf-8", "surrogateescape").decode("latin-1")), "is no JSON"),
-        (pipe, "is no file"),
+        (nonsense("\udcff".encode("utf-8", "surrogateescape").decode("latin-1")), "is not JSON"),
+        (pipe, "not a file"),
         (directory, "Is a directory"),
         (huge, "is larger than"),
     ],
@@ -335,15 +335,15 @@ def test_tampered_files(db: Database, modules: Modules, file: Path) -> None:
         ({"server": {**record["server"], "socket": "/x"}}, "host and port, or socket"),
         ({"server": {**record["server"], "family": "postgresql"}}, "of the family postgresql"),
         ({"server": None}, "server is NoneType"),
-        ({"state": "done"}, "'done' is no state"),
+        ({"state": "done"}, "'done' is not a state"),
         ({"accounts": [entry, entry]}, "twice"),
-        ({"accounts": [{**entry, "before": {**none, "ssl_type": "NONE; DROP USER x"}}]}, "is no requirement"),
-        ({"accounts": [{**entry, "before": {**none, "ssl_type": "SSL"}}]}, "'SSL' is no requirement"),
+        ({"accounts": [{**entry, "before": {**none, "ssl_type": "NONE; DROP USER x"}}]}, "is not a requirement"),
+        ({"accounts": [{**entry, "before": {**none, "ssl_type": "SSL"}}]}, "'SSL' is not a requirement"),
         ({"accounts": [{**entry, "before": {**none, "subject": 5}}]}, "subject is int"),
         ({"accounts": [{**entry, "before": entry["after"]}]}, "same requirement before and after"),
-        ({"accounts": [{**entry, "user": "x" * 129}]}, "user is none that a server can have"),
-        ({"accounts": [{**entry, "host": "\0"}]}, "host is none that a server can have"),
-        ({"accounts": [{**entry, "user": "\ud800"}]}, "user is no text"),
+        ({"accounts": [{**entry, "user": "x" * 129}]}, "user is too long for a server"),
+        ({"accounts": [{**entry, "host": "\0"}]}, "host is too long for a server, or has a null byte"),
+        ({"accounts": [{**entry, "user": "\ud800"}]}, "user is not text"),
         ({"accounts": "all"}, "accounts is str"),
         ({"require_secure_transport": {"before": {"value": 1, "persisted": None}}}, "value is int"),
         ({"rollback_statements": [1]}, "something other than texts"),
@@ -377,7 +377,7 @@ def test_options_that_do_not_go_together(db: Database, modules: Modules, file: P
     for name in ("rollback_file", "restore_file"):
         options = {"user": me.user} if name == "rollback_file" else {}
         result = modules.require(**db.options(me, **options, **{name: "rollback/db.json"}))
-        assert result.msg == f"{name}: rollback/db.json is no absolute path."
+        assert result.msg == f"{name}: rollback/db.json is not an absolute path."
 
 
 def test_through_a_symbolic_link(maria_db: Database, modules: Modules, file: Path, tmp_path: Path) -> None:

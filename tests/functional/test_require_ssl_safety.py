@@ -45,7 +45,7 @@ def test_server_without_tls(plain_db: Database, modules: Modules, check: bool) -
     with db.watch() as seen:
         for options in ({"user": me.user}, {"accounts": [app.user]}, {"user": app.user, "ssl_type": "x509"}):
             result = modules.require(**db.options(me, **options), check=check)
-            refused(result, "offers no TLS", str(db.server.port))
+            refused(result, "does not offer TLS", str(db.server.port))
             assert result["accounts"]
     assert seen
     assert writing(seen) == []
@@ -221,9 +221,9 @@ def test_where_sessions_cannot_be_seen(servers: Servers, modules: Modules) -> No
         app = db.create(db.name_of("app"))
         with db.login(app, None):
             done = modules.require(**db.options(me, user=app.user, plaintext_sessions="warn")).ok()
-            assert "which sessions use TLS" in done.warnings
+            assert "session TLS status" in done.warnings
             quiet = modules.require(**db.options(me, user=app.user, ssl_type="none")).ok()
-            assert "which sessions use TLS" not in quiet.warnings
+            assert "session TLS status" not in quiet.warnings
 
 
 # After it
@@ -268,7 +268,7 @@ def test_put_back_after_a_failed_proof(db: Database, modules: Modules, pki: Pki,
         result = modules.require(**db.options(me, accounts=[me.user, app.user], **unmet(pki)))
     assert result.failed
     assert me.user in result.msg
-    assert "put back" in result.msg
+    assert "rolled back" in result.msg
     assert result["rolled_back"] is True
     assert result["changed"] is False
     assert result["verified"] is False

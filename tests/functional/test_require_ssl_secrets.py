@@ -94,7 +94,7 @@ def test_after_every_failure(servers: Servers, tmp_path: Path, pki: Pki, name: s
         "verify": options(verify=[{"user": app.user, "password": "{{ wrong }}"}]),
         "login": options(login_password="{{ wrong }}"),
         "refused": options(login_user=auditor.user, login_password="{{ auditors }}"),
-        "put back": options(
+        "rolled back": options(
             ssl_type="specified", subject="/CN=not-this-one", verify=[proof], **client_options(pki.client())
         ),
     }
@@ -112,7 +112,7 @@ def test_after_every_failure(servers: Servers, tmp_path: Path, pki: Pki, name: s
     with db.watch() as seen, no_process_shows(ansible.secrets):
         run = ansible.play(tasks, secrets, "-vvvv").ok()
     assert run.output.count("not-this-one") > 0
-    assert "put back" in run.output
+    assert "was rolled back" in run.output
     assert seen
     assert not [statement for statement in seen if any(secret in statement for secret in ansible.secrets)]
     assert files_that_show(tmp_path, ansible.secrets) == []

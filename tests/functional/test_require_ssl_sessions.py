@@ -236,7 +236,7 @@ def test_replicas_where_transport_is_not_seen(servers: Servers, modules: Modules
             refused = modules.require(**db.options(me, user=repl.user, plaintext_sessions=choice))
             assert refused.failed
             for words in (
-                "does not tell which sessions use TLS",
+                "does not expose session TLS status",
                 f"{repl.user} from 127.0.0.1",
                 "replica",
                 "SOURCE_SSL",
@@ -244,7 +244,7 @@ def test_replicas_where_transport_is_not_seen(servers: Servers, modules: Modules
                 assert words in refused.msg
         assert db.ssl_type(repl) == ""
         done = modules.require(**db.options(me, user=repl.user, plaintext_sessions="allow")).ok()
-    assert f"perhaps without TLS, will not get in again: {repl.user} from 127.0.0.1" in done.warnings
+    assert f"perhaps without TLS, will be unable to reconnect: {repl.user} from 127.0.0.1" in done.warnings
 
 
 # Where the server, or the login, does not see how clients are connected
@@ -266,7 +266,7 @@ def test_clients_of_a_server_that_does_not_tell(silent_db: Database, modules: Mo
             for check in (True, False):
                 refused = modules.require(**options, plaintext_sessions=choice, check=check)
                 assert refused.failed
-                for words in ("does not tell which sessions use TLS", f"{app.user} from 127.0.0.1", "warn"):
+                for words in ("does not expose session TLS status", f"{app.user} from 127.0.0.1", "warn"):
                     assert words in refused.msg
                 assert [(s["user"], s["transport"]) for s in refused["plaintext_sessions"]] == [(app.user, None)]
         assert db.ssl_type(app) == ""

@@ -161,7 +161,7 @@ def test_account_strengthened_between_two_statements(new_db: Database, modules: 
         db.query("COMMIT")
     result = run.result()
     assert result.failed
-    assert "Somebody else" in result.msg
+    assert "Someone else" in result.msg
     assert f"{apps[149].user}@% has X509" in result.msg
     assert result["rolled_back"]
     assert [db.ssl_type(app) for app in apps] == [""] * 149 + ["X509"]

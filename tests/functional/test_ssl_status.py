@@ -229,7 +229,7 @@ def test_password_that_a_server_without_tls_asks_for(servers: Servers, modules: 
     app, here = db.create(user, "127.0.0.1"), db.create(user, "localhost")
     refused = modules.status(**db.options(app))
     assert refused.failed
-    assert "The server offers no TLS" in refused.msg
+    assert "The server does not offer TLS" in refused.msg
     assert "login_unix_socket" in refused.msg
     assert "ca_cert" not in refused.msg
     assert refused["mysql_ssl"]["tls"]["available"] is False
@@ -568,7 +568,7 @@ def test_certificates(
         return
     reason = {
         "expired": "expired",
-        "wrong-name": "not made out to 127.0.0.1",
+        "wrong-name": "not valid for 127.0.0.1",
         "wrong-ca": "does not chain",
         "not-yet-valid": "not valid yet",
     }[variant]
@@ -711,7 +711,7 @@ def test_tls_wanted_where_there_is_none(plain_db: Database, modules: Modules) ->
         for more in ({"ssl_mode": "required"}, {"ca_cert": ca_cert}, {"ca_cert": ca_cert, "check_hostname": False}):
             result = modules.status(**db.options(me, **more))
             assert result.failed
-            assert "offers no TLS" in result.msg
+            assert "does not offer TLS" in result.msg
             assert endpoint(db) in result.msg
             assert "no credentials were sent" in result.msg
     assert seen == []

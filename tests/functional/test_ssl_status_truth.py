@@ -78,12 +78,12 @@ def test_a_router_that_passes_tls_through(new_db: Database, modules: Modules) ->
         assert "proxy" not in done.warnings
 
 
-def update(db: Database, app: Account) -> None:
-    """Say in the table that the account has to use TLS, and flush nothing."""
+def update(db: Database, app: Account, *, required: bool = True) -> None:
+    """Say in the table whether the account has to use TLS, and flush nothing."""
     if db.mariadb:
-        table = "mysql.global_priv SET Priv = JSON_SET(Priv, '$.ssl_type', 1)"
+        table = f"mysql.global_priv SET Priv = JSON_SET(Priv, '$.ssl_type', {int(required)})"
     else:
-        table = "mysql.user SET ssl_type = 'ANY'"
+        table = f"mysql.user SET ssl_type = '{'ANY' if required else ''}'"
     db.query(f"UPDATE {table} WHERE User = %s AND Host = %s", app.user, app.host)
 
 
@@ -112,6 +112,31 @@ def test_the_table_is_not_what_counts(db: Database, modules: Modules) -> None:
 
 
 TLS = Tls()
+
+
+def test_a_requirement_that_only_memory_has(db: Database, modules: Modules) -> None:
+    """The login is refused now, and will not be after the next restart; the statement writes it down."""
+    me, app = db.administrator(require="SSL"), db.create(db.name_of("app"), require="SSL")
+    update(db, app, required=False)
+    todo = ""
+    for admits in (False, True):
+        assert db.admits(app, None) is admits
+        seen = modules.status(**db.options(me))
+        names = {"privileges-not-flushed"} if not admits else {"account-without-tls"}
+        mine = [one for one in seen["mysql_ssl"]["findings"] if one["subject"] == f"{app.user}@%"]
+        assert {one["id"] for one in mine} == names
+        (account,) = (one for one in seen["mysql_ssl"]["accounts"] if one["user"] == app.user)
+        assert account["ssl_type"] == ("NONE" if admits else "ANY")
+        assert seen["mysql_ssl"]["verdict"] == "non_compliant"
+        if not admits:
+            todo = statement(mine[0])
+            db.query("FLUSH PRIVILEGES")
+    db.require(app.user, app.host, "SSL")
+    update(db, app, required=False)
+    db.query(todo)
+    db.query("FLUSH PRIVILEGES")
+    assert not db.admits(app, None)
+    assert found(modules.status(**db.options(me)), "privileges-not-flushed") == {}
 
 
 def test_memory_that_the_login_may_not_see(db: Database, modules: Modules) -> None:
@@ -195,7 +220,7 @@ def test_a_certificate_that_the_server_has_made(servers: Servers, modules: Modul
     seen = modules.status(login_host="localhost", login_port=db.server.port, ca_cert=str(pki.bundle))
     for kind in ("certificate-untrusted", "certificate-hostname-mismatch"):
         (one,) = found(seen, kind).values()
-        assert one["remediation"].startswith("Give the server a certificate of its own")
+        assert one["remediation"].startswith("Give the server a certificate from a CA")
 
 
 def test_the_administrative_port(servers: Servers, modules: Modules) -> None:

@@ -137,7 +137,7 @@ def test_one_that_hangs_holds_up_nobody(servers: Servers, modules: Modules, pki:
     # Twice: in process, and as a module to compare with.
     assert time.monotonic() - started < 120
     assert [entry["failed"] for entry in result["endpoints"]] == [True] * 3 + [False] * 40
-    assert "did not greet within 2 seconds" in result["endpoints"][0]["msg"]
+    assert "sent no handshake within 2 seconds" in result["endpoints"][0]["msg"]
 
 
 def test_progress_is_shown(ansible: Ansible, servers: Servers, pki: Pki) -> None:

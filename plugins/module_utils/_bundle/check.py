@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether certificates are a CA bundle, what is weak about them, and whether they are worse than what is there."""
+"""Whether certificates are a CA bundle, what is weak about them, and whether they are worse than the present ones."""
 
 from __future__ import annotations
 

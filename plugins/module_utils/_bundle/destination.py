@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The file that a bundle is written to: what is there, what becomes of it, and its attributes."""
+"""The file that a bundle is written to: what it holds, what becomes of it, and its attributes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def format_from_params(params: t.Mapping[str, t.Any]) -> Format:
 
 
 def check_destination(dest: str, *, may_be_missing: bool) -> None:
-    """Fail early, and in words, where the file cannot be written.
+    """Fail early, with a message, where the file cannot be written.
 
     :arg may_be_missing: Whether its directory may be missing: it is created, or nothing is written in check mode.
     """
@@ -92,7 +92,7 @@ def check_destination(dest: str, *, may_be_missing: bool) -> None:
 
 
 class OldFile:
-    """The file that is there now; what it holds is looked at when it is asked for.
+    """The file that is there now; what it holds is read when it is asked for.
 
     ``record`` is the record of its sources, if there is one.
     """

@@ -292,11 +292,11 @@ def _explained(error: Exception, url: str, access: Access) -> SourceError:
     if isinstance(reason, socket.timeout):
         return _TemporaryError(f"{where} did not answer within {access.timeout} seconds.")
     if isinstance(reason, http.client.IncompleteRead):
-        return _TemporaryError(f"{where} broke off in the middle of its answer.")
+        return _TemporaryError(f"{where} closed the connection before the end of its answer.")
     text = (getattr(reason, "strerror", None) or str(reason)).replace(url, where).rstrip(".")
     if isinstance(reason, http.client.HTTPException) and not isinstance(reason, http.client.InvalidURL):
         return _TemporaryError(f"{where} does not answer as a web server does ({type(reason).__name__}).")
-    # A URL that cannot be one and a library that is missing are not mended by waiting.
+    # A URL that cannot be one and a library that is missing are not fixed by waiting.
     lasting = isinstance(reason, (ValueError, UrlsConnectionError, http.client.InvalidURL))
     return (SourceError if lasting else _TemporaryError)(f"{where} cannot be read: {text}.")
 

@@ -86,7 +86,7 @@ class BundleModule(Module):
 
 
 def check_characters(params: t.Mapping[str, t.Any]) -> None:
-    """Fail in words where a text is none that a file system or a server takes."""
+    """Fail with a message where a file system or a server cannot take a text."""
     for name, value in params.items():
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str) and "\0" in text:
@@ -101,7 +101,7 @@ def scope_from_params(params: t.Mapping[str, t.Any], urls: t.Sequence[str]) -> s
 
 
 class Plan(t.NamedTuple):
-    """What is to be in the file. ``known`` and ``scope`` are for the record of the sources."""
+    """What the file will hold. ``known`` and ``scope`` are for the record of the sources."""
 
     dest: str
     form: destination.Format

@@ -8,7 +8,7 @@ It also keeps what the bundle's certificates say, so that a bundle that has been
 in each run: for all of AWS's that takes several times as long as everything else.
 
 The record is trusted only as long as the bundle is byte for byte the file that it was written with, and it holds no
-certificates but those that are missing in the bundle. Without it, or with one that makes no sense or that somebody else
+certificates but those that are missing in the bundle. Without it, or with one that makes no sense or that someone else
 can have written, everything is downloaded. It holds no URLs, since these may carry what nobody else should read.
 """
 
@@ -182,7 +182,7 @@ def dump(
 def read(path: str) -> bytes | None:
     """The content of a record, or None where there is none that this user has written and nobody else can change.
 
-    Whoever could plant a record could have a bundle of his own taken for the one that was downloaded.
+    Anyone who could plant a record could have another bundle taken for the one that was downloaded.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -105,7 +105,7 @@ def changeable(
 ) -> tuple[tuple[Change, ...], tuple[LeftOut, ...], tuple[str, ...]]:
     """The changes that ALTER USER or GRANT can make, the accounts that cannot be changed, and a sentence about these.
 
-    :raises EnforcementError: naming them, unless they are to be skipped.
+    :raises EnforcementError: naming them, unless they are skipped on request.
     """
     left = _unchangeable(control, dialect, changes, known) if changes else ()
     if not left:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options of ``mysql_require_ssl``: apart from the others, as a look at a server needs nothing of enforcement."""
+"""The options of ``mysql_require_ssl``: apart from the others, as a check of a server needs nothing of enforcement."""
 
 from __future__ import annotations
 
@@ -60,6 +60,16 @@ _READINESS = {
     "account": {"type": "str", "required": True},
     "state": {"type": "str", "required": True, "choices": list(STATES)},
     "reason": {"type": "str"},
+    "counted": {
+        "type": "dict",
+        "options": {
+            "at": {"type": "str"},
+            "server": {"type": "str", "required": True},
+            "since": {"type": "int", "required": True},
+            "logins": {"type": "int", "required": True},
+            "plaintext": {"type": "int", "required": True},
+        },
+    },
 }
 
 REQUIRE = ModuleSpec(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One run and the file of a server's changes: it adds one, or puts back what is in it."""
+"""One run and the file of a server's changes: it adds one, or restores what is in it."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
     Account,
     AccountsNotReadable,
     AccountState,
-    has_in_memory,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import ServerIdentity, read_only_identity
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.in_memory import has_in_memory
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchChange, SwitchState
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
@@ -49,7 +49,7 @@ def _file(params: t.Mapping[str, t.Any], name: str) -> RollbackFile | None:
     if not path:
         return None
     if not os.path.isabs(path):
-        raise OptionError(f"{name}: {path} is no absolute path.")
+        raise OptionError(f"{name}: {path} is not an absolute path.")
     return RollbackFile(path, name, str(params.get("rollback_group") or "") or None)
 
 
@@ -57,7 +57,7 @@ class ChangeLog:
     """What a run has to do with such files; without any, nothing.
 
     :arg record_in: The file to add the change to.
-    :arg restore_from: The file whose changes are put back.
+    :arg restore_from: The file whose changes are rolled back.
     :arg which: ``last`` or ``all`` of them, or the id of one.
     :arg note: What the change belongs to.
     """
@@ -88,9 +88,9 @@ class ChangeLog:
         return cls(files["rollback_file"], files["restore_file"], which, note)
 
     def open(self, control: Session, dialect: Dialect, request: Request) -> Request:
-        """Look whether the files are what they should be, before anything else is decided.
+        """Check whether the files are what they should be, before anything else is decided.
 
-        :return: The request; where something is put back, with the accounts that may be concerned.
+        :return: The request; where something is restored, with the accounts that may be concerned.
         :raises RecordError: when they are not, or there is nothing to restore from.
         """
         endpoint = Endpoint.of(control.options)
@@ -112,7 +112,7 @@ class ChangeLog:
     def restoring_plan(
         self, control: Session, dialect: Dialect, known: t.Sequence[AccountState], request: Request
     ) -> Plan | None:
-        """The plan that puts back, or None where that is not what this run is for."""
+        """The plan that restores, or None where that is not what this run is for."""
         if not self._restore_from:
             return None
         self._keep_records_of(read_only_identity(control, dialect))
@@ -206,7 +206,7 @@ class ChangeLog:
         return ()
 
     def undone(self) -> tuple[str, ...]:
-        """After everything was put back, or nothing was changed."""
+        """After everything was rolled back, or nothing was changed."""
         if self._record_in and self._record:
             return self._mark(self._record_in, [self._record], UNDONE)
         return ()

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Requiring TLS of accounts: plan, guard, apply, read back, verify, and put back.
+"""Requiring TLS for accounts: plan, guard, apply, read back, verify, and roll back.
 
 The session that reads and writes, the control session, stays open to the end: whatever happens to its account, it can
-still put everything back, as a requirement counts only at login. A second one stands by where that account is among
+still roll everything back, as a requirement counts only at login. A second one stands by where that account is among
 those that change.
 """
 
@@ -213,7 +213,7 @@ def _wait_for_other_runs(control: Session) -> tuple[str, ...]:
         return ()
     warning = (
         f"Connection {rows[0][1]} of {options.endpoint} holds the lock of another run of this module, and did not "
-        f"release it within {options.timeout} seconds; this run went on without."
+        f"release it within {options.timeout} seconds; this run continued without it."
     )
     return (warning,)
 
@@ -221,7 +221,7 @@ def _wait_for_other_runs(control: Session) -> tuple[str, ...]:
 def concurrent_changes(
     before: t.Sequence[AccountState], now: t.Sequence[AccountState], request: Request
 ) -> tuple[str, ...]:
-    """What somebody else has done to the accounts that are meant, between the first look and the second."""
+    """What someone else has done to the accounts that are meant, between the first read and the second."""
     selection = request.selection
     if selection is None:
         return ()
@@ -236,11 +236,11 @@ def concurrent_changes(
         for account in new
         if account in old and old[account] != new[account]
     ]
-    return (f"Somebody else has changed accounts while this task was at work: {', '.join(told)}.",)
+    return (f"Someone else has changed accounts while this task was running: {', '.join(told)}.",)
 
 
 def apply(control: Session, dialect: Dialect, result: Result, request: Request) -> Result:
-    """Carry out the plan and prove it, or restore what was there.
+    """Carry out the plan and prove it, or restore the previous state.
 
     :raises EnforcementError: saying what is known to be true of the server now.
     """
@@ -303,13 +303,13 @@ def _advice(error: RdsMysqlError, dialect: Dialect, journal: Journal) -> str:
 
 
 def open_standby_session(control: Session, dialect: Dialect, plan: Plan) -> Session:
-    """A second session, to put back with should the first be lost; new logins may be impossible by then."""
+    """A second session, for a rollback if the first is lost; new logins may be impossible by then."""
     options = control.options
     try:
         session = open_session(options.encrypted() if control.greeting.offers_tls else options)
     except (ConnectionFailed, PasswordWithheld) as e:
         raise EnforcementError(
-            f"A second login of {options.user} to {options.endpoint}, to put back with if the first is lost, failed: "
+            f"A second login of {options.user} to {options.endpoint}, for a rollback if the first is lost, failed: "
             f"{e.message}"
         ) from e
     try:
@@ -336,7 +336,7 @@ def check_unchanged(control: Session, dialect: Dialect, plan: Plan, statement: S
                 told.append(f"{change.account} " + (f"has {found.describe()} by now" if found else "is gone"))
     require_server(control, dialect, plan.identity)
     if told:
-        raise EnforcementError(f"Somebody else is changing accounts of {control.options.endpoint}: {', '.join(told)}.")
+        raise EnforcementError(f"Someone else is changing accounts of {control.options.endpoint}: {', '.join(told)}.")
 
 
 def _read_back(session: Session, dialect: Dialect, plan: Plan) -> None:
@@ -361,9 +361,9 @@ def _read_back(session: Session, dialect: Dialect, plan: Plan) -> None:
 
 
 def _verify_unchanged(control: Session, dialect: Dialect, result: Result, request: Request) -> Result:
-    """Nothing had to be written: the requirement stands, and this very login shows that one still gets in.
+    """Nothing had to be written: the requirement stands, and this very login shows that logins still work.
 
-    :raises EnforcementError: when a login to be proven does not get in.
+    :raises EnforcementError: when a login that has to be proven fails.
     """
     verifier = ChangeVerifier(control, dialect, result.plan)
     try:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What stops the work before anything is written, because going on could lock somebody out."""
+"""What stops the work before anything is written, because continuing could lock somebody out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import names
 
 
 def guard(control: Session, dialect: Dialect, plan: Plan, request: Request) -> None:
-    """Stop before anything is written, where going on could lock somebody out, or could not come to its end.
+    """Stop before anything is written, where continuing could lock somebody out, or could not come to its end.
 
     :raises EnforcementError: naming the guard's reason.
     :raises AnotherServer: when a login that it tries leads elsewhere.
@@ -50,8 +50,8 @@ def guard(control: Session, dialect: Dialect, plan: Plan, request: Request) -> N
         return
     if not control.greeting.offers_tls:
         raise EnforcementError(
-            f"{endpoint} offers no TLS, so that whoever has to use it could never log in again. Nothing was changed. "
-            "Set TLS up on the server first."
+            f"{endpoint} does not offer TLS; accounts that require it could not log in. Nothing was changed. "
+            "Set up TLS on the server first."
         )
     mine = plan.login_changes
     mine_tightens = mine is not None and mine.after.ssl_type != "NONE"
@@ -75,7 +75,7 @@ def _guard_certificate(control: Session, mine: Change) -> None:
 
 
 def _guard_names(control: Session, mine: Change) -> None:
-    """The proof afterwards would find it, too; but a server that dies before all is put back lets nobody in again."""
+    """The proof afterwards would find it, too; but on a server that dies before the rollback nobody could log in."""
     path = str(control.options.client_cert)
     with open(path, "rb") as f:
         subject, issuer = names.names_as_required(f.read(), path)
@@ -132,8 +132,8 @@ def _guard_sessions(control: Session, plan: Plan, request: Request) -> None:
         _refuse_unknown_sessions(check, request, bool(replicas))
     if request.plaintext_sessions in ("fail", "kill") and check.unseen:
         raise EnforcementError(
-            f"{' '.join(check.unseen)} Clients that are connected there without TLS would not get in again. Nothing "
-            "was changed. Name these servers in members, or make sure that all clients use TLS and set "
+            f"{' '.join(check.unseen)} Clients that are connected there without TLS would be unable to reconnect. "
+            "Nothing was changed. Name these servers in members, or make sure that all clients use TLS and set "
             "plaintext_sessions to warn."
         )
     elsewhere = [session for session in check.sessions if session.server]
@@ -144,13 +144,13 @@ def _guard_sessions(control: Session, plan: Plan, request: Request) -> None:
         )
     if request.plaintext_sessions == "kill" and replicas:
         raise EnforcementError(
-            f"Replicas of {control.options.endpoint} read its binary log without TLS and would not get in again: "
-            f"{list_sessions(replicas)}. Nothing was changed, and no session was ended: replication would stop some "
-            f"time later, when nobody looks. {_REPLICAS}"
+            f"Replicas of {control.options.endpoint} read its binary log without TLS and would be unable to reconnect: "
+            f"{list_sessions(replicas)}. Nothing was changed, and no session was ended: replication would stop at "
+            f"its next reconnect. {_REPLICAS}"
         )
     if request.plaintext_sessions == "fail" and check.sessions:
         raise EnforcementError(
-            f"Clients are connected to {control.options.endpoint} without TLS and would not get in again: "
+            f"Clients are connected to {control.options.endpoint} without TLS and would be unable to reconnect: "
             f"{list_sessions(check.sessions)}. Nothing was changed. Let them connect with TLS first, or set "
             f"plaintext_sessions to warn, allow or kill.{' ' + _REPLICAS if replicas else ''}"
         )
@@ -159,9 +159,9 @@ def _guard_sessions(control: Session, plan: Plan, request: Request) -> None:
 def _refuse_unknown_sessions(check: SessionCheck, request: Request, replicates: bool) -> None:
     """A guard that cannot see does not let anybody through."""
     connected = f" These clients are connected: {list_sessions(check.sessions)}." if check.sessions else ""
-    kill = ", which kill needs to know" if request.plaintext_sessions == "kill" else ""
+    kill = ", which plaintext_sessions=kill needs" if request.plaintext_sessions == "kill" else ""
     raise EnforcementError(
-        f"{check.obstacle}{kill}, so that clients without TLS could be locked out.{connected} Nothing was changed. "
+        f"{check.obstacle}{kill}, so clients without TLS could be locked out.{connected} Nothing was changed. "
         f"{check.remedy} or make sure that all of them use TLS and set plaintext_sessions to warn."
         f"{' ' + _REPLICAS if replicates else ''}"
     )
@@ -174,7 +174,7 @@ _REPLICAS = (
 
 
 def session_warnings(plan: Plan, request: Request) -> tuple[str, ...]:
-    """What to say of clients that would not get in again, where they are no reason to stop."""
+    """What to say of clients that would be unable to reconnect, where they do not stop the work."""
     check = plan.session_check
     warnings = []
     # What is held back comes here by itself, and no guard of this server is asked then.
@@ -184,18 +184,22 @@ def session_warnings(plan: Plan, request: Request) -> tuple[str, ...]:
         warnings.append(f"{check.obstacle}; plaintext clients could not be detected.{connected}")
     elif warns and check.sessions:
         listed = list_sessions(check.sessions)
-        warnings.append(f"Clients that are connected without TLS will not get in again: {listed}.")
+        warnings.append(f"Clients that are connected without TLS will be unable to reconnect: {listed}.")
     if request.plaintext_sessions == "warn" and check.unseen:
-        warnings.append(f"{' '.join(check.unseen)} Clients that are connected there without TLS will not get in again.")
+        warnings.append(
+            f"{' '.join(check.unseen)} Clients that are connected there without TLS will be unable to reconnect."
+        )
     if check.encrypted and request.plaintext_sessions != "allow":
         warnings.append(
-            "Servers do not tell which clients have a certificate. Clients that are connected with TLS will not get in "
-            f"again without the one that is required: {list_sessions(check.encrypted)}."
+            "Servers do not show which clients have a certificate. Clients that are connected with TLS will be unable "
+            f"to reconnect without the one that is required: {list_sessions(check.encrypted)}."
         )
     replicas = [session for session in check.sessions if session.replicates]
     if request.plaintext_sessions == "allow" and replicas:
         how = ", perhaps without TLS," if check.obstacle else " without TLS"
-        warnings.append(f"Replicas that read the binary log{how} will not get in again: {list_sessions(replicas)}.")
+        warnings.append(
+            f"Replicas that read the binary log{how} will be unable to reconnect: {list_sessions(replicas)}."
+        )
         warnings.append(_REPLICAS)
     return tuple(warnings)
 

@@ -40,7 +40,7 @@ def kill_statements(control: Session, plan: Plan, request: Request) -> tuple[str
 
 
 def kill_sessions(control: Session, dialect: Dialect, plan: Plan, statements: t.Sequence[str]) -> Plan:
-    """End them, and look whether anybody is still there, or there again.
+    """End them, and check whether anybody is still there, or there again.
 
     :return: The plan, with the sessions marked as killed.
     :raises EnforcementError: when one cannot be ended, or a client comes back without TLS.
@@ -71,8 +71,9 @@ def kill_sessions(control: Session, dialect: Dialect, plan: Plan, statements: t.
     left = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls).sessions
     if left:
         raise EnforcementError(
-            f"Clients are still, or again, connected to {control.options.endpoint} without TLS, and would not get in "
-            f"once it is required: {list_sessions(left)}. {_so_far(killed)} Let them connect with TLS first.",
+            f"Clients are still, or again, connected to {control.options.endpoint} without TLS, and would be "
+            f"unable to reconnect once it is required: {list_sessions(left)}. {_so_far(killed)} "
+            "Let them connect with TLS first.",
             **_with_sessions(plan, (*killed, *left)).describe(),
         )
     return _with_sessions(plan, tuple(killed))

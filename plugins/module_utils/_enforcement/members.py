@@ -44,7 +44,7 @@ def with_members(
 ) -> SessionCheck:
     """The same check, with the clients of other members of the cluster.
 
-    :raises OptionError: for a member that is no endpoint.
+    :raises OptionError: for a member that is not an endpoint.
     """
     endpoints = [_endpoint(text) for text in request.members]
     accounts = replace(who, everybody=False)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.readiness import Counted
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.account_patterns import host_may_admit
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
     Account,
     current_account,
     quote_account,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect, is_on
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
     READING_ACCOUNTS_DENIED,
     QueryFailed,
@@ -27,10 +28,12 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions im
     live_sessions,
 )
 
+_NOTHING: t.Mapping[str, Counted] = {}
+
 
 @dataclass(frozen=True)
 class PlaintextSession:
-    """A client that would not get in again. ``server``: where it is connected, if to another member of the cluster."""
+    """A client that would be unable to reconnect. ``server``: the other member of the cluster, if any."""
 
     session: LiveSession
     killed: bool = False
@@ -81,8 +84,14 @@ class SessionCheck:
     unseen: tuple[str, ...] = ()
 
 
-def find_plaintext_sessions(control: Session, dialect: Dialect, who: WhoHasToUseTls) -> SessionCheck:
-    """Look for other clients that are connected without TLS and could not log in again."""
+def find_plaintext_sessions(
+    control: Session, dialect: Dialect, who: WhoHasToUseTls, counted: t.Mapping[str, Counted] = _NOTHING
+) -> SessionCheck:
+    """Look for other clients that are connected without TLS and could not log in again.
+
+    :arg counted: What the server had counted of the logins of some of these accounts, for where it does not expose how
+        sessions are connected.
+    """
     if not who:
         return SessionCheck()
     proxies = _proxies(control, who.accounts)
@@ -112,11 +121,45 @@ def find_plaintext_sessions(control: Session, dialect: Dialect, who: WhoHasToUse
             blind=True,
         )
     found = [s for s in listed if (who.everybody and not s.local) or proxies is None or names.may_be(s)]
+    if counted and proxies == [] and not who.everybody:
+        proven = _proven_by_count(control, dialect, who.accounts, counted)
+        found = [s for s in found if s.user not in proven or s.connection_id <= proven[s.user]]
+        if not found and all(account.user in proven for account in who.accounts):
+            return SessionCheck()
     return SessionCheck(tuple(PlaintextSession(session) for session in found), obstacle, remedy)
 
 
+def _proven_by_count(
+    control: Session, dialect: Dialect, accounts: t.Collection[Account], counted: t.Mapping[str, Counted]
+) -> dict[str, int]:
+    """Users whose sessions all use TLS, but those with this number and older ones.
+
+    The server counts logins with and without TLS of each user. None without has been counted for weeks, and none is now
+    since that was read.
+    """
+    if not is_on(dialect.variables.get("userstat")):
+        return {}
+    try:
+        rows = control.query(
+            "SELECT USER, TOTAL_CONNECTIONS, TOTAL_SSL_CONNECTIONS FROM information_schema.USER_STATISTICS"
+        )
+    except QueryFailed as e:
+        if e.connection_lost:
+            raise
+        return {}
+    now = {str(user): (int(logins), int(logins) - int(tls)) for user, logins, tls in rows}
+    proven: dict[str, int] = {}
+    for account in accounts:
+        before = counted.get(str(account))
+        logins, plaintext = now.get(account.user, (0, 0))
+        if account.user and before and logins >= before.logins and plaintext == before.plaintext:
+            proven[account.user] = before.since
+    unproven = {account.user for account in accounts if str(account) not in counted}
+    return {user: since for user, since in proven.items() if user not in unproven}
+
+
 def _proxies(control: Session, accounts: t.Collection[Account]) -> list[Account] | None:
-    """Accounts that may go on as one of these by GRANT PROXY: the requirement of the proxied account counts.
+    """Accounts that may act as one of these by GRANT PROXY: the requirement of the proxied account counts.
 
     None where this login may not see such grants.
     """
@@ -142,7 +185,7 @@ def _proxies(control: Session, accounts: t.Collection[Account]) -> list[Account]
 def _proxies_not_seen(control: Session, dialect: Dialect) -> tuple[str, str]:
     login = current_account(control)
     return (
-        f"{login} may not see who goes on as another account by GRANT PROXY on {control.options.endpoint}",
+        f"{login} may not see who acts as another account by GRANT PROXY on {control.options.endpoint}",
         f"GRANT SELECT ON mysql.proxies_priv TO {quote_account(login, dialect)}",
     )
 
@@ -156,8 +199,10 @@ def _obstacle(control: Session, dialect: Dialect) -> tuple[str, str]:
             f"GRANT SELECT ON performance_schema.threads TO {quote_account(login, dialect)},",
         )
     if dialect.has_session_transport:
-        return f"{endpoint} does not tell which sessions use TLS", "Start it with performance_schema=ON,"
-    return f"{endpoint} runs {dialect.version}, which does not tell which sessions use TLS", "Upgrade it,"
+        watch = "or set userstat=ON and run watch until its accounts are ready," if dialect.is_mariadb else ""
+        start = "Start it with performance_schema=ON,"
+        return f"{endpoint} does not expose session TLS status", f"{start} {watch}".rstrip()
+    return f"{endpoint} runs {dialect.version}, which does not expose session TLS status", "Upgrade it,"
 
 
 class _Names:
@@ -169,7 +214,7 @@ class _Names:
             self._hosts.setdefault(account.user, []).append(account.host)
 
     def may_be(self, session: LiveSession) -> bool:
-        """Whether the session may have logged in as one of them (the server does not tell which account it chose).
+        """Whether the session may have logged in as one of them (the server does not expose which account it chose).
 
         A login that no user name matches may be one of the anonymous account.
         """

@@ -151,7 +151,7 @@ class Plan:
 
     @property
     def switch_rollback(self) -> tuple[Statement, ...]:
-        """What puts back the server-wide switch."""
+        """What restores the server-wide switch."""
         texts = self.switch.rollback_statements if self.switch else ()
         return tuple(Statement(text, changes_secure_transport=True) for text in texts)
 
@@ -346,7 +346,8 @@ def complete_plan(control: Session, dialect: Dialect, request: Request, decision
         left_out=decision.left_out + unchangeable,
         unproven=decision.unproven + told,
     )
-    check = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls)
+    counted = request.readiness.counted_on(plan.identity.data)
+    check = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls, counted)
     if request.plaintext_sessions != "allow" and not holds_back:
         check = with_members(control, dialect, plan.who_has_to_use_tls, request, check)
     warnings = decision.warnings + plan.unproven + _warnings(dialect, plan)

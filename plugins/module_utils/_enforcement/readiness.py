@@ -18,15 +18,28 @@ STATES = (READY, NOT_READY, UNKNOWN)
 _MOST_NAMED = 10
 
 
+class Counted(t.NamedTuple):
+    """What the server had counted of a user's logins some minutes ago, when none without TLS had been for weeks.
+
+    ``since``: the number of the newest session that may be one without TLS.
+    """
+
+    since: int
+    logins: int
+    plaintext: int
+
+
 @dataclass(frozen=True)
 class Readiness:
     """``accounts``: of each account that was judged, as ``user@host``, its state and why.
 
-    ``only_ready``: whether TLS is required for those alone that are ready.
+    ``counted``: by account what its server had counted, and which server that is. ``only_ready``: whether TLS is
+    required for those alone that are ready.
     """
 
     only_ready: bool = False
     accounts: t.Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    counted: t.Mapping[str, tuple[str, Counted]] = field(default_factory=dict)
 
     @classmethod
     def from_params(cls, params: t.Mapping[str, t.Any]) -> Readiness:
@@ -40,8 +53,19 @@ class Readiness:
                 "only_ready: nothing is known about the clients of this server (readiness is not set). Run the "
                 "playbooks audit and watch first."
             )
-        accounts = {str(one["account"]): (str(one["state"]), str(one.get("reason") or "")) for one in judged or ()}
-        return cls(bool(params.get("only_ready")), accounts)
+        accounts: dict[str, tuple[str, str]] = {}
+        counted: dict[str, tuple[str, Counted]] = {}
+        for one in judged or ():
+            account, state, by_count = str(one["account"]), str(one["state"]), one.get("counted")
+            accounts[account] = (state, str(one.get("reason") or ""))
+            if by_count and state == READY:
+                numbers = Counted(*(int(by_count[name]) for name in Counted._fields))
+                counted[account] = (str(by_count["server"]), numbers)
+        return cls(bool(params.get("only_ready")), accounts, counted)
+
+    def counted_on(self, server: str) -> dict[str, Counted]:
+        """What this server had counted, by account."""
+        return {account: counted for account, (where, counted) in self.counted.items() if where == server}
 
     def refused(self, accounts: t.Iterable[Account]) -> dict[Account, str]:
         """Those of these accounts that TLS is not required for, and why."""

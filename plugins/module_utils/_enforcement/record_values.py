@@ -64,12 +64,12 @@ def get_text(value: t.Any, name: str, longest: int) -> str:
     """A text that a server can have sent."""
     text: str = get_value(value, name, (str,))
     if len(text) > longest or "\0" in text:
-        raise Nonsense(f"{name} is none that a server can have")
+        raise Nonsense(f"{name} is too long for a server, or has a null byte")
     try:
         # As names are sent; bytes that are no UTF-8 stay what they are.
         text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as e:
-        raise Nonsense(f"{name} is no text") from e
+        raise Nonsense(f"{name} is not text") from e
     return text
 
 
@@ -94,7 +94,7 @@ def _requirement(value: dict[str, t.Any], name: str) -> Requirement:
     parts = {part: get_text(found, part, _LONGEST_PART) for part in ("cipher", "issuer", "subject")}
     requirement = Requirement(get_text(found, "ssl_type", 20), **parts)
     if requirement.ssl_type not in LEVELS:
-        raise Nonsense(f"{requirement.ssl_type!r} is no requirement")
+        raise Nonsense(f"{requirement.ssl_type!r} is not a requirement")
     return requirement
 
 

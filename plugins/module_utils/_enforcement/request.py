@@ -24,12 +24,12 @@ UNCHANGEABLE = ("fail", "skip")
 
 
 class EnforcementError(RdsMysqlError):
-    """Nothing was changed, or everything was put back; ``details`` say which."""
+    """Nothing was changed, or everything was rolled back; ``details`` say which."""
 
 
 @dataclass(frozen=True)
 class Login:
-    """An account that is to be proven to get in."""
+    """An account whose login has to be proven."""
 
     user: str
     password: str = field(repr=False)

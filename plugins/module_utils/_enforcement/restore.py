@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What recorded changes have replaced, put back where nobody has changed it since."""
+"""What recorded changes have replaced, restored where nobody has changed it since."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ class LeftAlone:
 
 @dataclass(frozen=True)
 class Restoration:
-    """What is to be put back. ``records`` are the changes concerned, the newest first.
+    """What will be restored. ``records`` are the changes concerned, the newest first.
 
-    ``never_made``: newer ones that a run has recorded and not made. Once what was before them is put back, they might
-    look as if they had been made.
+    ``never_made``: newer ones that a run has recorded and not made. Once what was before them is restored, they might
+    seem to have been made.
     """
 
     records: tuple[ChangeRecord, ...]
@@ -77,7 +77,7 @@ class Restoration:
 def restoration(
     records: t.Sequence[ChangeRecord], known: t.Sequence[AccountState], switch: SwitchState | None, which: str
 ) -> Restoration:
-    """Decide what is put back.
+    """Decide what is restored.
 
     :arg records: Of one server, the oldest first.
     :arg known: The accounts as they are now.
@@ -113,7 +113,7 @@ def _choose(
     switch: SwitchState | None,
     which: str,
 ) -> tuple[tuple[ChangeRecord, ...], tuple[ChangeRecord, ...]]:
-    """The changes to put back, and newer ones that were never made."""
+    """The changes to restore, and newer ones that were never made."""
     if which == ALL:
         return tuple(record for record in reversed(records) if record.state not in (UNDONE, RESTORED)), ()
     if which != LAST:
@@ -130,14 +130,14 @@ def _choose(
 
 
 def _never_made(record: ChangeRecord, now: t.Mapping[Account, Requirement], switch: SwitchState | None) -> bool:
-    """Whether the run that began it was killed before its first statement, or has put everything back."""
+    """Whether the run that began it was killed before its first statement, or has rolled everything back."""
     return all(now.get(change.account) == change.before for change in record.changes) and (
         record.switch is None or switch == record.switch[0]
     )
 
 
 def _walk(found: _Value | None, links: t.Sequence[tuple[_Value, _Value]]) -> tuple[_Value | None, _Value | None]:
-    """From what is there back through the changes, the newest first, as far as each fits the one after it.
+    """From the present state back through the changes, the newest first, as far as each fits the one after it.
 
     :return: Where that leads, and what the first change that does not fit had made of it.
     """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What happens after a surprise: find a session that works, see what is there, put back what has to be, and check it.
+"""What happens after something unexpected: find a session that works, read the state, roll back, and check it.
 
 Nothing here trusts what was heard before. A statement whose answer was lost, or an error, may have been carried out all
 the same; so the accounts are read, and only what is read counts. Nor may a statement that is still under way, in a
@@ -30,7 +30,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
     Account,
     AccountsNotReadable,
     Requirement,
-    has_in_memory,
     read_accounts,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.authentication import PasswordWithheld
@@ -41,6 +40,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors impo
     QueryFailed,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import require_server
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.in_memory import has_in_memory
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
@@ -179,7 +179,7 @@ class Rollback:
         return {state.account: state.requirement for state in read_accounts(session, self._dialect)}
 
     def _to_undo(self, session: Session, now: t.Mapping[Account, Requirement]) -> tuple[Change, ...]:
-        """What has the requirement that it was to get. What somebody else has changed meanwhile is left alone."""
+        """What has the requirement that it was to get. What someone else has changed meanwhile is left alone."""
         return tuple(
             c
             for c in self._plan.changes

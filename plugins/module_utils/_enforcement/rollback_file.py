@@ -45,7 +45,7 @@ FORMAT = "dbtls.rds_mysql.changes"
 _VERSION = 1
 _ABOUT = (
     "Written by the Ansible module dbtls.rds_mysql.mysql_require_ssl: what each change has replaced, the newest last. "
-    "Its option restore_file puts it back. The statements are for people; none in this file is ever executed."
+    "Its option restore_file restores that. The statements are for people; none in this file is ever executed."
 )
 
 BEGUN, MADE, UNDONE, RESTORED = "begun", "made", "undone", "restored"
@@ -84,7 +84,7 @@ class Endpoint:
 class ChangeRecord:
     """One change of one server. ``switch`` is the server-wide switch before and after, if it was to change.
 
-    ``state``: ``begun`` before the first statement, ``made`` after the last proof, ``undone`` when the same run put
+    ``state``: ``begun`` before the first statement, ``made`` after the last proof, ``undone`` when the same run rolled
     everything back, ``restored`` when a later one did. Times are ISO 8601 in UTC. ``made_by`` is who ran it and where,
     ``note`` what it belongs to, such as a job or a plan.
     """
@@ -165,7 +165,7 @@ class ChangeRecord:
             raise Nonsense("rollback_statements holds something other than texts")
         state = get_text(value, "state", 20)
         if state not in _STATES:
-            raise Nonsense(f"{state!r} is no state of a change")
+            raise Nonsense(f"{state!r} is not a state of a change")
         return cls(
             id=get_text(value, "id", 64),
             state=state,
@@ -272,16 +272,16 @@ class RollbackFile:
         try:
             return _parse(content)
         except Nonsense as e:
-            raise self.error(f"is no file that this module has written: {e}.") from e
+            raise self.error(f"is not a file that this module has written: {e}.") from e
         except (ValueError, RecursionError) as e:
-            raise self.error("is no file that this module has written: it is no JSON.") from e
+            raise self.error("is not a file that this module has written: it is not JSON.") from e
 
     def _content(self) -> bytes:
         # Never waits for the other end of a pipe.
         with os.fdopen(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK), "rb") as f:
             status = os.fstat(f.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise self.error("is no file.")
+                raise self.error("is a directory, a device or a pipe, not a file.")
             of_group = status.st_gid == self._group
             if status.st_uid not in (0, os.geteuid()) and not of_group:
                 raise self.error("belongs to another user; it says what is done to accounts. Copy it, if you trust it.")
@@ -302,7 +302,7 @@ class RollbackFile:
         while not os.path.lexists(directory):
             directory = os.path.dirname(directory)
         if not os.path.isdir(directory) or not os.access(directory, os.W_OK | os.X_OK):
-            raise self.error(f"cannot be written: {directory} is no directory that one may write to.")
+            raise self.error(f"cannot be written: {directory} is not a directory that this user can write to.")
 
     def add(self, record: ChangeRecord) -> None:
         """Add a change, on disk before this returns. Directories that are missing are made, for this user alone.

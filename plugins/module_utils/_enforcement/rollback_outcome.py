@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What has come of a change that did not go as planned, in words and return values."""
+"""What has come of a change that did not go as planned, as a message and return values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def recover(
     cause: str,
     details: t.Mapping[str, t.Any],
 ) -> EnforcementError:
-    """Put back what was there, check it, and return the error to raise.
+    """Roll back, check it, and return the error to raise.
 
     :arg sessions: Open sessions, the control session first.
     :arg cause: What was the matter, as a sentence.
@@ -46,8 +46,8 @@ def recover(
         told = dict(plan.describe(), changed=True, rolled_back=False, state_unknown=True)
         checks = check_statements(plan, dialect)
         return EnforcementError(
-            "{} Putting it back failed as well: {} The state of {} on {} is unknown. Log in, look with {}, and put "
-            "back by hand: {}".format(
+            "{} The rollback failed as well: {} The state of {} on {} is unknown. Log in, check with {}, and "
+            "restore by hand: {}".format(
                 cause,
                 rollback.problems,
                 _list(_names(plan), ", "),
@@ -67,7 +67,7 @@ def recover(
             left.insert(0, secure_transport.NAME)
             still = plan.switch_rollback + still
         return EnforcementError(
-            "{} Putting it back was refused: {} These are as they were to become: {}. Put back by hand: {}{}".format(
+            "{} The rollback was refused: {} Still changed: {}. Restore by hand: {}{}".format(
                 cause,
                 " ".join(sentence(refusal) for refusal in dict.fromkeys(situation.refusals)),
                 _list(left, ", "),
@@ -76,7 +76,7 @@ def recover(
             ),
             **dict(common, **told),
         )
-    end = "Everything was put back as it was, and checked." if situation.undone else "Nothing was changed."
+    end = "Everything was rolled back, and that was checked." if situation.undone else "Nothing was changed."
     if situation.vanished:
         return _vanished(dialect, situation, f"{cause} {end}{foreign}", dict(common, **told))
     return EnforcementError(f"{cause} {end}{foreign}", **dict(common, **told))
@@ -87,8 +87,8 @@ def _vanished(dialect: Dialect, situation: Situation, message: str, details: t.M
     names = [str(change.account) for change in situation.vanished]
     message = message.replace("Nothing was changed.", "Of the other accounts nothing was changed.", 1)
     return EnforcementError(
-        f"{message} If somebody has renamed {_list(names, ', ')} and not dropped it, it may have the new requirement "
-        "under its new name. Look at the accounts that are new.",
+        f"{message} If {_list(names, ', ')} was renamed rather than dropped, it may have the new requirement under its "
+        "new name. Check the accounts that are new.",
         **dict(details, changed=True, rolled_back=False, state_unknown=True, check_statements=[dialect.accounts_query]),
     )
 
@@ -114,7 +114,7 @@ def _foreign(situation: Situation) -> str:
     for change in situation.foreign:
         found = situation.now.get(change.account)
         told.append(f"{change.account} " + (f"has {found.describe()} now" if found else "is gone"))
-    return f" Somebody else was at work meanwhile, and that was left alone: {_list(told, '; ')}."
+    return f" Changed concurrently by someone else; left untouched: {_list(told, '; ')}."
 
 
 def _list(texts: t.Sequence[str], separator: str) -> str:

@@ -21,12 +21,12 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
     Account,
     AccountsNotReadable,
     current_account,
-    has_in_memory,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import ConnectionFailed
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import require_server
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.in_memory import has_in_memory
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
@@ -39,9 +39,9 @@ VARIABLE_IN_MEMORY = "variable_in_memory"
 
 @dataclass(frozen=True)
 class Verification:
-    """One thing that was to be proven.
+    """One thing that had to be proven.
 
-    ``host`` is None where no login has told which account it is, and ``user`` too where it is no account's.
+    ``host`` is None where no login has told which account it is, and ``user`` too where it is not an account's.
     ``server_verified`` is whether the session that showed it was one with a server that is known to be the right one.
     """
 

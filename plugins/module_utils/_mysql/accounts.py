@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import itertools
-import re
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -15,7 +13,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors impor
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
     CR_NET_PACKET_TOO_LARGE,
-    NO_SUCH_ACCOUNT,
     READING_ACCOUNTS_DENIED,
     QueryFailed,
 )
@@ -50,10 +47,6 @@ _SOCKET_PLUGINS = ("auth_socket", "unix_socket")
 
 class AccountsNotReadable(RdsMysqlError):
     """The login may not read the tables that hold the accounts."""
-
-
-class NotInMemory(AccountsNotReadable):
-    """The account has a row in the table and nobody can log in with it, as the server has not loaded it."""
 
 
 class TooManyAccounts(RdsMysqlError):
@@ -216,16 +209,17 @@ def where_accounts(wanted: t.Sequence[Account], prefix: str = "") -> tuple[str, 
 def _state(row: tuple[t.Any, ...], on_aws: bool) -> AccountState:
     user, host, plugin, ssl_type, cipher, issuer, subject, locked, is_role = row
     return AccountState(
-        account=Account(_text(user), _text(host)),
-        requirement=Requirement(_text(ssl_type) or "NONE", _text(cipher), _text(issuer), _text(subject)),
-        plugin=_text(plugin),
+        account=Account(text_of(user), text_of(host)),
+        requirement=Requirement(text_of(ssl_type) or "NONE", text_of(cipher), text_of(issuer), text_of(subject)),
+        plugin=text_of(plugin),
         locked=bool(locked),
         is_role=bool(is_role),
         on_aws=on_aws,
     )
 
 
-def _text(value: t.Any) -> str:
+def text_of(value: t.Any) -> str:
+    """A value of a row; bytes that are not UTF-8 are kept."""
     if value is None:
         return ""
     return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
@@ -233,7 +227,7 @@ def _text(value: t.Any) -> str:
 
 def current_account(session: Session) -> Account:
     """The account that the server has chosen for this session's login."""
-    user, _unused, host = _text(session.query("SELECT CURRENT_USER()")[0][0]).rpartition("@")
+    user, _unused, host = text_of(session.query("SELECT CURRENT_USER()")[0][0]).rpartition("@")
     return Account(user, host)
 
 
@@ -243,143 +237,6 @@ def is_without_access_control(account: Account) -> bool:
     Measured: an empty name and host, which no account has, up to MySQL 5.7 and on MariaDB.
     """
     return account in (Account("", ""), Account("skip-grants user", "skip-grants host"))
-
-
-def own_requirement(
-    session: Session, dialect: Dialect, account: Account, known: t.Sequence[AccountState] | None
-) -> Requirement | None:
-    """What the session's own account requires: from the accounts where they could be read, else as it may ask.
-
-    None where the server does not tell.
-    """
-    for state in known or ():
-        if state.account == account:
-            return state.requirement
-    try:
-        rows = session.query(dialect.own_requirement_query)
-    except QueryFailed as e:
-        if e.connection_lost:
-            raise
-        return None
-    return parse_requirement(_text(rows[0][0])) if rows and rows[0] else None
-
-
-# A string or a quoted name as the server writes them, or a word.
-_TOKEN = re.compile(
-    r"""'(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" | `(?:[^`]|``)*` | [A-Za-z_][A-Za-z0-9_]*""", re.DOTALL | re.VERBOSE
-)
-
-
-def parse_requirement(statement: str) -> Requirement:
-    """The REQUIRE clause of what SHOW CREATE USER or SHOW GRANTS answers; without one, nothing is required.
-
-    Only the kind and the texts of a SPECIFIED one are read; the password's hash in the statement is passed over.
-    """
-    tokens = _TOKEN.findall(statement)
-    if "REQUIRE" not in tokens:
-        return Requirement()
-    clause = tokens[tokens.index("REQUIRE") + 1 :]
-    if clause[:1] == ["SSL"]:
-        return Requirement("ANY")
-    if clause[:1] == ["X509"]:
-        return Requirement("X509")
-    parts = {}
-    words = iter(word for word in clause if word != "AND")
-    for word, value in zip(words, words):
-        if word not in ("SUBJECT", "ISSUER", "CIPHER"):
-            break
-        parts[word.lower()] = re.sub(r"\\(.)", r"\1", value[1:-1].replace("''", "'"))
-    return Requirement("SPECIFIED", **parts) if parts else Requirement()
-
-
-def show_account(session: Session, dialect: Dialect, account: Account) -> str:
-    """What the server has in memory of an account, as a statement; it holds the hash of the password.
-
-    :raises AccountsNotReadable: naming the privilege that is missing.
-    :raises NotInMemory: when no such account is there.
-    """
-    verb = "SHOW CREATE USER" if dialect.has_show_create_user else "SHOW GRANTS FOR"
-    try:
-        rows = session.query(f"{verb} {quote_account(account, dialect)}")
-    except QueryFailed as e:
-        if e.code in NO_SUCH_ACCOUNT:
-            # MySQL 5.6 with skip_name_resolve loads no account of a host name: nobody can log in with that.
-            raise NotInMemory(f"{session.options.endpoint} has no {account} in memory.") from e
-        if e.code not in READING_ACCOUNTS_DENIED:
-            raise
-        raise AccountsNotReadable(
-            f"{session.options.user} may not see what {session.options.endpoint} has in memory of its accounts. Grant "
-            "it SELECT on mysql.*."
-        ) from e
-    return _text(rows[0][0]) if rows and rows[0] else ""
-
-
-def has_in_memory(session: Session, dialect: Dialect, account: Account, requirement: Requirement) -> bool:
-    """Whether the server goes by this requirement, which is not what its table says until privileges are flushed.
-
-    The answer holds the hash of the account's password, and goes no further than here.
-
-    :raises AccountsNotReadable: naming the privilege that is missing.
-    :raises NotInMemory: when no such account is there.
-    """
-    shown = shows_requirement(show_account(session, dialect, account), account, requirement)
-    if shown is None:
-        raise AccountsNotReadable(f"What {session.options.endpoint} shows of {account} could not be read.")
-    return shown
-
-
-_AFTER_A_PART = re.compile(r"\Z|\s+(?!AND\b|SUBJECT\b|ISSUER\b|CIPHER\b)")
-
-
-def shows_requirement(statement: str, account: Account, requirement: Requirement) -> bool | None:
-    """Whether what SHOW CREATE USER or SHOW GRANTS answers of an account holds exactly this requirement.
-
-    Most servers do not escape what a SPECIFIED one consists of (measured: of the tested ones only MariaDB 11.8 does),
-    so it cannot be parsed, but it can be compared. None for a statement that is not about the account.
-    """
-    clause = _after_the_account(statement, account)
-    if clause is None:
-        return None
-    if requirement.ssl_type != "SPECIFIED":
-        tokens = _TOKEN.findall(clause)
-        asked = tokens[tokens.index("REQUIRE") + 1 :][:1] if "REQUIRE" in tokens else ["NONE"]
-        return asked == [{"NONE": "NONE", "ANY": "SSL", "X509": "X509"}[requirement.ssl_type]]
-    parts = [
-        (name, value)
-        for name, value in (
-            ("SUBJECT", requirement.subject),
-            ("ISSUER", requirement.issuer),
-            ("CIPHER", requirement.cipher),
-        )
-        if value
-    ]
-    for order in itertools.permutations(parts):
-        for escaped in (str, _escaped):
-            wanted = "REQUIRE " + " ".join(f"{name} '{escaped(value)}'" for name, value in order)
-            _before, found, after = clause.partition(wanted)
-            if found and _AFTER_A_PART.match(after):
-                return True
-    return False
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("'", "''")
-
-
-def _after_the_account(statement: str, account: Account) -> str | None:
-    """The rest of the statement after the account's name, in whichever way a server quotes it."""
-    user, host = account.user, account.host
-    for mark in "`'\"":
-        twice = 2 * mark
-        for shown_user, shown_host in (
-            (user.replace(mark, twice), host.replace(mark, twice)),
-            (_escaped(user), _escaped(host)),
-            (user, host),
-        ):
-            _before, found, after = statement.partition(f" {mark}{shown_user}{mark}@{mark}{shown_host}{mark}")
-            if found:
-                return after
-    return None
 
 
 def quote(text: str, dialect: Dialect) -> str:

@@ -49,7 +49,7 @@ class Transport:
         elif _offers_tls(connection):
             advice = "Set ca_cert to the CA bundle of the server and ssl_mode to verify_identity."
         else:
-            advice = "The server offers no TLS: give it a certificate first."
+            advice = "The server does not offer TLS: give it a certificate first."
         raise PasswordWithheld(
             f"{self.endpoint} asks for the password in clear text ({plugin}). It was not sent: that needs TLS with a "
             f"verified server certificate. {advice}"
@@ -68,7 +68,7 @@ class Transport:
                     "Set ca_cert to the CA bundle of the server (or ssl_mode to required, for TLS without "
                     "verification)."
                     if _offers_tls(connection)
-                    else "The server offers no TLS: give it a certificate, or log in on its own machine with "
+                    else "The server does not offer TLS: give it a certificate, or log in on its own machine with "
                     "login_unix_socket."
                 )
             )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect, is_on
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import QueryFailed
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import listed_sessions, live_sessions
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,7 @@ def own_keys(session: Session, dialect: Dialect) -> frozenset[str]:
     if dialect.managed_by == "aurora":
         keys.add(f"aurora {_value(session, 'aurora_server_id')}")
     if is_on(dialect.variables.get("wsrep_on")):
-        nodes, index = _galera_status(session)
-        keys.update(f"galera {node}" for number, node in enumerate(nodes) if number == index)
+        keys.add(f"galera {_galera_status(session).own}")
     return frozenset(keys)
 
 
@@ -49,7 +49,7 @@ def _replicas(session: Session, dialect: Dialect) -> list[Member]:
     try:
         rows = session.query(dialect.replicas_statement)
     except QueryFailed as e:
-        if e.connection_lost or _has_dump_sessions(session):
+        if e.connection_lost or _has_dump_sessions(session, dialect):
             raise
         return []
     # Server_Id, Host (report_host of the replica, mostly empty), Port, ...
@@ -61,9 +61,12 @@ def _replica_name(row: tuple[t.Any, ...]) -> str:
     return f"the replica {host}:{row[2]}" if host else f"the replica with server_id {row[0]}"
 
 
-def _has_dump_sessions(session: Session) -> bool:
-    """Whether somebody reads the binary log, which others than replicas do as well."""
-    return bool(session.query("SELECT 1 FROM information_schema.processlist WHERE COMMAND LIKE 'Binlog Dump%' LIMIT 1"))
+def _has_dump_sessions(session: Session, dialect: Dialect) -> bool:
+    """Whether somebody reads the binary log, which others than replicas do as well; also where that is not visible."""
+    sessions = live_sessions(session, dialect)
+    if sessions is None:
+        sessions = listed_sessions(session)
+    return sessions is None or any(one.command.startswith("Binlog Dump") for one in sessions)
 
 
 def _aurora_readers(session: Session, dialect: Dialect) -> list[Member]:
@@ -78,19 +81,33 @@ def _aurora_readers(session: Session, dialect: Dialect) -> list[Member]:
 
 
 def _galera_nodes(session: Session, dialect: Dialect) -> list[Member]:
+    """Other nodes. Source: "mysql.wsrep_cluster_members Table", MariaDB Documentation (from MariaDB 10.4 on)."""
     if not is_on(dialect.variables.get("wsrep_on")):
         return []
-    nodes, index = _galera_status(session)
-    return [Member(f"galera {node}", f"the Galera node {node}") for number, node in enumerate(nodes) if number != index]
+    status = _galera_status(session)
+    if status.size < 2:
+        return []
+    rows = session.query("SELECT node_uuid, node_name, node_incoming_address FROM mysql.wsrep_cluster_members")
+    return [Member(f"galera {key}", _node_name(name, address)) for key, name, address in rows if key != status.own]
 
 
-def _galera_status(session: Session) -> tuple[list[str], int]:
-    """Addresses of all nodes, in the same order on each, and which of them this one is."""
-    rows = session.query("SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_incoming_addresses', 'wsrep_local_index')")
+def _node_name(name: t.Any, address: t.Any) -> str:
+    # A node that was told no address of its own is "AUTO".
+    where = "" if str(address) in ("", "AUTO") else f" ({address})"
+    return f"the Galera node {name}{where}"
+
+
+class _GaleraStatus(t.NamedTuple):
+    own: str
+    size: int
+
+
+def _galera_status(session: Session) -> _GaleraStatus:
+    """By which a node is known to the others, and how many there are."""
+    rows = session.query("SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_gcomm_uuid', 'wsrep_cluster_size')")
     status = {str(name): str(value) for name, value in rows}
-    nodes = [node for node in status.get("wsrep_incoming_addresses", "").split(",") if node]
-    index = status.get("wsrep_local_index", "")
-    return nodes, int(index) if index.isdigit() and int(index) < len(nodes) else -1
+    size = status.get("wsrep_cluster_size", "")
+    return _GaleraStatus(status.get("wsrep_gcomm_uuid", ""), int(size) if size.isdigit() else 0)
 
 
 def _value(session: Session, variable: str) -> str:

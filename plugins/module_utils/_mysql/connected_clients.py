@@ -62,7 +62,7 @@ _REFUSED = (
 class Client(t.NamedTuple):
     """What sessions have in common.
 
-    ``transport`` is as performance_schema names it, None where the server does not tell; ``driver`` and ``program`` are
+    ``transport`` is as performance_schema names it, None where it is not exposed; ``driver`` and ``program`` are
     what the client says about itself, empty where it says nothing.
     """
 
@@ -88,7 +88,7 @@ class Counter(t.NamedTuple):
 
 @dataclass(frozen=True)
 class Connected:
-    """What one look at a server shows. ``source`` is None where this login sees nobody else's sessions.
+    """What one check of a server shows. ``source`` is None where this login sees nobody else's sessions.
 
     ``login`` and ``client`` are user and host of this session as the server counts it.
     """

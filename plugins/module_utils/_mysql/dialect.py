@@ -89,7 +89,7 @@ class Dialect:
 
     @property
     def managed_by(self) -> str | None:
-        """``aurora``, ``rds``, or None for a server of one's own.
+        """``aurora``, ``rds``, or None for a self-managed server.
 
         RDS and Aurora run from ``/rdsdbbin``; Aurora alone has the variable ``aurora_version``.
         """
@@ -227,7 +227,7 @@ class Dialect:
 
     @property
     def has_flush_ssl(self) -> bool:
-        """Whether ``FLUSH SSL`` is understood, which reads the certificate anew."""
+        """Whether ``FLUSH SSL`` is understood, which reads the certificate again."""
         return self.is_mariadb and self.version_tuple >= _MARIADB_FLUSH_SSL
 
     @property

@@ -58,7 +58,7 @@ NO_SUCH_ACCOUNT = (ER_NONEXISTING_GRANT, ER_PASSWORD_NO_MATCH, ER_CANNOT_USER)
 
 
 def is_from_server(code: int) -> bool:
-    """Whether the server has sent an error of this number, so that the session goes on."""
+    """Whether the server has sent an error of this number, so that the session continues."""
     return code >= _FIRST_SERVER_ERROR and code not in _CLIENT_ERRORS
 
 

@@ -137,9 +137,7 @@ def parse_greeting(payload: bytes, endpoint: str) -> Greeting:
     if payload[0] == ERR_PACKET_HEADER:
         raise _refusal(payload, endpoint)
     if payload[0] != PROTOCOL_VERSION_10:
-        raise HandshakeError(
-            f"{endpoint} does not greet as a MySQL server does (protocol version {payload[0]} instead of 10)."
-        )
+        raise HandshakeError(f"{endpoint} is not a MySQL server (protocol version {payload[0]} instead of 10).")
     version, terminator, rest = payload[1:].partition(b"\0")
     if not terminator or len(rest) < _SHORT_GREETING.size:
         raise HandshakeError(f"{endpoint} sent a greeting that ends too early.")
@@ -206,7 +204,7 @@ def _packet(payload: bytes, sequence_number: int) -> bytes:
 class OpenConnection:
     """A connection whose server has greeted, and waits for an answer.
 
-    ``packet`` is the greeting as it came, header included. Whoever takes over the socket closes it. As a context
+    ``packet`` is the greeting as it came, header included. A caller that takes over the socket closes it. As a context
     manager it disconnects where an error comes before that.
     """
 
@@ -239,7 +237,7 @@ class OpenConnection:
             try:
                 self.connection.sendall(ssl_request(self.greeting))
             except OSError as e:
-                raise HandshakeError(f"{self.endpoint} broke the connection off: {e.strerror or e}.") from e
+                raise HandshakeError(f"{self.endpoint} closed the connection: {e.strerror or e}.") from e
             try:
                 self.connection.settimeout(self.deadline.remaining())
                 with context.wrap_socket(self.connection) as tls:
@@ -272,9 +270,9 @@ def greet(endpoint: str, address: tuple[str, int] | str, deadline: Deadline) -> 
     except BaseException as e:
         connection.close()
         if isinstance(e, socket.timeout):
-            raise HandshakeError(f"{endpoint} accepts connections, but did not greet within {deadline}.") from e
+            raise HandshakeError(f"{endpoint} accepts connections, but sent no handshake within {deadline}.") from e
         if isinstance(e, OSError):
-            raise HandshakeError(f"{endpoint} broke the connection off: {e.strerror or e}.") from e
+            raise HandshakeError(f"{endpoint} closed the connection: {e.strerror or e}.") from e
         raise
 
 
@@ -306,7 +304,7 @@ def disconnect_uncounted(
     """Go in the way that counts least: with an empty login, which the server refuses. Never fails.
 
     A server that asks for another authentication plugin gets an empty answer, because one that waits in vain counts
-    that too. One that has an account for everybody lets us in, and gets COM_QUIT.
+    that too. One that has an account for everybody accepts the login, and gets COM_QUIT.
 
     :arg request: The payload of the SSLRequest, if this module's ``ssl_request`` has not made it.
     """
@@ -355,7 +353,7 @@ def _read_packet(connection: socket.socket, deadline: Deadline, endpoint: str) -
     header = _read_exactly(connection, _PACKET_HEADER.size, deadline, endpoint)
     length = _PACKET_HEADER.unpack(header)[0] & 0xFFFFFF
     if length > _MAX_PAYLOAD:
-        raise HandshakeError(f"{endpoint} does not greet as a MySQL server does (a first packet of {length} bytes).")
+        raise HandshakeError(f"{endpoint} is not a MySQL server (a first packet of {length} bytes).")
     return header, _read_exactly(connection, length, deadline, endpoint)
 
 

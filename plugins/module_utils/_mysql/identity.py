@@ -40,6 +40,11 @@ class ServerIdentity:
         """Whether it may be that server on another machine, as after a failover of RDS or from a copy of its disk."""
         return (self.server_id, self.datadir, self.port) == (other.server_id, other.datadir, other.port)
 
+    @property
+    def data(self) -> str:
+        """The same for a server on another machine with the same data."""
+        return f"{self.server_id} {self.datadir} {self.port}"
+
     def __str__(self) -> str:
         return f"{self.hostname}:{self.port} with the data directory {self.datadir}"
 

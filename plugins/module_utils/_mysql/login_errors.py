@@ -59,10 +59,10 @@ def connection_failed(options: ConnectionOptions, opened: OpenConnection, error:
             if options.client_cert
             else ""
         )
-        return ConnectionFailed(f"{options.endpoint} broke the connection off during the login.{hint}")
-    message = f"{options.endpoint} refused the login of {options.user!r}: ({code}) {text}"
+        return ConnectionFailed(f"{options.endpoint} closed the connection during the login.{hint}")
+    refused, said = f"{options.endpoint}: login of {options.user!r} refused", f"(error {code}: {text})."
     if code not in LOGIN_REFUSED:
-        return ConnectionFailed(message, code if is_from_server(code) else None)
+        return ConnectionFailed(f"{refused} {said}", code if is_from_server(code) else None)
     if code == ER_ACCESS_DENIED_ERROR:
         if not opened.greeting.offers_tls:
             lacking = "TLS, which this server does not offer"
@@ -70,10 +70,11 @@ def connection_failed(options: ConnectionOptions, opened: OpenConnection, error:
             lacking = "TLS, which this connection did not use (set ca_cert)"
         else:
             lacking = "something that this connection lacks, such as a client certificate or a second factor"
-        message += f". The password or the user name is wrong, or the account requires {lacking}."
+        empty = "" if options.password else "; no password was set"
+        refused += f": wrong user name or password, or the account requires {lacking}{empty}"
     elif code == ER_SECURE_TRANSPORT_REQUIRED:
-        message += ". Set ca_cert, or ssl_mode to required."
-    return LoginRefused(message, code)
+        refused += ": the server requires TLS; set ca_cert, or ssl_mode to required"
+    return LoginRefused(f"{refused} {said}", code)
 
 
 def _objects_to_certificate(cause: BaseException | None) -> bool:
@@ -87,14 +88,14 @@ def _objects_to_certificate(cause: BaseException | None) -> bool:
 def tls_not_offered(options: ConnectionOptions) -> TlsNotOffered:
     """The error for a server without TLS where it is needed."""
     return TlsNotOffered(
-        f"{options.endpoint} offers no TLS, and ssl_mode is {options.ssl_mode}; no credentials were sent."
+        f"{options.endpoint} does not offer TLS, and ssl_mode is {options.ssl_mode}; no credentials were sent."
     )
 
 
 def certificate_rejected(options: ConnectionOptions, cause: ssl.SSLCertVerificationError) -> CertificateRejected:
     """The error for each way in which a server certificate fails verification."""
     other_name = (
-        f"it is not made out to {options.host}; connect by a name that it holds, or set check_hostname: false to "
+        f"it is not valid for {options.host}; connect by a name in it, or set check_hostname: false to "
         "verify the chain only"
     )
     reason = {

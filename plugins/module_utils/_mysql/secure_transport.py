@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The server-wide switch require_secure_transport: what it is, what would change it, and what puts it back."""
+"""The server-wide switch require_secure_transport: what it is, what would change it, and what restores it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SwitchState:
 class SwitchChange:
     """The switch, before and after. ``lasting``: the server has SET PERSIST, so that it survives a restart.
 
-    ``recorded`` is the state of an earlier time that is to be there again exactly, what was persisted included.
+    ``recorded`` is the state of an earlier time that has to be restored exactly, what was persisted included.
     """
 
     before: SwitchState
@@ -49,7 +49,7 @@ class SwitchChange:
 
     @property
     def after(self) -> SwitchState:
-        """What it is to be."""
+        """The state that it will have."""
         if not self.needed:
             return self.before
         return self.recorded or SwitchState(self.wanted, self.wanted if self.lasting else None)
@@ -65,7 +65,7 @@ class SwitchChange:
 
     @property
     def rollback_statements(self) -> tuple[str, ...]:
-        """What puts back both the value and what is persisted."""
+        """What restores both the value and what is persisted."""
         return self._exactly(self.before) if self.needed else ()
 
     def _exactly(self, state: SwitchState) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ def read_switch(session: Session, dialect: Dialect) -> SwitchState:
     if not rows:
         raise SwitchUnavailable(
             f"{NAME}: {session.options.endpoint} runs {dialect.version}, which has no such variable (MySQL has it from "
-            "5.7.8 on, MariaDB from 10.5). Require TLS of the accounts instead."
+            "5.7.8 on, MariaDB from 10.5). Require TLS for the accounts instead."
         )
     return SwitchState(is_on(rows[0][1]), _read_persisted(session) if dialect.has_persist else None)
 

@@ -65,7 +65,7 @@ def tls_ends_elsewhere(
     Measured with MySQL Router 9: the number in its greeting is 0, and the server sees TLS whatever the client uses.
     One that passes TLS through shows the server's own greeting, cipher and certificate.
 
-    :arg certificate_not_after: The end of the certificate that this client was shown, where it is to be compared.
+    :arg certificate_not_after: The end of the certificate that this client was shown, where it has to be compared.
     """
     if server is None:
         return None

@@ -14,7 +14,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
     is_without_access_control,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.memory import MemoryCheck
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.in_memory import Unflushed
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import remediation
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding import Finding, finding
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import ServerStatus
@@ -61,7 +61,8 @@ def of_accounts(status: ServerStatus, dialect: Dialect) -> t.Iterator[Finding]:
             continue
         if state.anonymous:
             yield _anonymous_account(dialect, state)
-        if state.requirement.ssl_type == "NONE":
+        unflushed = status.memory is not None and state.account in status.memory.requirements
+        if state.requirement.ssl_type == "NONE" and not unflushed:
             yield _account_without_tls(status, dialect, state)
 
 
@@ -70,7 +71,7 @@ def _anonymous_account(dialect: Dialect, state: AccountState) -> Finding:
         return finding(
             "anonymous-account",
             str(state.account),
-            f"{state.account} stands for every user that {state.plugin} lets in and that has no account of its own.",
+            f"{state.account} stands for every user that {state.plugin} accepts and who has no other account.",
             f"Leave it if that is meant: without it these users cannot log in. Who they are is up to {state.plugin}.",
             "info",
         )
@@ -104,15 +105,10 @@ def _account_without_tls(status: ServerStatus, dialect: Dialect, state: AccountS
     )
 
 
-def _of_memory(status: ServerStatus, memory: MemoryCheck, dialect: Dialect) -> t.Iterator[Finding]:
-    for state in memory.weaker:
-        yield finding(
-            "privileges-not-flushed",
-            str(state.account),
-            f"{state.account} has the requirement {state.requirement.describe()} in the table, and the server does not "
-            "go by it: the table was changed, and privileges were not flushed.",
-            remediation.require_again(status, dialect, state),
-        )
+def _of_memory(status: ServerStatus, memory: Unflushed, dialect: Dialect) -> t.Iterator[Finding]:
+    for state in status.accounts or ():
+        if state.account in memory.requirements:
+            yield _not_flushed(status, dialect, state, memory.requirements[state.account])
     for account in memory.dropped:
         yield finding(
             "privileges-not-flushed",
@@ -120,10 +116,31 @@ def _of_memory(status: ServerStatus, memory: MemoryCheck, dialect: Dialect) -> t
             f"{account} was deleted from the table and can still log in: privileges were not flushed.",
             remediation.FLUSH,
         )
-    if memory.obstacle:
+    if memory.unread:
         yield finding(
             "memory-not-visible",
             status.options.endpoint,
-            f"{memory.obstacle}. What accounts require was read from the table only, which the server may not go by.",
+            f"{memory.unread} What accounts require was read from the table only, which the server may not go by.",
             remediation.see_memory(status, dialect, memory),
         )
+
+
+def _not_flushed(status: ServerStatus, dialect: Dialect, state: AccountState, in_force: Requirement | None) -> Finding:
+    account, in_table = state.account, state.requirement
+    if in_force is not None and in_force.level > in_table.level:
+        then = f"From the next FLUSH PRIVILEGES or restart on, {in_table.describe()} counts"
+        return finding(
+            "privileges-not-flushed",
+            str(account),
+            f"{account} has the requirement {in_table.describe()} in the table, and the server still goes by "
+            f"{in_force.describe()}: the table was changed, and privileges were not flushed. {then}.",
+            remediation.require_again(status, dialect, account, in_force),
+            "medium",
+        )
+    return finding(
+        "privileges-not-flushed",
+        str(account),
+        f"{account} has the requirement {in_table.describe()} in the table, and the server does not go by it: the "
+        "table was changed, and privileges were not flushed.",
+        remediation.require_again(status, dialect, account, in_table),
+    )

@@ -17,10 +17,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates 
 
 # "Creating SSL and RSA Certificates and Keys using MySQL", MySQL Reference Manual.
 _MYSQL_GENERATED = re.compile(r"MySQL_Server_.*_Auto_Generated_Server_Certificate\Z")
-# Made in memory by MariaDB from 11.4 on, anew at each start, and for no name.
+# Made in memory by MariaDB from 11.4 on, again at each start, and for no name.
 _MARIADB_GENERATED = "MariaDB Server"
 _OWN = (
-    "Give the server a certificate of its own, of a CA that clients can have: the present one {}. Set ssl_ca, ssl_cert "
+    "Give the server a certificate from a CA that clients can trust: the present one {}. Set ssl_ca, ssl_cert "
     "and ssl_key under [mysqld] in its option file, and restart it."
 )
 
@@ -30,7 +30,7 @@ def _generated(certificate: Certificate) -> str | None:
     if _MYSQL_GENERATED.match(certificate.common_name):
         return _OWN.format("was made by the server for itself, in its data directory, and for no host name")
     if certificate.self_signed and certificate.common_name == _MARIADB_GENERATED and not certificate.san:
-        return _OWN.format("is made by the server for itself, anew at each start, so that nobody can trust it")
+        return _OWN.format("is made by the server for itself, again at each start, so no client can trust it")
     return None
 
 
@@ -112,7 +112,7 @@ def renew_chain(status: ServerStatus, one: Certificate) -> Todo:
 
 
 def after_clients(status: ServerStatus, certificate: Certificate) -> Todo:
-    """How to leave an authority that AWS has retired."""
+    """How to leave a CA that AWS has retired."""
     todo = renew(status, certificate)
     return "After every client has the current CA bundle:", *((todo,) if isinstance(todo, str) else todo)
 

@@ -21,6 +21,11 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors impo
     QueryFailed,
     is_from_server,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.in_memory import (
+    accounts_in_force,
+    compare_all,
+    own_requirement,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import (
     VerificationInconclusive,
     log_in,
@@ -30,7 +35,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login_error
     certificate_rejected,
     tls_failure,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.memory import compare_with_memory
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.replication import read_role
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.server_side import (
@@ -201,7 +205,8 @@ def _ask(session: Session, unauthenticated: ServerStatus) -> ServerStatus:
         if isinstance(e.__cause__, QueryFailed):
             accounts_denied = e.message
     if known is not None and not accounts.is_without_access_control(account):
-        memory = compare_with_memory(session, dialect, known)
+        memory = compare_all(session, dialect, known)
+    requirement = own_requirement(session, dialect, account, accounts_in_force(known, memory))
     certificate = (
         _certificate(options, session.certificate, session.chain, verified=session.verified)
         or unauthenticated.certificate
@@ -214,7 +219,7 @@ def _ask(session: Session, unauthenticated: ServerStatus) -> ServerStatus:
     return replace(
         unauthenticated,
         dialect=dialect,
-        session=_session_status(session, account, accounts.own_requirement(session, dialect, account, known)),
+        session=_session_status(session, account, requirement),
         account=account,
         certificate=certificate,
         accounts=known,

@@ -19,7 +19,7 @@ class Command(str):
 
 
 Todo = t.Union[str, tuple[str, ...]]
-"""What to do, in parts that are read one after the other; those that are to be run are a Command."""
+"""What to do, in parts that are read one after the other; those that a person runs are a Command."""
 
 
 @dataclass(frozen=True)

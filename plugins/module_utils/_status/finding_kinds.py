@@ -19,8 +19,10 @@ DECISIVE_FROM = "medium"
 
 # What a check must have seen before the absence of a finding says anything: the TLS handshake or the lack of it, the
 # server's certificate, its verification with a CA bundle, the accounts, the other clients' sessions, the variable
-# require_secure_transport, or anything that a login shows.
-Evidence = t.Literal["tls", "certificate", "certificate_trust", "accounts", "sessions", "secure_transport", "login"]
+# require_secure_transport, anything that a login shows, or what the RDS API says.
+Evidence = t.Literal[
+    "tls", "certificate", "certificate_trust", "accounts", "sessions", "secure_transport", "login", "rds_api"
+]
 
 
 def at_least(severity: str, threshold: str) -> bool:
@@ -70,13 +72,19 @@ NIST = "NIST SP 800-53 rev. 5"
 CONTROLS: t.Mapping[str, Control] = {
     control.id: control
     for control in (
+        Control(
+            "PCI DSS 1.4.4", PCI_DSS, "Systems with cardholder data are not directly accessible from untrusted networks"
+        ),
         Control("PCI DSS 2.2.7", PCI_DSS, "Administrative access over a network uses strong cryptography"),
         Control(
             "PCI DSS 4.2.1", PCI_DSS, "Strong cryptography and valid, trusted certificates protect data in transit"
         ),
+        Control("PCI DSS 6.3.3", PCI_DSS, "Security patches and updates are installed"),
         Control("PCI DSS 8.3.1", PCI_DSS, "All user access is authenticated"),
         Control("PCI DSS 8.3.2", PCI_DSS, "Strong cryptography makes authentication factors unreadable in transit"),
         Control("NIST IA-5(1)", NIST, "Passwords are transmitted over cryptographically protected channels only"),
+        Control("NIST SA-22", NIST, "System components without the developer's support are replaced"),
+        Control("NIST SC-7", NIST, "Communication at the boundaries of systems is controlled"),
         Control("NIST SC-8", NIST, "Transmitted information is confidential and keeps its integrity"),
         Control("NIST SC-13", NIST, "Cryptography is of the types required for each use"),
         Control(
@@ -181,6 +189,36 @@ KINDS = (
         "secure_transport",
         controls=("PCI DSS 4.2.1", "NIST SC-8"),
     ),
+    FindingKind(
+        "rds-parameter-not-in-force",
+        "RDS parameter groups that are not in force",
+        "low",
+        "rds_api",
+        controls=("PCI DSS 4.2.1", "NIST SC-8"),
+    ),
+    FindingKind(
+        "rds-ca-not-in-force",
+        "RDS instances whose CA was changed and certificate was not",
+        "low",
+        "rds_api",
+        controls=_VALID_CERTIFICATES,
+    ),
+    FindingKind(
+        "publicly-accessible",
+        "RDS instances that are publicly accessible",
+        "low",
+        "rds_api",
+        controls=("PCI DSS 1.4.4", "NIST SC-7"),
+    ),
+    FindingKind(
+        "engine-version-deprecated",
+        "RDS instances with an engine version that AWS does not offer any more",
+        "low",
+        "rds_api",
+        controls=("PCI DSS 6.3.3", "NIST SA-22"),
+    ),
+    FindingKind("rds-change-pending", "RDS instances with pending changes", "info", "rds_api"),
+    FindingKind("rds-api-not-visible", "Servers that were not compared with the RDS API", "info", "tls"),
     FindingKind("sessions-not-visible", "Servers that do not expose session TLS status", "info", "login"),
     FindingKind("accounts-not-visible", "Accounts that could not be read", "info", "login"),
     FindingKind("proxies-not-visible", "Clients that cannot be told from a proxy", "info", "sessions"),

@@ -56,7 +56,7 @@ def _of_transport(status: ServerStatus) -> t.Iterator[Finding]:
         yield finding(
             "no-forward-secrecy",
             endpoint,
-            f"The server chose {status.cipher} ({status.protocol}), which has no forward secrecy: whoever records "
+            f"The server chose {status.cipher} ({status.protocol}), which has no forward secrecy: anyone who records "
             "connections can read them once the server's key is known.",
             remediation.forward_secrecy(status),
         )

@@ -14,11 +14,11 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, AccountState
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.handshake import Handshake
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.in_memory import Unflushed, accounts_in_force
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import Certificate
 
 if t.TYPE_CHECKING:
-    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.memory import MemoryCheck
     from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.replication import ServerRole
     from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import LiveSession
     from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.tls_versions import Probe
@@ -41,7 +41,7 @@ class ServerCertificate:
 
 @dataclass(frozen=True)
 class SessionStatus:
-    """This very session. ``ssl_type`` is what its account requires, None where the server does not tell."""
+    """This very session. ``ssl_type`` is what its account requires, None where the server does not expose it."""
 
     user: str
     encrypted: bool
@@ -76,11 +76,16 @@ class ServerStatus:
     role: ServerRole | None = None
     current_tls_version: str | None = None
     tls_ends: str | None = None
-    memory: MemoryCheck | None = None
+    memory: Unflushed | None = None
     accounts_denied: str | None = None
     proxies_visible: bool = True
     warnings: tuple[str, ...] = ()
     now: dt.datetime = field(default_factory=utc_now)
+
+    @property
+    def accounts_in_force(self) -> tuple[AccountState, ...] | None:
+        """The accounts with the requirements that the server goes by; ``accounts`` has those of its tables."""
+        return accounts_in_force(self.accounts, self.memory)
 
     @property
     def cipher(self) -> str | None:

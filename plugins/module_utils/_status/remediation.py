@@ -13,12 +13,11 @@ import typing as t
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
     Account,
-    AccountState,
     Requirement,
     quote_account,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect, is_on
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.memory import MemoryCheck
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.in_memory import Unflushed
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.requirements import require_statement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding import Command, Todo
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import ServerStatus
@@ -33,7 +32,7 @@ ACCESS_CONTROL_ON = (
     "at once, also for this login. Until then anybody may have changed accounts: read them again."
 )
 FLUSH: Todo = (
-    "Put every change of the tables in force, also those that others have left there, after looking at them.",
+    "Apply every pending change of the tables, after checking those that others have left there.",
     "By hand:",
     Command("FLUSH PRIVILEGES;"),
 )
@@ -135,9 +134,9 @@ def require_ssl(status: ServerStatus, dialect: Dialect, account: Account) -> Tod
     return _require(status, dialect, account, Requirement("ANY"))
 
 
-def require_again(status: ServerStatus, dialect: Dialect, state: AccountState) -> Todo:
-    """How to put a requirement in force that is in the table only."""
-    return _require(status, dialect, state.account, state.requirement)
+def require_again(status: ServerStatus, dialect: Dialect, account: Account, requirement: Requirement) -> Todo:
+    """How to have a requirement both in force and in the table, where it is in one of them."""
+    return _require(status, dialect, account, requirement)
 
 
 def _require(status: ServerStatus, dialect: Dialect, account: Account, requirement: Requirement) -> Todo:
@@ -178,20 +177,20 @@ def encrypt_session(user: str, host: str) -> Todo:
 def encrypt_proxied(host: str) -> str:
     """The same, where a proxy hides it from the server."""
     return (
-        f"Enable TLS in the client at {host} and reconnect it. Then let the proxy require TLS of its clients; REQUIRE "
-        "SSL for the account does not keep them out, as the proxy itself uses TLS."
+        f"Enable TLS in the client at {host} and reconnect it. Then set the proxy to require TLS for its clients; "
+        "REQUIRE SSL for the account does not refuse them, because the proxy itself uses TLS."
     )
 
 
 def require_at_proxy(status: ServerStatus) -> Todo:
-    """How to have a proxy require TLS of its clients."""
+    """How to set a proxy to require TLS for its clients."""
     endpoint = _rds.parse_endpoint(status.options.host)
     if endpoint is not None and endpoint.proxy is not None:
         command = f"aws rds modify-db-proxy --region {endpoint.region} --db-proxy-name {endpoint.proxy} --require-tls"
         return Command(command), "(clients without TLS are refused from then on)"
     return (
-        "Let the proxy require TLS of its clients. MySQL Router: client_ssl_mode=REQUIRED, or PASSTHROUGH, so that "
-        "the server's requirements reach the clients. ProxySQL: mysql_users.use_ssl=1 for each user. MaxScale: "
+        "Set the proxy to require TLS for its clients. MySQL Router: client_ssl_mode=REQUIRED, or PASSTHROUGH, so "
+        "that the server's requirements reach the clients. ProxySQL: mysql_users.use_ssl=1 for each user. MaxScale: "
         "ssl=true for the listener. RDS Proxy: --require-tls. Then run the check against the server itself."
     )
 
@@ -211,7 +210,7 @@ def see_accounts(dialect: Dialect, account: Account) -> Todo:
     return _by_hand(f"GRANT SELECT ON mysql.* TO {quote_account(account, dialect)};")
 
 
-def see_memory(status: ServerStatus, dialect: Dialect, memory: MemoryCheck) -> Todo:
+def see_memory(status: ServerStatus, dialect: Dialect, memory: Unflushed) -> Todo:
     """What lets an account see what the server goes by."""
     if memory.remedy or status.account is None:
         return memory.remedy

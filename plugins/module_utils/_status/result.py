@@ -21,6 +21,7 @@ def describe(status: ServerStatus, found: t.Sequence[Finding]) -> dict[str, t.An
     """The return value ``mysql_ssl``, plain types only."""
     options, greeting = status.options, status.handshake.greeting
     by_socket = options.unix_socket is not None
+    in_force = status.accounts_in_force
     conclusion = verdict(
         (finding.severity for finding in found),
         accounts_known=status.accounts is not None,
@@ -42,7 +43,7 @@ def describe(status: ServerStatus, found: t.Sequence[Finding]) -> dict[str, t.An
         "tls": _describe_tls(status),
         "session": None if status.session is None else dict(vars(status.session)),
         "certificate": None if status.certificate is None else _describe_certificate(status.certificate, status.now),
-        "accounts": None if status.accounts is None else [state.describe() for state in status.accounts],
+        "accounts": None if in_force is None else [state.describe() for state in in_force],
         "sessions": _describe_sessions(status.sessions),
         "findings": [finding.describe() for finding in found],
         "summary": _summary(status, found, conclusion),

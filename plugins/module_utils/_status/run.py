@@ -12,6 +12,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors impor
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import sessions_only
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.collect import collect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding import Finding
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.findings import findings
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import ServerStatus
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.result import describe
@@ -49,16 +50,20 @@ def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "ansible_facts": {"mysql_ssl": described},
         "warnings": list(status.warnings),
     }
-    fail_on = str(params["fail_on"])
-    bad = [finding for finding in found if fail_on != "none" and finding.at_least(fail_on)]
-    if bad:
-        raise RdsMysqlError(
-            "{} has {} of severity {} or more: {}".format(
-                options.endpoint,
-                "1 finding" if len(bad) == 1 else f"{len(bad)} findings",
-                fail_on,
-                " ".join(f"[{finding.id}] {finding.message}" for finding in bad),
-            ),
-            **result,
-        )
+    failed = failure(options.endpoint, found, str(params["fail_on"]))
+    if failed:
+        raise RdsMysqlError(failed["msg"], **result)
     return result
+
+
+def failure(what: str, found: t.Iterable[Finding], fail_on: str) -> dict[str, t.Any]:
+    """What a result has besides where findings fail it; empty where they do not.
+
+    :arg fail_on: ``none``, or the least severity that does.
+    """
+    bad = [finding for finding in found if fail_on != "none" and finding.at_least(fail_on)]
+    if not bad:
+        return {}
+    counted = "1 finding" if len(bad) == 1 else f"{len(bad)} findings"
+    told = " ".join(f"[{finding.id}] {finding.message}" for finding in bad)
+    return {"failed": True, "msg": f"{what} has {counted} of severity {fail_on} or more: {told}"}

@@ -24,8 +24,8 @@ def of_sessions(status: ServerStatus, dialect: Dialect) -> t.Iterator[Finding]:
         yield finding(
             "proxies-not-visible",
             status.options.endpoint,
-            f"{status.account} may not see what proxies tell of their clients. A client that reaches a proxy without "
-            "TLS looks as if it used TLS.",
+            f"{status.account} may not see what proxies report about their clients. A client that reaches a proxy "
+            "without TLS appears to use TLS.",
             remediation.show_proxies(dialect, status.account),
         )
     plaintext: dict[tuple[str, str, bool], int] = {}

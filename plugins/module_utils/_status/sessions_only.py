@@ -17,6 +17,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.connected_c
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import discover
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import QueryFailed
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import read_identity
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import NO_SUCH_ROWS
@@ -33,6 +34,7 @@ def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
             dialect = discover(session)
             warnings = list(session.warnings)
             connected = connected_clients(session, dialect)
+            identity = read_identity(session, dialect)
             encrypted = session.encrypted
     except QueryFailed as e:
         raise RdsMysqlError(f"{options.endpoint} does not say what it was asked: {e.message}") from e
@@ -51,6 +53,7 @@ def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
                 "version": dialect.version,
                 "family": dialect.family,
                 "managed_by": dialect.managed_by,
+                "id": identity.data,
             },
             "checked_at": iso8601(utc_now()),
             "transport": "SSL/TLS" if encrypted else "Socket" if by_socket else "TCP/IP",

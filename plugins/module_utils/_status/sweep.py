@@ -27,7 +27,7 @@ _Results = t.Generator[t.Optional[_Result], None, None]
 def run(params: t.Mapping[str, t.Any], progress: Progress | None = None) -> dict[str, t.Any]:
     """The work of ``mysql_ssl_status``: one server, or with ``endpoints`` each of them.
 
-    :arg progress: Told in words, every few seconds, how far it is.
+    :arg progress: Called every few seconds with a message about the progress.
     :raises RdsMysqlError: or one of its kinds.
     """
     if params.get("endpoints") is None:

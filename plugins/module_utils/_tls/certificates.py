@@ -4,7 +4,7 @@
 
 """Certificates described; chains.
 
-Everything X.509 is left to the ``cryptography`` library, which is imported only when a certificate is looked at.
+Everything X.509 is left to the ``cryptography`` library, which is imported only when a certificate is read.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ def verify(chain: t.Sequence[bytes], context: ssl.SSLContext, server_hostname: s
 class Verifier:
     """Verifies any number of chains by the same rules, from several threads at once.
 
-    Reading the certificates of an authority like AWS's takes longer than all else that is done for a server.
+    Reading the certificates of a CA like AWS's takes longer than all else that is done for a server.
 
     :arg context: Verifies, and is not used for anything else.
     """

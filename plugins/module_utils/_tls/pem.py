@@ -28,7 +28,7 @@ def der_to_pem(der: bytes) -> bytes:
 
 
 def pem_to_ders(content: bytes, source: str) -> tuple[bytes, ...]:
-    """The DER of each certificate of a PEM file; whether it is one is not looked at.
+    """The DER of each certificate of a PEM file; whether it is one is not checked.
 
     :arg source: Where it came from, for the error messages.
     :raises CertificateError: as parse_pem.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``plan.html``: the plan as a person reads it before it is approved, with the look of the report."""
+"""``plan.html``: the plan as a person reads it before it is approved, in the style of the report."""
 
 from __future__ import annotations
 

@@ -18,6 +18,8 @@ CHANGE, UNCHANGED, REFUSED, READ_ONLY, NOT_CHECKED = "change", "unchanged", "ref
 OUTCOMES = (CHANGE, UNCHANGED, REFUSED, READ_ONLY, NOT_CHECKED)
 TEMPLATE_MARKS = ("{{", "{%", "{#")
 
+_SHOWN = ("account", "state", "reason")
+
 Exact = dict[str, t.Any]
 
 
@@ -120,7 +122,7 @@ def _server(host: str, result: t.Mapping[str, t.Any]) -> Server:
     judged = {one["account"]: one for one in result.get("readiness") or ()}
     return replace(
         server,
-        readiness=tuple({key: _safe(value) for key, value in judged[name].items()} for name in names if name in judged),
+        readiness=tuple({key: _safe(judged[name][key]) for key in _SHOWN} for name in names if name in judged),
         left_out=tuple(_safe(name) for name in names[len(server.accounts) :]),
     )
 

@@ -55,7 +55,7 @@ class History:
     ) -> dict[str, model.Server]:
         """What was known of these servers before, as one server each.
 
-        That is the last check that could be made; what that one has not seen, such as accounts for lack of a login, is
+        That is the last check that could be made; what that one did not see, such as accounts for lack of a login, is
         from the last check that has.
 
         :arg run_id: The run that asks, whose own checks do not count.
@@ -209,7 +209,7 @@ def _check(server: model.Server) -> storage.Entry:
 
 
 def _complete(last: model.Server, parts: t.Mapping[Evidence, model.Server | None]) -> model.Server:
-    """The last check, with what it has not seen from the checks that have."""
+    """The last check, with what it did not see taken from the checks that did."""
     whole = last
     for evidence, older in parts.items():
         if older is None or older is last or has_seen(whole, evidence):

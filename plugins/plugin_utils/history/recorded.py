@@ -24,7 +24,7 @@ Results = t.Mapping[str, t.Mapping[str, t.Any]]
 def record_changes(
     history: History, run: model.Run, kind: str, changes: Results, checks: Results, plan: str | None
 ) -> None:
-    """Record every change, and every check after it, so that drift from now on is noticed.
+    """Record every change, and every check after it, so that regressions from now on are noticed.
 
     :arg kind: ``enforce`` or ``rollback``.
     :arg changes: Registered results of mysql_require_ssl by host, empty where there is none.
@@ -99,6 +99,27 @@ def record_bundles(history: History, run: model.Run, installed: Results) -> None
         entry(BUNDLE, f"{host} {bundle['path']}", host, run.made_at, bundle) for host, bundle in installed.items()
     ]
     history.record(run, BUNDLE, [], entries)
+
+
+def bundles_without(
+    history: History, region: str, current: str, wanted: t.Collection[str]
+) -> t.Iterator[tuple[str, str]]:
+    """Application hosts, and their bundle, that verify the certificates of one CA and would not verify another's.
+
+    A bundle without the current CA is that of a client of other servers.
+
+    :arg current: The CA that servers of the region have now, by AWS's name.
+    :arg wanted: The SHA-256 fingerprints of the root certificates of the next one.
+    :raises HistoryError: when the history cannot be read.
+    """
+    for bundle in history.last_entries(BUNDLE).values():
+        cas = [ca for ca in bundle.get("cas") or () if isinstance(ca, dict)]
+        # The root of rds-ca-2019 has no region in its name; the intermediate certificates beside it have.
+        regions = {ca.get("region") for ca in cas if ca.get("rds_ca") == current}
+        verifies = region in regions or regions == {None}
+        has = {ca.get("fingerprint_sha256") for ca in cas}
+        if verifies and not has.issuperset(wanted):
+            yield str(bundle.get("host")), str(bundle.get("path"))
 
 
 class Use(t.NamedTuple):

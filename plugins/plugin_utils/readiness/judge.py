@@ -34,6 +34,7 @@ KINDS = ("sampled", "counted")
 # A timer is seconds late now and then.
 _GRACE_MINUTES = 1
 _MOST_SIGHTINGS = 20
+_COUNTED = "No login without TLS was counted."
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,25 @@ class Sighting:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """What the server had counted of a user's logins at the last pass, for a guard to compare with.
+
+    ``since`` is the number of the newest session that may be one without TLS, ``server`` tells the server from others.
+    """
+
+    at: str
+    server: str
+    since: int
+    logins: int
+    plaintext: int
+
+
+@dataclass(frozen=True)
 class Readiness:
     """An account of a server: ``ready``, ``not_ready`` or ``unknown``, and why.
 
     ``last_plaintext`` is when a client without TLS was seen or counted last, None if never. ``sightings`` are its
-    clients, those without TLS first.
+    clients, those without TLS first. ``counted`` is there where it is ready by the server's own count of logins.
     """
 
     server: str
@@ -74,6 +89,7 @@ class Readiness:
     reason: str
     last_plaintext: str | None = None
     sightings: tuple[Sighting, ...] = ()
+    counted: Counted | None = None
 
 
 class Observed:
@@ -96,6 +112,8 @@ class Observed:
                 if seen.last >= self.since:
                     known = self.sightings.get(who)
                     self.sightings[who] = seen if known is None else _both(known, seen)
+        last = self._days[-1][1] if self._days else None
+        self._last, self._last_pass = (last.last, last.last_pass or "") if last else (None, "")
         self.logins = [item for day in recent for item in day.logins.items()]
         # Shares of the time with a pass as often as asked for, and days since the first pass, None without any.
         self.coverage = {kind: self._coverage(kind) for kind in KINDS}
@@ -104,6 +122,15 @@ class Observed:
     def without_tls(self, counted: t.Iterable[tuple[Name, Logins]]) -> list[Logins]:
         """Those with logins without TLS within the time that counts."""
         return [one for _name, one in counted if one.last_plaintext and one.last_plaintext >= self.since]
+
+    def counted(self, user: str) -> Counted | None:
+        """The server's count at the last pass; None for the anonymous user, and where it does not count."""
+        users = self._last.counters["users"] if self._last else None
+        if self._last is None or users is None or not user:
+            return None
+        own = next((one for one in users if one["user"] == user), {"logins": 0, "tls": 0})
+        plaintext = own["logins"] - own["tls"]
+        return Counted(self._last_pass, self._last.server, self._last.unproven(user), own["logins"], plaintext)
 
     def _coverage(self, kind: str) -> float:
         """A pass counts for the minutes until the next one is due, and so does not depend on when the timer fires."""
@@ -148,7 +175,8 @@ def judge(server: str, user: str, host: str, observed: Observed) -> Readiness:
     times = [seen.last for who, seen in clients.items() if who.plaintext]
     times += [one.last_plaintext for one in observed.without_tls(counted) if one.last_plaintext]
     state, reason = _state(user, clients, counted, observed)
-    return Readiness(server, f"{user}@{host}", state, reason, max(times, default=None), sightings)
+    by_count = observed.counted(user) if reason == _COUNTED else None
+    return Readiness(server, f"{user}@{host}", state, reason, max(times, default=None), sightings, by_count)
 
 
 def readiness_of(
@@ -181,9 +209,10 @@ def _state(
         obstacle = _too_little(observed, "counted")
         unknown = sorted({f"{who.user} from {who.host}" for who in clients if who.transport is None})
         if not obstacle and not unknown:
-            return READY, "No login without TLS was counted."
+            return READY, _COUNTED
         obstacle = obstacle or (
-            f"{', '.join(unknown)} has been connected since before the server counted logins. Reconnect it."
+            f"{', '.join(unknown)} has connected before the server counted logins, or when it still counted some of "
+            "that user without TLS. Reconnect it."
         )
     if observed.observed_days["sampled"] is None:
         return UNKNOWN, obstacle or _blind(observed)
@@ -201,7 +230,7 @@ def _sampled(
     by_account = [(name, one) for name, one in observed.logins if None not in name]
     if not by_account:
         return UNKNOWN, (
-            "The server does not tell how many logins there were, so short connections may have been missed. "
+            "The server does not count how many logins there were, so short connections may have been missed. "
             "Grant the login SELECT on performance_schema."
         )
     logins = sum(one.logins for name, one in counted if None not in name)
@@ -238,7 +267,7 @@ def _blind(observed: Observed) -> str:
     if not observed.sightings:
         return "Not observed. Run the playbook watch every few minutes."
     return (
-        "The server does not tell which sessions use TLS, nor counts logins with and without TLS. Switch on "
+        "The server does not expose session TLS status, nor count logins with and without TLS. Switch on "
         "performance_schema, or userstat on MariaDB."
     )
 
@@ -257,7 +286,7 @@ def _who(plaintext: t.Mapping[Who, Seen]) -> str:
 
 
 def may_be(user: str, host: str, client_user: str | None, client_host: str | None) -> bool:
-    """Whether a client, or logins that were counted, may be this account's: servers do not tell which one it was."""
+    """Whether a client, or logins that were counted, may be this account's: servers do not show which one it was."""
     if client_user is None:
         return False
     return user in ("", client_user) and (client_host is None or host_may_admit(host, client_host))

@@ -4,7 +4,7 @@
 
 """What was seen of one server's clients on one day (UTC): sightings, and logins that the server has counted.
 
-A pass is one look at the server, the value ``mysql_ssl_sessions`` of ``mysql_ssl_status``. ``add_pass`` adds one to the
+A pass is one check, the value ``mysql_ssl_sessions`` of ``mysql_ssl_status``. ``add_pass`` adds one to the
 day; nothing here reads a clock or a file.
 """
 
@@ -80,7 +80,9 @@ Name = tuple[str | None, str | None]
 class Reading:
     """The server's counters at the last pass, to tell the next one what is new.
 
-    ``counting_since`` is the number of the newest session that may have logged in before the server counted.
+    ``server`` tells the server from others. ``counting_since`` is the number of the newest session that may have logged
+    in before the server counted, and ``plaintext_until`` by user that of the newest one that may be among those without
+    TLS that were counted.
     """
 
     connection_id: int
@@ -88,6 +90,12 @@ class Reading:
     client: str
     counters: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]] | None]
     counting_since: int | None = None
+    server: str = ""
+    plaintext_until: t.Mapping[str, int] = field(default_factory=dict)
+
+    def unproven(self, user: str) -> int:
+        """The number of the newest session of this user that, by what was counted, may not use TLS."""
+        return max(self.counting_since or 0, self.plaintext_until.get(user, 0))
 
 
 @dataclass
@@ -115,10 +123,13 @@ def add_pass(day: ServerDay, before: Reading | None, seen: t.Mapping[str, t.Any]
     :arg before: The counters at the pass before, of that day or an earlier one.
     """
     now = iso8601(at)
+    if before is not None and before.server != seen["server"]["id"]:
+        before = None  # the address leads to another server by now
     counters = seen["counters"]
     users = counters["users"]
     restarted = before is None or seen["connection_id"] <= before.connection_id
-    since = None if users is None else _counting_since(before, seen)
+    deltas = {kind: _since(before, seen, kind, counted or ()) for kind, counted in counters.items()}
+    reading = _reading(None if restarted else before, before, seen, deltas["users"])
     minute = 1 << (at.hour * 60 + at.minute)
     if seen["source"] == "performance_schema.threads":
         day.sampled |= minute
@@ -126,19 +137,37 @@ def add_pass(day: ServerDay, before: Reading | None, seen: t.Mapping[str, t.Any]
         day.counted |= minute
     for client in seen["clients"]:
         numbers = client["connection_ids"]
-        if client["transport"] is None and since is not None:
-            # How these are connected was counted when they logged in.
-            numbers = [number for number in numbers if number <= since]
+        if client["transport"] is None and users is not None:
+            # How the others are connected was counted when they logged in.
+            numbers = [number for number in numbers if number <= reading.unproven(client["user"])]
         if not numbers:
             continue
         new = 0 if before is None else len(numbers) if restarted else sum(n > before.connection_id for n in numbers)
         _see(day, Who(*(client[name] for name in Who._fields)), now, new)
     _see(day, Who(seen["login"], seen["client"], seen["transport"]), now, 1)
-    for kind, counted in counters.items():
-        for name, delta in _since(before, seen, kind, counted or ()).items():
+    for found in deltas.values():
+        for name, delta in found.items():
             _count(day, name, delta, now)
-    day.last = Reading(seen["connection_id"], seen["login"], seen["client"], counters, since)
+    day.last = reading
     day.last_pass = now
+
+
+def _reading(
+    running: Reading | None,
+    before: Reading | None,
+    seen: t.Mapping[str, t.Any],
+    deltas: t.Mapping[Name, tuple[int, int | None, int | None]],
+) -> Reading:
+    """What the next pass compares with.
+
+    :arg running: The pass before, where the server has not been restarted since.
+    :arg deltas: Logins of users since then.
+    """
+    counters, number = seen["counters"], int(seen["connection_id"])
+    since = None if counters["users"] is None else _counting_since(before, seen)
+    until = dict(running.plaintext_until) if running else {}
+    until.update((str(user), number) for (user, _host), (_logins, plaintext, _refused) in deltas.items() if plaintext)
+    return Reading(number, seen["login"], seen["client"], counters, since, seen["server"]["id"], until)
 
 
 def _see(day: ServerDay, who: Who, now: str, sessions: int) -> None:
@@ -169,7 +198,7 @@ def _since(
 ) -> dict[Name, tuple[int, int | None, int | None]]:
     """Logins, those without TLS and refused ones since the pass before; nothing without one to compare with."""
     earlier = None if before is None else before.counters.get(kind)
-    if before is None or earlier is None or before.login != seen["login"]:
+    if before is None or earlier is None:
         return {}
     was = {(one["user"], one["host"]): one for one in earlier}
     # Each pass is a login that is counted. Where its own count has not grown, the counters began again: the server was
@@ -180,7 +209,7 @@ def _since(
         "accounts": (seen["login"], seen["client"]),
     }[kind]
     mine = next((one["logins"] for one in counted if (one["user"], one["host"]) == own), 0)
-    if own in was and mine <= was[own]["logins"]:
+    if before.login == seen["login"] and own in was and mine <= was[own]["logins"]:
         was = {}
     found = {}
     for one in counted:

@@ -52,7 +52,7 @@ Days = dict[str, list[tuple[str, ServerDay]]]
 
 
 class Pass(t.NamedTuple):
-    """What one look at a server saw, the value ``mysql_ssl_sessions``.
+    """What one check of a server saw, the value ``mysql_ssl_sessions``.
 
     ``changed`` are the accounts for which TLS was required just before.
     """

@@ -82,7 +82,7 @@ class Watched:
         return said
 
     def lines(self) -> list[str]:
-        """The sentence, then those that a person looks for, bounded."""
+        """The sentence, then those that a person needs, bounded."""
         found = [
             f"{server}: {user} from {host} without TLS, {sessions} {'session' if sessions == 1 else 'sessions'}"
             + (f" ({', '.join(part for part in (program, driver) if part)})" if program or driver else "")
@@ -96,8 +96,8 @@ class Watched:
                 [f"{server}: {why}" for server, why in sorted(self.failed.items())], "more that could not be checked"
             ),
             *_some(
-                [f"{server}: does not tell which sessions use TLS, nor counts logins" for server in sorted(self.blind)],
-                "more that do not tell",
+                [f"{server}: does not expose session TLS status, nor count logins" for server in sorted(self.blind)],
+                "more that do not expose it",
             ),
         ]
 

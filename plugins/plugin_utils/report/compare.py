@@ -104,6 +104,7 @@ def has_seen(server: Server, evidence: Evidence) -> bool:
         "accounts": server.accounts,
         "sessions": server.sessions,
         "login": server.session,
+        "rds_api": server.rds_api,
     }
     return seen[evidence] is not None
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report in lines for a terminal: less than a page, the worst first. All of it is in the report's files."""
+"""The report in lines for a terminal: less than a page, the most severe first. All of it is in the report's files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LONGEST = 200
 
 
 def problem_lines(report: Report) -> list[str]:
-    """The worst servers first, a line for each kind of finding that decides; then those that did not answer."""
+    """The most severe servers, a line for each kind of finding that decides; then those that did not answer."""
     bad = [(server, [finding for finding in server.findings if finding.decides]) for server in report.servers]
     lines = [
         f"{server.name}: {kind.severity}: {kind.id}: {clip(kind.example, _LONGEST)}"

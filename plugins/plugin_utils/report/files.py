@@ -131,7 +131,7 @@ def _timeless(report: Report) -> t.Any:
 def write(path: Path, text: str, mode: int = MODE, option: str = "dest") -> None:
     """Replace a file in one step. What the umask takes from the mode, it has not.
 
-    :raises RdsMysqlError: when it cannot be written; what was there before still is.
+    :raises RdsMysqlError: when it cannot be written; the previous file is unchanged.
     """
     try:
         write_atomically(str(path), text.encode("utf-8"), mode=mode & ~_umask())

@@ -56,7 +56,7 @@ def servers_of(host: str, result: t.Any, checked_at: str, place: Place | None = 
 
 
 def summaries_of(host: str, result: t.Any) -> t.Iterator[tuple[str, t.Any]]:
-    """What was found in words: by name the lines of a summary, or why there is none. Nothing for what has no result.
+    """What was found as text: by name the lines of a summary, or why there is none. Nothing for what has no result.
 
     :arg result: The registered result in plain types, None where there is none.
     """
@@ -157,7 +157,7 @@ def keep_times(servers: t.Sequence[Server], known: t.Mapping[str, Server]) -> li
 
 
 def _without_waivers(server: Server) -> Server:
-    """A waiver that was applied is no difference; it is applied again."""
+    """A waiver that was applied does not count as a difference; it is applied again."""
     findings = tuple(replace(finding, waiver=None) for finding in server.findings)
     return replace(server, findings=findings, verdict=None)
 

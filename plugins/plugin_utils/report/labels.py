@@ -39,14 +39,14 @@ REASONS = {
     ),
     "tls-ends-before-server": (
         "The server sees the TLS of a proxy. Clients may reach the proxy without TLS, whatever their accounts require.",
-        "Let the proxy require TLS of its clients, or pass TLS through to the server.",
+        "Set the proxy to require TLS for its clients, or pass TLS through to the server.",
     ),
     "weak-certificate": (
         "Keys below 2048 bits and signatures with SHA-1 or MD5 can be forged, and current clients refuse them.",
         "Renew the certificate with a key of 2048 bits or more (or on P-256) and SHA-256.",
     ),
     "no-forward-secrecy": (
-        "Whoever records connections today can read them on the day that the server's key becomes known.",
+        "Anyone who records connections today can read them on the day that the server's key becomes known.",
         "Let the server choose ciphers with ECDHE only; TLS 1.3 has no others.",
     ),
     "accounts-not-visible": (
@@ -66,7 +66,7 @@ REASONS = {
         "Configure a certificate and key on the server, then require TLS for its accounts.",
     ),
     "account-without-tls": (
-        "Whoever can read the network can read what they send, and an attacker in between can keep clients from TLS.",
+        "Anyone on the network can read what they send, and an attacker in between can keep clients from using TLS.",
         "Make sure that the clients use TLS, then require it for the account.",
     ),
     "anonymous-account": (
@@ -104,6 +104,30 @@ REASONS = {
     "transport-not-required": (
         "TLS depends on each account's own requirement: one new account without it accepts plaintext again.",
         "When all accounts require TLS, enforce it server-wide.",
+    ),
+    "rds-parameter-not-in-force": (
+        "The parameter group says one thing and the server does another, until a reboot that nobody may expect.",
+        "Reboot the instance in a maintenance window, or undo the change of the group.",
+    ),
+    "rds-ca-not-in-force": (
+        "The next restart changes the certificate. Clients that lack the new CA could not connect afterwards.",
+        "Make sure that clients have the new CA, then restart the instance.",
+    ),
+    "publicly-accessible": (
+        "Anybody on the internet whom a security group lets through reaches the server.",
+        "Use private addresses, and make the instance not publicly accessible.",
+    ),
+    "engine-version-deprecated": (
+        "AWS upgrades such versions by itself, or charges for extended support, and fixes fewer faults in them.",
+        "Upgrade the engine.",
+    ),
+    "rds-change-pending": (
+        "The change may restart the server in the next maintenance window.",
+        "Check that it is expected.",
+    ),
+    "rds-api-not-visible": (
+        "Changes that are not in force would go unnoticed.",
+        "Grant the identity that runs the audit the missing permissions.",
     ),
     "sessions-not-visible": (
         "Plaintext clients of these servers could not be detected, so their absence here proves nothing.",

@@ -155,6 +155,29 @@ class Sessions:
 
 
 @dataclass(frozen=True)
+class RdsApi:
+    """What the RDS API says of a database.
+
+    ``ca`` is the CA of its certificate, ``pending`` are the changes that wait for ``window``. ``apply_status`` is that
+    of its parameter group; ``require_secure_transport`` is the group's value, None where it is not set or not told.
+    ``version_available`` is whether AWS still offers the version of the engine, None where that is not known.
+    """
+
+    region: str
+    instance: str
+    engine: str
+    engine_version: str | None = None
+    ca: str | None = None
+    pending: tuple[str, ...] = ()
+    window: str | None = None
+    parameter_group: str | None = None
+    apply_status: str | None = None
+    require_secure_transport: bool | None = None
+    publicly_accessible: bool | None = None
+    version_available: bool | None = None
+
+
+@dataclass(frozen=True)
 class Waiver:
     """Who accepts a finding, why, and until which day (ISO 8601), on which it counts again."""
 
@@ -194,7 +217,7 @@ class Server:
     ``name`` is its inventory name, or ``host:port`` of an endpoint of a sweep; ``inventory_hostname`` the inventory
     host that ran the check. ``message`` says why the check failed, None when it did not. ``cluster``, ``region`` and
     ``aws_account`` come from the inventory, ``groups`` are its inventory groups. Everything below ``endpoint`` is None
-    where it was not seen. ``in_run`` is whether the run that made the report was to check it; one that was not is as
+    where it was not checked. ``in_run`` is whether the run that made the report was to check it; one that was not is as
     its last check has found it. ``last_good_at`` is the time of the last check that could be made, where
     this one could not.
     """
@@ -219,6 +242,7 @@ class Server:
     certificate: Certificate | None = None
     accounts: tuple[Account, ...] | None = None
     sessions: Sessions | None = None
+    rds_api: RdsApi | None = None
     findings: tuple[Finding, ...] = ()
 
     def count(self, severity: str) -> int:

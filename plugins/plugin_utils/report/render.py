@@ -5,7 +5,7 @@
 """``report.html`` from Jinja2 templates: one file that needs nothing else, no network and no JavaScript either.
 
 Text stays text: everything that a template prints is escaped, and control and bidirectional characters in it become
-visible. Nothing but the style and the script, which are ours, is put in as it is. A content security policy lets in
+visible. Nothing but the style and the script, which are ours, is put in as it is. A content security policy allows
 nothing else, by their digests.
 """
 

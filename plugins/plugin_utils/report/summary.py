@@ -27,7 +27,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model impor
 
 
 def summarize(servers: t.Sequence[Server]) -> Summary:
-    """The numbers of these servers, and up to five kinds of findings of severity medium or high, worst first."""
+    """The numbers of these servers, and up to five kinds of findings of severity medium or high, most severe first."""
 
     def having(attribute: str, value: str) -> int:
         return sum(getattr(server, attribute) == value for server in servers)

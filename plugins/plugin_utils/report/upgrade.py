@@ -14,7 +14,7 @@ _RENAMED_VALUES = {"looked_at": "checked", "not_looked_at": "not_checked", "not_
 
 
 def upgrade(data: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The report in today's format. What is no report of an older version is returned as it is.
+    """The report in today's format. Anything but a report of an older version is returned as it is.
 
     Its summary and changes are left out: the first follows from its servers, and nobody asks what an earlier report was
     compared with.

@@ -157,7 +157,7 @@ def _scope(findings: int, servers: int) -> str:
 
 
 def _anchor(name: str) -> str:
-    """The id of a finding as that of an element; one of a report that somebody else has written may have anything."""
+    """The id of a finding as that of an element; one of a report from elsewhere may have anything."""
     return "".join(char if char.isascii() and char.isalnum() else "-" for char in clip(name, 60))
 
 

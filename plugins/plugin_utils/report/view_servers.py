@@ -17,7 +17,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.view_rows import Chips, Fact, Names
 
 MOST_SERVERS = 2000
-"""How many servers the page has, the worst; all of them are in the other files."""
+"""How many servers the page has, those with the most severe findings; all of them are in the other files."""
 
 _MOST_REASONS = 200
 # Of each list in a server's row: what keeps a page of 2,000 servers small enough for a mail.

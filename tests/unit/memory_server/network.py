@@ -327,7 +327,7 @@ class Network:
             )
         if kind == TOO_MANY:
             raise errors.ConnectionFailed(
-                f"{options.endpoint} refused the login of {options.user!r}: (1040) Too many connections",
+                f"{options.endpoint}: login of {options.user!r} refused (error 1040: Too many connections).",
                 ER_CON_COUNT_ERROR,
             )
         if fault and kind == SLOW:
@@ -335,14 +335,14 @@ class Network:
         login = self._transport(options, server, attacked=kind == ATTACKED)
         if kind == CUT_BEFORE:
             self.logins.append(login)
-            raise errors.ConnectionFailed(f"{options.endpoint} broke the connection off during the login.", 2013)
+            raise errors.ConnectionFailed(f"{options.endpoint} closed the connection during the login.", 2013)
         self.logins.append(replace(login, answered=bool(options.password)))
         if kind == ATTACKED:
-            raise errors.LoginRefused(f"{options.endpoint} refused the login of {options.user!r}: (1045)", 1045)
+            raise errors.LoginRefused(f"{options.endpoint}: login of {options.user!r} refused (error 1045).", 1045)
         session = self._authenticate(options, server, login)
         if fault and kind == CUT_AFTER:
             session.abandon(fault.lingers)
-            raise errors.ConnectionFailed(f"{options.endpoint} broke the connection off during the login.", 2013)
+            raise errors.ConnectionFailed(f"{options.endpoint} closed the connection during the login.", 2013)
         return session
 
     def _transport(self, options: t.Any, server: MemoryServer, *, attacked: bool) -> Login:
@@ -353,7 +353,7 @@ class Network:
         if not server.offers_tls:
             self.logins.append(login)
             raise core.mysql_errors.TlsNotOffered(
-                f"{options.endpoint} offers no TLS, and ssl_mode is {options.ssl_mode}; no credentials were sent.",
+                f"{options.endpoint} does not offer TLS, and ssl_mode is {options.ssl_mode}; no credentials were sent.",
                 2026,
             )
         login = replace(login, encrypted=True)
@@ -381,7 +381,7 @@ class Network:
         try:
             inner = server.log_in(options.user, options.password, host, transport, certificate)
         except ServerError as e:
-            message = f"{options.endpoint} refused the login of {options.user!r}: ({e.code}) {e.text}"
+            message = f"{options.endpoint}: login of {options.user!r} refused (error {e.code}: {e.text})."
             kind = core.mysql_errors.LoginRefused
             if e.code not in (1045, 1698, 3118, 3159, 4151):
                 kind = core.mysql_errors.ConnectionFailed

@@ -67,6 +67,7 @@ class MemoryServer:
         self.proxies: dict[Key, Key] = {}  # who logs in, and as whom he goes on
         self.locks: dict[str, tuple[int, float | None]] = {}  # who holds it, and until when
         self.cached: set[Key] = set()  # accounts whose caching_sha2_password is in the cache
+        self.counted: dict[str, list[int]] = {}  # with userstat, logins of each user, and those of them with TLS
         self.routines: set[tuple[str, str]] = set()
         self.replicates = False
         self.replicas: list[tuple[int, str, int]] = []  # server_id, host and port of each
@@ -119,8 +120,15 @@ class MemoryServer:
         session = ServerSession(
             self._next_number, account[0], host, account, transport, frozenset(), author, command=command
         )
-        self.sessions[session.number] = session
+        self._count(session)
         return session
+
+    def _count(self, session: ServerSession) -> None:
+        self.sessions[session.number] = session
+        if self.variables.get("userstat") == "ON":
+            counts = self.counted.setdefault(session.user, [0, 0])
+            counts[0] += 1
+            counts[1] += session.transport == "SSL/TLS"
 
     def restart(self, seconds: float) -> None:
         """Crash, and be back after so long. The table is on disk, and so is what was persisted."""
@@ -131,6 +139,7 @@ class MemoryServer:
         self._next_number = 10
         self.starts += 1
         self.locks.clear()
+        self.counted.clear()
         self.cached.clear()
         self.accounts.flush()
         self.others.flush()
@@ -224,7 +233,7 @@ class MemoryServer:
             author,
             sql_mode=self.variables["sql_mode"],
         )
-        self.sessions[session.number] = session
+        self._count(session)
         return session
 
     def _without_access_control(self, user: str, host: str, transport: str, author: str) -> ServerSession:
@@ -348,6 +357,14 @@ class MemoryServer:
         if name == "information_schema.innodb_trx":
             self._needs(session, model.PROCESS, 1227, _DENIED.format("PROCESS"))
             return []
+        if name == "information_schema.user_statistics":
+            if not self.release.mariadb:
+                raise ServerError(1109, "Unknown table 'USER_STATISTICS' in information_schema")
+            return [
+                {"user": user, "total_connections": logins, "total_ssl_connections": tls}
+                for user, (logins, tls) in self.counted.items()
+                if model.PROCESS in session.grants
+            ]
         if name == "information_schema.plugins":
             return [
                 {"plugin_name": plugin, "plugin_type": "AUTHENTICATION", "plugin_status": "ACTIVE"}

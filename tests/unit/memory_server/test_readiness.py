@@ -78,3 +78,61 @@ def test_the_switch_is_about_every_account(server: MemoryServer) -> None:
     assert required(server) == set()
     run(server, require_secure_transport=True, readiness=[*judged, {**NOT_READY, "state": "ready"}])
     assert server.variables["require_secure_transport"] == "ON"
+
+
+class Counting(t.NamedTuple):
+    """A server that counts logins and does not tell how sessions are connected, with a client over TLS."""
+
+    server: MemoryServer
+    counted: dict[str, t.Any]
+
+    def require(self, **counted: t.Any) -> dict[str, t.Any]:
+        """Require TLS of the client's account, by what was counted."""
+        judged = {**READY, "counted": {**self.counted, **counted} if self.counted else None}
+        return run(self.server, accounts=["app"], readiness=[judged], only_ready=False, method="auto")
+
+
+@pytest.fixture(name="counting")
+def _counting() -> Counting:
+    server = MemoryServer(Clock(), "mariadb-11.8")
+    server.variables["userstat"] = "ON"
+    for user, grants in (("admin", model.ALL), ("app", frozenset())):
+        password = "one" if user == "admin" else "two"
+        server.somebody("create", (user, "%"), Entry(plugin="mysql_native_password", password=password, grants=grants))
+    server.connect_client(APP, "10.0.0.7:1000", "SSL/TLS")
+    with core.at_work_on(Network(server.clock, server)):
+        planned = core.run({**LOGIN, "accounts": ["app"], "method": "auto", "plaintext_sessions": "allow"}, True)
+    identity = planned["plan"]["identity"]
+    where = " ".join(identity[name] for name in ("server_id", "datadir", "port"))
+    return Counting(server, {"server": where, "since": 1, "logins": 1, "plaintext": 0})
+
+
+def test_what_the_server_counts_answers_the_guard(counting: Counting) -> None:
+    done = counting.require()
+    assert done["plaintext_sessions"] == []
+    assert required(counting.server) == {"app"}
+
+
+@pytest.mark.parametrize(
+    "event",
+    ["another_login", "older", "another_server", "counted_less", "not_counting", "proxied", "not_judged"],
+)
+def test_what_was_counted_and_does_not_count(counting: Counting, event: str) -> None:
+    server, counted = counting.server, dict[str, t.Any]()
+    if event == "another_login":
+        server.connect_client(APP, "10.0.0.8:1000", "TCP/IP")
+    elif event == "older":
+        counted["since"] = 1000
+    elif event == "another_server":
+        counted["server"] = "2 /data/ 3306"
+    elif event == "counted_less":  # it was flushed since
+        counted["logins"] = 7
+    elif event == "not_counting":
+        server.variables["userstat"] = "OFF"
+    elif event == "proxied":
+        server.proxies[JOB] = APP
+    elif event == "not_judged":
+        counting.counted.clear()
+    with pytest.raises(core.errors.RdsMysqlError, match="does not expose session TLS status"):
+        counting.require(**counted)
+    assert required(server) == set()

@@ -117,7 +117,6 @@ class Outcome:
         return any(
             reason in message
             for reason in (
-                "could never log in again",
                 "would be locked out",
                 "would need a client certificate",
                 "cannot log in",
@@ -125,10 +124,10 @@ class Outcome:
                 "SYSTEM_USER",
                 "not flushed privileges",
                 "cannot be set by a client",
-                "offers no TLS",
+                "does not offer TLS",
                 "does not use TLS",
                 "Operation ALTER USER failed",
-                "refused the login",
+                " refused (error ",
                 "holds no change",
                 "Access denied; you need",
             )
@@ -301,9 +300,9 @@ def _word(schedule: Schedule, outcome: Outcome) -> list[str]:
     if word == UNCHANGED:
         return [f"W2 'nothing was changed', and {'; '.join(left)}: {said[:300]}"] if left else []
     if word == ROLLED_BACK:
-        found = [f"W3 'everything was put back', and {'; '.join(left)}: {said[:300]}"] if left else []
+        found = [f"W3 'everything was rolled back', and {'; '.join(left)}: {said[:300]}"] if left else []
         if not server.effects and not (schedule.network.other and schedule.network.other.effects):
-            found.append(f"W4 'put back', and nothing was ever changed: {said[:300]}")
+            found.append(f"W4 'rolled back', and nothing was ever changed: {said[:300]}")
         return found
     if word == CHANGED:
         found = []
@@ -322,7 +321,7 @@ def _word(schedule: Schedule, outcome: Outcome) -> list[str]:
             now = [_kind(where, key) for where in (server.accounts.memory, server.accounts.table)]
             if key not in schedule.others.touched and kind not in now:
                 found.append(f"W6 said to have {kind}, and {key} has {' and '.join(now)}: {said[:300]}")
-            if key not in schedule.others.touched and "Putting it back was refused:  " in said:
+            if key not in schedule.others.touched and "The rollback was refused:  " in said:
                 found.append(f"W7 {key} was left, and nobody has refused to put it back: {said[:300]}")
         return found
     return []
@@ -505,7 +504,7 @@ def _clients(schedule: Schedule, outcome: Outcome) -> list[str]:
     return found
 
 
-_REFUSALS = ("without TLS and would not get in again", "clients without TLS could be locked out")
+_REFUSALS = ("without TLS and would be unable to reconnect", "clients without TLS could be locked out")
 
 
 def _anybody(schedule: Schedule, outcome: Outcome) -> bool:

@@ -108,7 +108,7 @@
       ]);
   };
 
-  // Only rows that are to be seen are in the document, which is what makes thousands of servers quick to filter.
+  // Only visible rows are in the document, which is what makes thousands of servers quick to filter.
   const show = (entries) => {
     for (const body of [...table.tBodies]) body.remove();
     table.append(...grouped(entries));
@@ -194,7 +194,7 @@
   byId("show-all").addEventListener("click", () => {
     showAll = true;
     update();
-    // The button is gone; go on where the table goes on.
+    // The button is gone; continue where the table continues.
     table.tBodies[Math.min(PAGE, table.tBodies.length - 1)].querySelector("button")?.focus();
   });
   addEventListener("beforeprint", () => show(matching()));

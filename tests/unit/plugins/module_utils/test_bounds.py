@@ -28,7 +28,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options imp
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import run as status
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import sweep
 
-from ._status.recorded_server import OK, RECORDED, send_rows
+from ._status.recorded_server import MAY_NOT, OK, RECORDED, send_rows
 from .scripted_server import Conversation, greeting, packet, scripted
 
 if t.TYPE_CHECKING:
@@ -88,7 +88,9 @@ def knows(accounts: Answer, pause: float = 0.0) -> Answer:
             accounts(conversation, statement)
         elif statement == "SELECT CONNECTION_ID()":
             send_rows(conversation, [(7,)])
-        elif statement.startswith(("SELECT", "SHOW")) and "CREATE USER" not in statement:
+        elif statement.startswith("SHOW CREATE USER"):
+            conversation.send(MAY_NOT)
+        elif statement.startswith(("SELECT", "SHOW")):
             send_rows(conversation, [])
         else:
             conversation.send(OK)

@@ -28,6 +28,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history im
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import (
     Use,
     bundle_of,
+    bundles_without,
     clients_without,
     record_bundles,
     record_changes,
@@ -392,6 +393,32 @@ def test_clients_that_lack_a_ca(site: Site, tmp_path: Path) -> None:
     assert list(clients_without(history, uses[:2])) == []
     with pytest.raises(RdsMysqlError, match=r"no\.pem cannot be read"):
         bundle_of("/x", tmp_path / "no.pem")
+
+
+def test_who_could_not_connect_after_a_rotation(site: Site, tmp_path: Path) -> None:
+    """Clients of other servers and regions count for nothing."""
+    history, here = site.history(), "Amazon RDS eu-central-1"
+    names = {
+        "ready": (f"{here} 2019 CA", f"{here} Root CA RSA2048 G1"),
+        "late": ("Amazon RDS Root 2019 CA", f"{here} 2019 CA"),
+        "root-only": ("Amazon RDS Root 2019 CA",),
+        "elsewhere": ("Amazon RDS Root 2019 CA", "Amazon RDS eu-west-1 2019 CA"),
+        "newer": (f"{here} Root CA ECC384 G1",),
+    }
+    certificates = {name: _ca(tmp_path, name).read_bytes() for name in {n for each in names.values() for n in each}}
+    bundles = {}
+    for host, wanted in names.items():
+        path = tmp_path / f"{host}.pem"
+        path.write_bytes(b"".join(certificates[name] for name in wanted))
+        bundles[host] = bundle_of("/etc/rds.pem", path)
+    record_bundles(history, model.Run("1", day(1), "0.2.0", "2.19.0", started_at=day(1)), bundles)
+    new = bundles["ready"]["cas"][1]["fingerprint_sha256"]
+    assert sorted(bundles_without(history, "eu-central-1", "rds-ca-2019", [new])) == [
+        ("late", "/etc/rds.pem"),
+        ("root-only", "/etc/rds.pem"),
+    ]
+    # The root by its name is not enough.
+    assert ("ready", "/etc/rds.pem") in bundles_without(history, "eu-central-1", "rds-ca-2019", ["another"])
 
 
 def test_what_a_roll_out_leaves(site: Site) -> None:

@@ -591,7 +591,7 @@ def test_ten_thousand_servers() -> None:
     assert len(page.servers.rows) == view_servers.MOST_SERVERS == 2000
     assert {row.outcome for row in page.servers.rows} == {"non_compliant"}
     made = render.to_html(whole, "0" * 64)
-    assert "The worst 2,000 of 10,000 servers are on this page." in made
+    assert "The first 2,000 of 10,000 servers are on this page." in made
     assert len(made) < 4_000_000
     assert csv_report.to_csv(whole).count("\n") == 10001
     assert len(json.loads(files.to_json(whole))["servers"]) == 10000

@@ -22,7 +22,7 @@ FOUND = {**LOOK, "failed": True, "msg": "One finding is left."}
 @pytest.mark.parametrize(
     ("change", "look", "line"),
     [
-        ({}, {}, "not reached"),
+        ({}, {}, "not started"),
         ({}, LOOK, "checked only"),
         ({}, UNREACHABLE, "not checked: Cannot reach db:1."),
         ({"skipped": True, "changed": False}, LOOK, "no rollback record"),
@@ -62,7 +62,7 @@ def test_stats_are_bounded() -> None:
         "two": {"failed": True, "rolled_back": True, "rollback_record": {**record, "state": "undone"}},
         "three": {},
     }
-    words = {"one": "changed", "two": "rolled back", "three": "not reached"}
+    words = {"one": "changed", "two": "rolled back", "three": "not started"}
     published = rollout_summary.stats(changes, {}, 1000)
     assert published["mysql_tls_roll_out"] == words
     document = json.loads(base64.b64decode(published["mysql_tls_rollback_records"]))
@@ -81,7 +81,7 @@ def test_names_in_a_line_are_safe_to_print() -> None:
 
 def test_totals() -> None:
     changes: dict[str, dict[str, t.Any]] = {"one": CHANGE, "two": {"failed": True}, "three": {}, "four": CHANGE}
-    assert rollout_summary.totals(changes, {}) == "4 servers: 2 changed, 1 nothing changed, 1 not reached"
+    assert rollout_summary.totals(changes, {}) == "4 servers: 2 changed, 1 nothing changed, 1 not started"
     assert rollout_summary.totals({"one": CHANGE}, {}) == "1 server: 1 changed"
 
 
@@ -110,8 +110,8 @@ def test_filter() -> None:
     """Reads what hosts have registered, and renders none of it."""
     hostvars = {"db": {"mysql_tls_change": {**CHANGE, "msg": "{{ 1 }}"}, "mysql_tls_look": LOOK}, "other": {}}
     result = FilterModule().filters()["rollout_summary"](["db", "other"], hostvars, 0)
-    assert result["lines"] == {"db": "changed: app@% NONE -> ANY", "other": "not reached"}
-    assert result["totals"] == "2 servers: 1 changed, 1 not reached"
+    assert result["lines"] == {"db": "changed: app@% NONE -> ANY", "other": "not started"}
+    assert result["totals"] == "2 servers: 1 changed, 1 not started"
     assert result["stop"] == ""
     assert result["no_records"] is False
     assert set(result["stats"]) == {"mysql_tls_roll_out"}

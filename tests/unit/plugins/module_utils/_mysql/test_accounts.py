@@ -15,12 +15,14 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
     Account,
     AccountState,
     Requirement,
-    parse_requirement,
     quote,
     quote_account,
-    shows_requirement,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.in_memory import (
+    parse_requirement,
+    shows_requirement,
+)
 from hypothesis import example, given
 from hypothesis import strategies as st
 

@@ -240,7 +240,7 @@ def test_a_connection_that_ends_during_the_login_is_no_refusal() -> None:
     with scripted(script) as server:
         failure = fails(server.port)
     assert not isinstance(failure, LoginRefused)
-    assert "broke the connection off" in failure.message
+    assert "closed the connection" in failure.message
 
 
 @pytest.mark.parametrize("drips", [False, True], ids=["silent", "dripping"])

@@ -63,10 +63,14 @@ ACCOUNTS = [
 ]
 
 
+CLAUSES = {"": "REQUIRE NONE", "ANY": "REQUIRE SSL", "X509": "REQUIRE X509"}
+
+
 class Played(t.NamedTuple):
     """What a server has in its tables; None where the login may not read them.
 
-    ``required`` is how SHOW CREATE USER ends for every account, None where it may not be seen. ``number`` is what
+    ``required`` is how SHOW CREATE USER ends for every account, empty for what its row says, None where it may not be
+    seen. ``number`` is what
     CONNECTION_ID() says; in the greeting it is 7. ``status`` is added to the session's status. ``greets`` is the
     version in the greeting, where it is another.
     """
@@ -74,7 +78,7 @@ class Played(t.NamedTuple):
     accounts: Rows | None = ACCOUNTS
     sessions: Rows | None = None
     attributes: Rows | None = None
-    required: str | None = "REQUIRE SSL"
+    required: str | None = ""
     in_memory: Rows = []  # noqa: RUF012  never changed
     number: int = 7
     me: str = "admin@%"
@@ -144,7 +148,9 @@ def plays(
             quoted = statement.removeprefix("SHOW CREATE USER ").removeprefix("SHOW GRANTS FOR ")
             user, host = (rows.me if quoted == "CURRENT_USER()" else quoted.replace("'", "")).split("@")
             name = f"`{user}`@`{host}`"
-            send_rows(conversation, [(f"CREATE USER {name} IDENTIFIED WITH 'mysql_native_password' {rows.required}",)])
+            table = {row[:2]: row[3] for row in rows.accounts or ()}
+            required = rows.required or CLAUSES[table.get((user, host), "ANY")]
+            send_rows(conversation, [(f"CREATE USER {name} IDENTIFIED WITH 'mysql_native_password' {required}",)])
         elif "CURRENT_USER()" in statement:
             send_rows(conversation, [(rows.me,)])
         elif "mysql.user" in statement and "WHERE" in statement:  # some of them once more

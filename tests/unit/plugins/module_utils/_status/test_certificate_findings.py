@@ -116,7 +116,7 @@ def test_proxies_and_serverless_are_renewed_by_aws(leaf: Certificate, host: str)
 )
 def test_a_certificate_that_the_server_has_made(generated: Certificate) -> None:
     for one in found(generated._replace(**EXPIRED), trusted=False, error="self-signed certificate").values():
-        assert one.remediation.startswith("Give the server a certificate of its own")
+        assert one.remediation.startswith("Give the server a certificate from a CA")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge im
     Rules,
     judge,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.observed import Logins
 
 from .written_history import APP_PLAIN, APP_TLS, MONITOR, NOW, History, Server
 
@@ -195,12 +196,50 @@ def test_a_session_from_before_the_counting_is_unknown() -> None:
     number = server.login(APP_PLAIN)
     found = verdict(watched(server))
     assert found.state == "unknown"
-    assert found.reason == "app from 10.0.0.7 has been connected since before the server counted logins. Reconnect it."
+    assert found.reason.startswith("app from 10.0.0.7 has connected before the server counted logins, or ")
     # One that came later was counted.
     del server.open[number]
     server = Server("users", tells=False)
     history = watched(server, lambda at: server.login(APP_TLS) if at == NOW - dt.timedelta(days=35) else None)
     assert verdict(history).state == "ready"
+
+
+def test_a_session_without_tls_that_was_counted_long_ago() -> None:
+    """The weeks that count are over, and it is still there."""
+    server = Server("users", tells=False)
+    numbers: list[int] = []
+
+    def event(at: dt.datetime) -> None:
+        if at == NOW - dt.timedelta(days=44):
+            numbers.append(server.login(APP_PLAIN))
+            server.login(("other", "10.0.0.7", "SSL/TLS"))
+
+    history = watched(server, event, 45)
+    assert verdict(history).state == "unknown"
+    # The other user's was counted with TLS.
+    other = verdict(history, user="other")
+    assert other.state == "ready"
+    assert other.counted is not None
+    assert (other.counted.logins, other.counted.plaintext) == (1, 0)
+    last = history.days["2026-11-28"].last
+    assert last is not None
+    assert last.unproven("app") > numbers[0] > last.unproven("other") == other.counted.since
+
+
+def test_counters_of_another_server_are_not_compared() -> None:
+    server = Server("users", tells=False)
+
+    def event(at: dt.datetime) -> None:
+        if at == NOW - dt.timedelta(days=40):
+            server.identity = "two"
+            server.visit(APP_PLAIN, 3)
+
+    history = watched(server, event, 45)
+    found = verdict(history)
+    assert found.state == "ready"
+    assert found.counted is not None
+    assert found.counted.server == "two"
+    assert all(day.logins.get(("app", None), Logins()).plaintext is None for day in history.days.values())
 
 
 @pytest.mark.parametrize("again", ["restart", "flush"])

@@ -32,6 +32,7 @@ class Server:
         self.tells = tells
         self._numbers = itertools.count(1)
         self.open: dict[int, Session] = {}
+        self.identity = "one"
         self._counters: dict[str, dict[tuple[str | None, str | None], list[int]]] = {}
 
     def login(self, session: Session) -> int:
@@ -77,6 +78,7 @@ class Server:
                 clients.setdefault(session, []).append(number)
         del self.open[own]
         return {
+            "server": {"id": self.identity},
             "connection_id": own,
             "login": MONITOR[0],
             "client": MONITOR[1],
