@@ -13,8 +13,15 @@ import pytest
 from tests.functional.fixtures import all_servers, ansible, new_db, pki, servers
 
 from .api import Awx
+from .aws import RAN
 
 __all__ = ["all_servers", "ansible", "new_db", "pki", "servers"]
+
+
+@pytest.fixture(autouse=True)
+def ran(request: pytest.FixtureRequest) -> None:
+    """Remember which tests this process has run."""
+    RAN.add((request.module.__name__, request.function.__name__))
 
 
 @pytest.fixture

@@ -101,8 +101,11 @@ def test_what_the_workflow_asks_reaches_each_job() -> None:
     assert seen["plan"] == {"mysql_tls_accounts": "app@*"}
     assert seen["enforce"] == {"mysql_tls_accounts": "app@*", "of_plan": 1, "of_approval": 1}
     assert seen["audit"] == {
-        **{"mysql_tls_accounts": "app@*", "mysql_tls_fail_on": "high"},
-        **{"of_plan": 1, "of_approval": 1, "of_enforce": 1},
+        "mysql_tls_accounts": "app@*",
+        "mysql_tls_fail_on": "high",
+        "of_plan": 1,
+        "of_approval": 1,
+        "of_enforce": 1,
     }
 
 

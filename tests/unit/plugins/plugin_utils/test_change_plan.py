@@ -213,7 +213,9 @@ def test_old_plans_do_not_pile_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "e", "eJwDAAAAAAE=", "ü", "eNqrVkrKSSwoVrJSUoqtBQAdKwQp"], ids=["none", "odd", "empty", "umlaut", "other"]
+    "text",
+    ["", "e", "eJwDAAAAAAE=", "ü", "eNqrVkrKSSwoVrJSUoqtBQAdKwQp"],
+    ids=["none", "odd", "empty", "umlaut", "other"],
 )
 def test_what_was_not_published(text: str) -> None:
     with pytest.raises(RdsMysqlError, match="mysql_tls_plan_document: it is not the text that the playbook plan has"):
