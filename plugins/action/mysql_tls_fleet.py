@@ -59,6 +59,10 @@ class ActionModule(ControllerAction):
         if options["check"]:
             rds.read(self.run_module(variables))
         seen = _Seen()
+        limits: dict[str, str] = {}
+        if options["report"]:
+            # Only the report knows which findings are waived.
+            limits = {host: given.pop("fail_on", "none") for host, given in prepared.options.items()}
         with Interrupts() as interrupts:
 
             def results() -> t.Iterator[tuple[str, t.Any]]:
@@ -83,6 +87,7 @@ class ActionModule(ControllerAction):
                     variables,
                     results(),
                     whole_fleet=options["hosts"] is None,
+                    limits=limits,
                     interrupted=lambda: bool(interrupts.received),
                 )
             else:
@@ -90,7 +95,9 @@ class ActionModule(ControllerAction):
                     pass
                 result = {"msg": ""}
         result.pop("found", None)
+        seen.fail(result.pop("failing", {}))
         lines = [*filter(None, [seen.partial, result["msg"]]), *seen.not_contacted(), *result.pop("lines", [])]
+        result.pop("failure", None)
         failure = " ".join(filter(None, [result["msg"] if result.pop("failed", False) else "", seen.failure()]))
         return {
             **result,
@@ -108,11 +115,9 @@ class _Seen:
     def __init__(self) -> None:
         self.hosts: dict[str, dict[str, t.Any]] = {}
         self.partial = ""
-        self._failed = 0
 
     def add(self, host: str, result: t.Mapping[str, t.Any]) -> None:
         status = result.get("mysql_ssl") or {}
-        self._failed += bool(result.get("failed"))
         self.hosts[host] = {
             "failed": bool(result.get("failed")),
             "refused": result.get("contacted") is False,
@@ -121,6 +126,12 @@ class _Seen:
             "findings": sorted({finding["id"] for finding in status.get("findings", ())}),
             "server": status.get("server"),
         }
+
+    def fail(self, failing: t.Mapping[str, str]) -> None:
+        """These hosts have findings that are reason to fail."""
+        for host, sentence in failing.items():
+            if host in self.hosts:
+                self.hosts[host].update(failed=True, msg=sentence)
 
     def interrupted(self, signal: str, left: int, total: int) -> None:
         self.partial = (
@@ -135,4 +146,5 @@ class _Seen:
         """Why the play fails, in a sentence; empty where it does not."""
         if self.partial:
             return self.partial
-        return f"The check of {counted(self._failed, 'server')} failed." if self._failed else ""
+        failed = sum(facts["failed"] for facts in self.hosts.values())
+        return f"The check of {counted(failed, 'server')} failed." if failed else ""

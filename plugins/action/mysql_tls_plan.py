@@ -39,6 +39,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **fleet_readiness.OPTIONS,
     "dest": {"type": "path"},
     "source": {"type": "path"},
+    "sha256": {"type": "str", "default": ""},
     "max_age": {"type": "int", "default": 7},
     "hosts": {"type": "list", "elements": "str"},
     "bundles": {"type": "dict", "default": {}},
@@ -74,13 +75,11 @@ class ActionModule(ControllerAction):
         order = [server.name for server in servers if server.outcome != READ_ONLY]
         # Checked, and never the canary.
         others = [server.name for server in servers if server.outcome == READ_ONLY and server.plan is None]
-        result = _described(servers, [*order, *others], totals(servers).sentence())
         if not order:
             names = listed([server.name for server in servers])
-            result.update(
-                failed=True, msg=f"Nothing can be changed: every server is read-only ({names}). Name the source."
-            )
-        return result
+            said = f"Nothing can be changed: every server is read-only ({names}). Name the source."
+            return {"changed": False, "failed": True, "msg": visible(said)}
+        return _described(servers, [*order, *others], totals(servers).sentence())
 
     def _results(
         self, options: dict[str, t.Any], variables: dict[str, t.Any], hosts: list[str]
@@ -119,7 +118,7 @@ class ActionModule(ControllerAction):
             if published.is_published(source)
             else document.PlanFile(Path(source).absolute())
         )
-        read = given.read(options["max_age"], utc_now())
+        read = given.read(options["max_age"], utc_now(), options["sha256"])
         known, selected = variables["hostvars"], set(hosts)
         missing = [s.name for s in read.servers if not any(name in known for name in (s.name, *s.aliases))]
         if missing:
@@ -131,10 +130,9 @@ class ActionModule(ControllerAction):
                 servers.append(Server(name, server.outcome, server.plan, server.reason))
         order = [server.name for server in servers if server.outcome == CHANGE]
         told = f"{totals(servers).sentence()} (plan {read.sha256[:12]}, made by {read.author} at {read.made_at})"
-        result = {**_described(servers, order, told), "sha256": read.sha256}
         if (not order and any(server.outcome != "unchanged" for server in servers)) or not servers:
-            result.update(failed=True, msg=f"mysql_tls_plan: the plan has no change for these hosts: {told}.")
-        return result
+            raise RdsMysqlError(f"mysql_tls_plan: the plan has no change for these hosts: {told}.")
+        return {**_described(servers, order, told), "sha256": read.sha256}
 
 
 def _described(servers: t.Sequence[Server], order: list[str], told: str) -> dict[str, t.Any]:
@@ -204,17 +202,14 @@ def _written(options: dict[str, t.Any], variables: dict[str, t.Any], servers: tu
     }
     if 100.0 * len(bad) > options["max_fail_percentage"] * len(servers) or only_followers:
         why = f"{counted(len(bad), 'server')} would not be changed: {listed([server.name for server in bad])}."
-        result.update(
-            failed=True, msg=visible(f"{told}. {why if bad else 'Every server is read-only.'} {paths['html']}")
-        )
+        said = visible(f"{told}. {why if bad else 'Every server is read-only.'} {paths['html']}")
+        result.update(failed=True, msg=said, failure=said)
     elif text is None and "awx_workflow_job_id" in variables:
-        result.update(
-            failed=True,
-            msg=(
-                "The plan is too large to be published for the next job of the workflow (mysql_tls_artifact_bytes is "
-                f"{options['artifact_bytes']}). Let AWX's jobs keep their state in a directory that lasts, or set a limit."
-            ),
+        said = (
+            "The plan is too large to be published for the next job of the workflow (mysql_tls_artifact_bytes is "
+            f"{options['artifact_bytes']}). Let AWX's jobs keep their state in a directory that lasts, or set a limit."
         )
+        result.update(failed=True, msg=said, failure=said)
     return result
 
 

@@ -103,7 +103,8 @@ class ActionModule(ControllerAction):
         if found:
             directory = history.directory.parent / store.DIRECTORY
             store.record(directory, found, at, history.days, history.access)
-            run.refused = refused_lately(directory, {one.server: one.endpoint for one in found}, at)
+            endpoints = {one.server: one.endpoint for one in found}
+            run.refused = refused_lately(directory, endpoints, at, history.access)
         run.add(found, failed, time.monotonic() - began)
 
 

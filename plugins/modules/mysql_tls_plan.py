@@ -42,8 +42,15 @@ options:
     description:
       - A C(plan.json) to read, or the text that O(dest) has published as C(mysql_tls_plan_document).
       - The task fails where its SHA-256 is not its own, where it is older than O(max_age) or can be written by
-        everybody, where the inventory lacks a server of it, and where it has no change for these hosts.
+        everybody, where the inventory lacks a server of it, and where it has no change for these hosts. It also fails
+        where the file belongs to another user, other than root, and O(sha256) is not set.
     type: path
+  sha256:
+    description:
+      - The SHA-256 of the plan that was approved, RV(sha256) of the task that made it. Another plan is refused.
+      - With it, O(source) may belong to another user.
+    type: str
+    default: ""
   max_age:
     description:
       - Days after which a plan is refused.
@@ -159,6 +166,7 @@ EXAMPLES = r"""
 - name: Read a plan of the last two days
   dbtls.rds_mysql.mysql_tls_plan:
     source: /var/lib/dbtls/plan/plan.json
+    sha256: "{{ approved_sha256 }}"
     max_age: 2
   run_once: true
   register: planned
@@ -194,6 +202,11 @@ plan:
   returned: with O(dest)
   type: dict
   sample: {json: /var/lib/dbtls/plan/plan.json, html: /var/lib/dbtls/plan/plan.html}
+failure:
+  description: With O(dest), why the task fails, where the plan was written all the same.
+  returned: failure
+  type: str
+  sample: 12 accounts on 8 servers would change, 1 refused. 1 server would not be changed, which is orders-db.
 sha256:
   description: The SHA-256 of the plan. It is also in the plan.
   returned: with O(dest) or O(source)

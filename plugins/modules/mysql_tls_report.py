@@ -63,6 +63,17 @@ options:
     type: list
     elements: path
     default: []
+  slices:
+    description:
+      - Directory with a directory for each slice of an inventory that several jobs have audited. Each was the
+        O(state_dir) of a job, or the O(dest) of its report, or both.
+      - Adds their histories and observations to O(state_dir), reports every server of the history, and removes the
+        slices. Servers that no slice has checked, or that the inventory no longer has, are reported as last checked.
+      - Run it when the jobs have ended. A directory that has anything else in it, such as rollback records, stays, and
+        a warning says so. In check mode all of them stay.
+      - Fails if there is no slice.
+    type: path
+    version_added: 0.2.0
   previous:
     description:
       - Report in JSON to compare with. The file must exist. Reports of older versions of the collection are read as
@@ -244,6 +255,13 @@ EXAMPLES = r"""
       - reports/slice3/report.json
       - reports/slice4/report.json
   register: merged
+
+- name: Merge what the job slices of AWX have recorded
+  dbtls.rds_mysql.mysql_tls_report:
+    dest: /var/lib/mysql-tls/report
+    state_dir: /var/lib/mysql-tls
+    hosts: []
+    slices: /var/lib/mysql-tls/slices
 
 - name: Show the path of the report, and the top issues
   ansible.builtin.debug:
@@ -462,6 +480,19 @@ msg:
   returned: always
   type: str
   sample: "42 servers: 31 compliant, 9 non-compliant, 2 unreachable. /srv/reports/mysql-tls/report.html"
+failing:
+  description:
+    - Why hosts are to fail, by host, as the role's variable C(mysql_tls_fail_on) of each says. Waived findings do not
+      count.
+  returned: when the report was written
+  type: dict
+  sample:
+    billing: "billing has 1 finding of severity high or more: [account-without-tls] app@% can log in without TLS."
+failure:
+  description: Why the task fails by O(fail_on) or O(fail_on_new), where the report was written all the same.
+  returned: failure
+  type: str
+  sample: "There are 2 new findings of severity high or more. 42 servers: 31 compliant, 11 non-compliant."
 ansible_stats:
   description: What is published as a statistic, RV(summary), RV(changes) and the paths.
   returned: when the report was written

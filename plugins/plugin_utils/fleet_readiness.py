@@ -63,7 +63,8 @@ def readiness_of_hosts(
             if server.accounts is not None
             and _endpoint(fleet, server.inventory_hostname) in (None, str(server.endpoint))
         }
-        found = assess(known.values(), directory, rules_of(options), utc_now(), history.warn).readiness
+        rules, access = rules_of(options), history.access
+        found = assess(known.values(), directory, rules, utc_now(), history.warn, access=access).readiness
         if found is not None:
             # The count says nothing of somebody who has stopped it since.
             recent = iso8601(utc_now() - dt.timedelta(minutes=_MOST_PASSES_MISSED * options["watch_every"]))

@@ -21,6 +21,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history im
     default_state_directory,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import Use, clients_without
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.slices import Merge
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Rules
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, labels, model
@@ -90,7 +91,9 @@ def report_of(
     results: t.Iterable[tuple[str, t.Any]],
     *,
     whole_fleet: bool,
+    limits: t.Mapping[str, str],
     interrupted: t.Callable[[], bool] = lambda: False,
+    merge: Merge | None = None,
 ) -> dict[str, t.Any]:
     """Record the checks, compare each server with its own last good check, write the report; what a task returns.
 
@@ -98,22 +101,26 @@ def report_of(
     :arg variables: The task's.
     :arg results: Inventory hosts, each with what mysql_ssl_status has returned for it, in plain types; None where the
         play ended for it before that.
+    :arg limits: By host from which severity on a finding fails it. Waived ones do not.
     :arg interrupted: Asked once there are no more results.
     :arg whole_fleet: Whether servers of other inventory hosts are reported as their last check has found them.
+    :arg merge: Slices whose servers are reported, with all others of the history, also those of no inventory host.
     """
     now = iso8601(utc_now())
     hostvars = variables["hostvars"]
     result: dict[str, t.Any] = {}
+    merged = len(options["merge"]) + (len(merge.slices) if merge else 0)
     try:
         request = build.ReportRequest(
             dest=Path(options["dest"]).absolute(),
             title=clean(options["title"]),
-            run=run_of(variables, now, len(options["merge"]), options["ca_certs"], options["tls_min_version"]),
-            history=history_of(options),
-            fleet=frozenset(map(str, hostvars)) if whole_fleet else (),
+            run=run_of(variables, now, merged, options["ca_certs"], options["tls_min_version"]),
+            history=merge.history if merge else history_of(options),
+            fleet=merge.history.hosts() if merge else frozenset(map(str, hostvars)) if whole_fleet else (),
             junit=options["junit"],
             openmetrics=Path(options["openmetrics"]).absolute() if options["openmetrics"] else None,
             merge=tuple(Path(path).absolute() for path in options["merge"]),
+            merged=merge.servers if merge else (),
             previous=Path(options["previous"]).absolute() if options["previous"] else None,
             fail_on=None if options["fail_on"] == "none" else options["fail_on"],
             waivers=options["waivers"],
@@ -133,6 +140,7 @@ def report_of(
         return {**result, "failed": True, "msg": visible(e.message)}
     clients = _clients(request.history, written.report.servers, hostvars)
     result.update(_outcome(written, clients))
+    result["failing"] = _failing(written.report, limits)
     failures = [
         *_failures(written.report, request.fail_on),
         *_new_failures(written.report, None if options["fail_on_new"] == "none" else options["fail_on_new"]),
@@ -140,6 +148,8 @@ def report_of(
     if failures:
         verb = "is" if len(failures) == 1 and failures[0].startswith("1 ") else "are"
         result.update(failed=True, msg=f"There {verb} {' and '.join(failures)}. {result['msg']}")
+        # What is published with it is published all the same, where the task itself does not fail.
+        result["failure"] = result["msg"]
     return result
 
 
@@ -299,6 +309,22 @@ def change_lines(report: model.Report) -> dict[str, list[str]]:
 def _some(lines: list[str]) -> list[str]:
     rest = len(lines) - _MOST_LINES
     return [*lines[:_MOST_LINES], *([f"and {rest:,} more"] if rest > 0 else [])]
+
+
+def _failing(report: model.Report, limits: t.Mapping[str, str]) -> dict[str, str]:
+    """The hosts whose servers have findings that are not waived, of this severity or more, with a sentence."""
+    failing: dict[str, str] = {}
+    for server in report.servers:
+        limit = limits.get(server.inventory_hostname, "none")
+        if limit == "none" or not server.in_run:
+            continue
+        bad = [each for each in server.findings if each.waiver is None and at_least(each.severity, limit)]
+        if bad:
+            told = " ".join(f"[{each.id}] {each.message}" for each in bad)
+            failing[server.inventory_hostname] = visible(
+                f"{server.name} has {counted(len(bad), 'finding')} of severity {limit} or more: {told}"
+            )
+    return failing
 
 
 def _failures(report: model.Report, fail_on: str | None) -> t.Iterator[str]:

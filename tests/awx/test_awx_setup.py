@@ -195,7 +195,7 @@ def test_check_mode_makes_nothing(ansible: Ansible, awx: Awx) -> None:
 )
 def test_wrong_settings_change_nothing(ansible: Ansible, awx: Awx, settings: dict[str, str], message: str) -> None:
     run = set_up(ansible, **settings)
-    assert run.status != 0
+    assert run.status == 2
     assert message in " ".join(run.output.split())
     assert awx.store.writes == []
 
@@ -288,7 +288,7 @@ def test_records_as_artifacts_alone(ansible: Ansible, awx: Awx) -> None:
 def test_a_project_that_could_not_be_synchronized(ansible: Ansible, awx: Awx) -> None:
     """The next run does it again, and goes on."""
     awx.store.synchronizes = False
-    assert set_up(ansible).status != 0
+    assert set_up(ansible).status == 2
     assert "job_templates" not in awx.store.items
     awx.store.synchronizes = True
     set_up(ansible).ok()
@@ -316,7 +316,7 @@ def test_without_a_system_administrator(ansible: Ansible, awx: Awx, monkeypatch:
     monkeypatch.setenv("CONTROLLER_PASSWORD", PASSWORD)
     awx.store.administrator = False
     refused = set_up(ansible)
-    assert refused.status != 0
+    assert refused.status == 2
     assert "You don't have permission to POST to /api/v2/credential_types" in refused.output
     awx.store.administrator = True
     set_up(ansible, "--tags", "credential_type").ok()

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -123,6 +125,25 @@ def test_what_is_published(inventory: Inventory) -> None:
     assert "login_password" not in run.output
 
 
+def test_a_waived_finding_is_no_reason_to_fail(inventory: Inventory) -> None:
+    """In both forms. What a failing report publishes is published all the same."""
+    inventory.databases["mysql-9.7"].create("no_tls")
+    low = ("-e", "mysql_tls_fail_on=low", "-e", "mysql_tls_per_host=true")
+    failing = inventory.audit(*low, "-e", "mysql_tls_fail_on_new=low")
+    assert failing.status == 2
+    failed = {name for name, counts in failing.recap().items() if counts["failed"]}
+    assert "mysql-9.7" in failed
+    said = " ".join(failing.output.split())
+    assert re.search(r"mysql-9\.7 has \d findings? of severity low or more: .*\[account-without-tls\] ", said), (
+        failing.output
+    )
+    assert '"mysql_tls": {' in failing.output.partition("CUSTOM STATS")[2]
+    waiver = {"finding": "*", "owner": "dba", "reason": "Until spring.", "expires": "2099-03-31"}
+    waived = ("-e", json.dumps({"mysql_tls_waivers": [waiver]}))
+    for arguments in (low, low[:2]):
+        assert " with waivers)" in inventory.audit(*arguments, *waived).ok().output
+
+
 def test_fifty_servers_of_which_ten_are_bad_fit_on_a_page(inventory: Inventory) -> None:
     good, bad = ({**inventory.hosts[name]} for name in ("mariadb-11.8", "mysql-9.7"))
     inventory.hosts.clear()
@@ -176,6 +197,13 @@ def silent() -> Iterator[int]:
         yield int(listening.getsockname()[1])
 
 
+def abort(pid: int) -> None:
+    """Have this process and its children say where they are, and end."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+    for one in (*map(int, children), pid):
+        os.kill(one, signal.SIGABRT)
+
+
 def test_an_interrupt_leaves_a_report_of_what_was_seen(inventory: Inventory, silent: int) -> None:
     mysql = inventory.hosts["mysql-9.7"]
     inventory.hosts.update(
@@ -189,23 +217,35 @@ def test_an_interrupt_leaves_a_report_of_what_was_seen(inventory: Inventory, sil
     process = subprocess.Popen(
         [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(path), "dbtls.rds_mysql.audit"],
         cwd=inventory.ansible.directory,
-        env={**os.environ, "HOME": str(inventory.ansible.directory), "ANSIBLE_FORCE_COLOR": "0"},
+        env={
+            **os.environ,
+            "HOME": str(inventory.ansible.directory),
+            "ANSIBLE_FORCE_COLOR": "0",
+            "PYTHONFAULTHANDLER": "1",
+        },
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
     )
     assert process.stdout
+    lines: list[str] = []
+    give_up = threading.Timer(2 * _SECONDS, abort, (process.pid,))
+    give_up.start()
     try:
         for line in process.stdout:
+            lines.append(f"{time.monotonic():.1f} {line}")
             if "waiting for silent" in line:
                 break
         else:
-            pytest.fail("nobody was waited for")
+            pytest.fail(f"nobody was waited for\n{''.join(lines)}")
+        give_up.cancel()
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=_SECONDS)
         # What it would take otherwise is ten minutes.
         assert time.monotonic() - began < _SECONDS / 2
     finally:
+        give_up.cancel()
         process.kill()
         process.wait()
     states = {name: server["state"] for name, server in inventory.report().items()}

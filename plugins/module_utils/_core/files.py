@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Replacing a file in one step, and taking turns with other processes that do."""
+"""Replacing a file in one step, taking turns with other processes that do, and reading only what can be trusted."""
 
 from __future__ import annotations
 
@@ -18,6 +18,55 @@ import typing as t
 _RETRY_SECONDS = 0.05
 # What a file system answers that cannot sync a directory; it then has no promise to keep.
 _CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)
+
+
+class Untrusted(Exception):
+    """A file that is not read; the message continues ``it``."""
+
+
+def open_trusted(path: str, group: int | None = None, *, anyones: bool = False) -> t.BinaryIO:
+    """Open a file that decides something, as anyone who can write it could decide instead.
+
+    Its owner has to be this user or root, for root too, and nobody else may write to it.
+
+    :arg group: The number of a group whose members are trusted, also as owners.
+    :arg anyones: For what people write and keep in checkouts: any owner and group is right. All may not write to it.
+    :raises Untrusted: where that is not so, or it is a directory, device or pipe.
+    :raises OSError: when it cannot be opened.
+    """
+    # Never waits for the other end of a pipe.
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+    reason = _distrust(os.fstat(file.fileno()), group, anyones=anyones)
+    if reason:
+        file.close()
+        raise Untrusted(reason)
+    return file
+
+
+def _distrust(status: os.stat_result, group: int | None, *, anyones: bool) -> str | None:
+    others_may = anyones or (group is not None and status.st_gid == group)
+    if not stat.S_ISREG(status.st_mode):
+        return "is not a regular file"
+    if status.st_mode & stat.S_IWOTH:
+        return "can be written by everybody"
+    if not others_may and status.st_uid not in (0, os.geteuid()):
+        return "belongs to another user"
+    if not others_may and status.st_mode & stat.S_IWGRP:
+        return "can be written by its group"
+    return None
+
+
+def read_bounded(read: t.Callable[[int], bytes], most: int) -> bytes:
+    """The whole content, which has at most so many bytes.
+
+    :arg read: A file's.
+
+    :raises Untrusted: when it has more.
+    """
+    content = read(most + 1)
+    if len(content) > most:
+        raise Untrusted(f"is larger than {most} bytes")
+    return content
 
 
 class NotSynced(OSError):

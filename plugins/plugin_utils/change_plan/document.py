@@ -10,12 +10,16 @@ import datetime as dt
 import hashlib
 import json
 import os
-import stat
 import typing as t
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import (
+    Untrusted,
+    open_trusted,
+    read_bounded,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.planned import Planned
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.servers import (
     OUTCOMES,
@@ -105,18 +109,21 @@ class PlanFile:
         """An error about this file; ``what`` continues its name."""
         return RdsMysqlError(f"{_VARIABLE}: {self._path} {what}")
 
-    def read(self, max_age_days: int, now: dt.datetime) -> ReadPlan:
+    def read(self, max_age_days: int, now: dt.datetime, sha256: str = "") -> ReadPlan:
         """What it says.
 
+        :arg sha256: The SHA-256 that somebody has approved. The file may belong to another user then.
         :raises RdsMysqlError: when it cannot be read, is not a plan, was changed, is too old, or all may write to it.
         """
         try:
-            plan = self._checked(json.loads(self._content()))
+            plan = self._checked(json.loads(self._content(anyones=bool(sha256))))
             made = dt.datetime.strptime(plan.made_at, _TIME).replace(tzinfo=dt.UTC)
         except OSError as e:
             raise self.error(f"cannot be read: {e.strerror}.") from e
         except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as e:
             raise self.error("is not a plan that the playbook plan has written.") from e
+        if sha256 and plan.sha256 != sha256.strip().lower():
+            raise self.error(f"has the SHA-256 {plan.sha256}, and mysql_tls_plan_sha256 is another one.")
         if now - made > dt.timedelta(days=max_age_days):
             raise self.error(
                 f"was made at {plan.made_at} and is older than {max_age_days} days. Make a new plan, or set "
@@ -126,18 +133,18 @@ class PlanFile:
             raise self.error(f"was made at {plan.made_at}, which is in the future.")
         return plan
 
-    def _content(self) -> bytes:
-        # Never waits for the other end of a pipe.
-        with os.fdopen(os.open(self._path, os.O_RDONLY | os.O_NONBLOCK), "rb") as f:
-            status = os.fstat(f.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise self.error("is not a file.")
-            if status.st_mode & stat.S_IWOTH:
-                raise self.error("can be written by everybody; it says what is done to accounts. chmod it.")
-            content = f.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise self.error(f"is larger than {MAX_BYTES} bytes.")
-        return content
+    def _content(self, *, anyones: bool) -> bytes:
+        try:
+            with open_trusted(str(self._path), anyones=True) as file:
+                # A checkout may be one that its group can write to.
+                if not anyones and os.fstat(file.fileno()).st_uid not in (0, os.geteuid()):
+                    raise self.error(
+                        "belongs to another user; it says what is done to accounts. If it is the plan that was "
+                        "approved, set mysql_tls_plan_sha256 to its SHA-256."
+                    )
+                return read_bounded(file.read, MAX_BYTES)
+        except Untrusted as e:
+            raise self.error(f"is not read: it {e}.") from e
 
     def _checked(self, described: t.Any) -> ReadPlan:
         if not isinstance(described, dict) or described.get("format") != FORMAT:

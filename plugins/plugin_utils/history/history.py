@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 from dataclasses import dataclass, field, replace
@@ -83,17 +84,49 @@ class History:
         read = self._servers(set(places.values()))
         return {name: read[place] for name, place in places.items() if place in read}
 
+    def hosts(self) -> frozenset[str]:
+        """The inventory hosts of all servers that were ever checked."""
+        with self._index() as index:
+            return frozenset(index.names_of_hosts(CHECK).values())
+
+    def gone(self, hosts: t.Container[str], inventory: t.Sequence[str], run_id: str, kind: str) -> set[str]:
+        """Names of servers that runs on this inventory have checked, and whose hosts are not in it any more.
+
+        Those that the last run without a limit has checked, or one after it. So each is told once.
+
+        :arg run_id: The run that asks, whose own checks do not count.
+        """
+        found: set[str] = set()
+        own = storage.of_run(self.directory, run_id, kind)
+        for name in sorted(storage.names(self.directory), reverse=True):
+            if name == own or not name.endswith(storage.ending(kind)):
+                continue
+            try:
+                header = storage.read_header(self.directory / name, self.access)
+            except storage.Damaged:
+                continue
+            if header["run"].get("inventory") != list(inventory):
+                continue
+            checks = (about for about in header["entries"] if about.get("type") == CHECK)
+            found.update(str(about["name"]) for about in checks if about.get("host") not in hosts)
+            if header["run"].get("limit") is None:
+                break
+        return found
+
     def of_run(self, run_id: str, kind: str) -> dict[str, model.Server]:
         """The checks that this run has already recorded, as with batches."""
         name = storage.of_run(self.directory, run_id, kind)
-        if name is None:
-            return {}
-        try:
-            entries = storage.read_header(self.directory / name)["entries"]
-        except storage.Damaged:
-            return {}
-        places = {Place(name, line) for line, about in enumerate(entries) if about.get("type") == CHECK}
-        return {server.name: server for server in self._servers(places).values()}
+        return self.of_files([name]) if name else {}
+
+    def of_files(self, names: t.Iterable[str]) -> dict[str, model.Server]:
+        """The newest check of each server in these files."""
+        places = set()
+        for name in names:
+            with contextlib.suppress(storage.Damaged):
+                entries = storage.read_header(self.directory / name, self.access)["entries"]
+                places |= {Place(name, line) for line, about in enumerate(entries) if about.get("type") == CHECK}
+        found = sorted(self._servers(places).values(), key=lambda server: server.checked_at or "")
+        return {server.name: server for server in found}
 
     def record(
         self,
@@ -138,7 +171,7 @@ class History:
         found = {}
         for name, wanted in lines.items():
             try:
-                data = storage.read_lines(self.directory / name, wanted)
+                data = storage.read_lines(self.directory / name, wanted, self.access)
             except storage.Damaged as e:
                 self.warn(f"{self.directory / name} {e}. It is ignored.")
                 continue
@@ -171,7 +204,7 @@ class _Open:
 
     def __init__(self, history: History) -> None:
         found: list[str] = []
-        self._index = Index(history.directory, history.cache, found)
+        self._index = Index(history.directory, history.cache, history.access, found)
         for warning in found:
             history.warn(warning)
 

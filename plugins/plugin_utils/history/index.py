@@ -13,6 +13,7 @@ import sqlite3
 import typing as t
 from pathlib import Path
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import Untrusted, open_trusted
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history import storage
 
 CHECK = "check"
@@ -48,20 +49,24 @@ def default_cache() -> Path:
 class Index:
     """An index that is up to date with its directory.
 
+    :arg access: Whose files of the history are trusted.
     :arg warnings: Gets a sentence for each damaged file, which the index ignores.
     """
 
-    def __init__(self, directory: Path, cache: Path, warnings: list[str]) -> None:
+    def __init__(self, directory: Path, cache: Path, access: storage.Access, warnings: list[str]) -> None:
         self._directory = directory
+        self._access = access
         number = hashlib.sha256(os.fsencode(os.path.realpath(directory))).hexdigest()[:16]
         path = cache / f"history-{number}-v{_SCHEMA_NUMBER}.sqlite3"
         try:
             cache.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Which accounts can be attacked is nobody else's business.
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600))
+            # Whoever wrote it would say which check was the last.
+            open_trusted(str(path)).close()
             self._database = self._opened(str(path))
-        except (sqlite3.Error, OSError):
-            # Damaged, on a full disk, or held by another process: this run has one of its own.
+        except (sqlite3.Error, OSError, Untrusted):
+            # Damaged, somebody else's, on a full disk, or held by another process: this run has one of its own.
             with contextlib.suppress(OSError):
                 path.unlink()
             self._database = self._opened(":memory:")
@@ -102,7 +107,7 @@ class Index:
     def _add(self, database: sqlite3.Connection, name: str, state: tuple[int, int]) -> None:
         damage, rows = "", []
         try:
-            entries = storage.read_header(self._directory / name)["entries"]
+            entries = storage.read_header(self._directory / name, self._access)["entries"]
             rows = [_row(entry, line) for line, entry in enumerate(entries)]
         except storage.Damaged as e:
             damage = str(e)

@@ -22,7 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import write_atomically
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import (
+    Untrusted,
+    open_trusted,
+    write_atomically,
+)
 
 FORMAT = "dbtls.rds_mysql/history"
 VERSION = 1
@@ -63,7 +67,12 @@ class RunFile:
     @property
     def name(self) -> str:
         """That of its file: one run always has the same."""
-        return f"{self.started.replace('-', '').replace(':', '')}-{self.run_id}-{self.kind}.jsonl.gz"
+        return f"{self.started.replace('-', '').replace(':', '')}-{self.run_id}{ending(self.kind)}"
+
+
+def ending(kind: str) -> str:
+    """What the names of files of runs of this kind end with."""
+    return f"-{kind}.jsonl.gz"
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,14 @@ class Access:
     def file_mode(self) -> int:
         """The permissions of a file."""
         return 0o660 if self.group else 0o600
+
+    @property
+    def trusted(self) -> int | None:
+        """The number of the group whose files are read; None without one, or where there is no such group."""
+        try:
+            return self._number() if self.group else None
+        except OSError:
+            return None
 
     def make_directory(self, path: Path) -> None:
         """Create the directory, with its parents, if it is not there.
@@ -141,12 +158,19 @@ def names(directory: Path) -> dict[str, tuple[int, int]]:
     """
     try:
         with os.scandir(directory) as found:
-            files = [(entry.name, entry.stat()) for entry in found if _NAME.fullmatch(entry.name)]
+            files = [entry for entry in found if _NAME.fullmatch(entry.name)]
     except FileNotFoundError:
         return {}
     except OSError as e:
         raise HistoryError(f"The history cannot be read from {directory}: {e.strerror}.") from e
-    return {name: (status.st_size, status.st_mtime_ns) for name, status in files}
+    known = {}
+    for entry in files:
+        # Another run may have removed it by now. A link is none of ours.
+        with contextlib.suppress(OSError):
+            status = entry.stat(follow_symlinks=False)
+            # The time of chmod and chown too, after which it may be trusted.
+            known[entry.name] = (status.st_size, status.st_ctime_ns)
+    return known
 
 
 def of_run(directory: Path, run_id: str, kind: str) -> str | None:
@@ -155,28 +179,39 @@ def of_run(directory: Path, run_id: str, kind: str) -> str | None:
     return next((match[0] for match in found if match and match["run"] == run_id and match["kind"] == kind), None)
 
 
-def read_header(path: Path) -> dict[str, t.Any]:
+def read_header(path: Path, access: Access) -> dict[str, t.Any]:
     """The first line, without reading the others.
 
+    :arg access: Whose files are trusted.
     :raises Damaged: when it is not one.
     """
-    with _opened(path) as file:
+    with _opened(path, access) as file:
         return _header(file)
 
 
-def read_lines(path: Path, wanted: t.Collection[int]) -> dict[int, dict[str, t.Any]]:
+def read_lines(path: Path, wanted: t.Collection[int], access: Access) -> dict[int, dict[str, t.Any]]:
     """The data of some entries, by their number.
 
     :raises Damaged: when the file has no such entries.
     """
     found: dict[int, dict[str, t.Any]] = {}
-    with _opened(path) as file:
+    with _opened(path, access) as file:
         _header(file)
         for number in range(max(wanted, default=-1) + 1):
             line = _line(file)
             if number in wanted:
                 found[number] = _dictionary(line)
     return found
+
+
+def check_whole(path: Path, access: Access) -> None:
+    """Read a file to its end.
+
+    :raises Damaged: when that is not possible, or it has fewer lines than its first one says.
+    """
+    with _opened(path, access) as file:
+        for _entry in _header(file)["entries"]:
+            _dictionary(_line(file))
 
 
 def remove_older(directory: Path, days: int, now: dt.datetime) -> None:
@@ -189,10 +224,12 @@ def remove_older(directory: Path, days: int, now: dt.datetime) -> None:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> t.Iterator[t.IO[bytes]]:
+def _opened(path: Path, access: Access) -> t.Iterator[t.IO[bytes]]:
     try:
-        with gzip.open(path, "rb") as file:
+        with open_trusted(str(path), access.trusted) as packed, gzip.GzipFile(fileobj=packed) as file:
             yield t.cast("t.IO[bytes]", file)
+    except Untrusted as e:
+        raise Damaged(f"is not read: it {e}") from e
     except (OSError, EOFError, zlib.error) as e:
         raise Damaged(f"cannot be read: {getattr(e, 'strerror', None) or e}") from e
 

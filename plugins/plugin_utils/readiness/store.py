@@ -11,6 +11,7 @@ together; what they have of one server and day is added up.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import gzip
@@ -18,10 +19,16 @@ import json
 import re
 import secrets
 import typing as t
+import zlib
 from pathlib import Path
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import locked_directory
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import (
+    Untrusted,
+    locked_directory,
+    open_trusted,
+    read_bounded,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.storage import Access
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.observed import (
@@ -43,9 +50,13 @@ DIRECTORY = "observations"
 PRIVATE = Access()
 _LOCK_SECONDS = 60.0
 _RECENT_MINUTES = 15
+# A day of a thousand servers with two hundred sightings each takes some 40 MB, and a twentieth of that packed.
+_MAX_BYTES = 512 * 1024 * 1024
+_ID_BYTES = 100
 _FILE = re.compile(r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})-(?P<id>[0-9a-f]{8})\.json\.gz\Z")
-_ID = "id"
-_DAMAGED = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError)
+ID = "id"
+"""The file with the id of a directory."""
+_DAMAGED = (OSError, EOFError, zlib.error, ValueError, RecursionError, LookupError, TypeError, AttributeError)
 
 Days = dict[str, list[tuple[str, ServerDay]]]
 """By server: dates, and what was seen on them."""
@@ -76,8 +87,8 @@ def record(
         access.make_directory(directory)
         with locked_directory(str(directory), _LOCK_SECONDS):
             path = directory / f"{today}-{_id(directory, access)}.json.gz"
-            servers = _read(path) if path.exists() else {}
-            earlier = _latest(directory, path)
+            servers = _read(path, access) if path.exists() else {}
+            earlier = _latest(directory, path, access)
             for one in passes:
                 known = servers.get(one.server)
                 before = known or earlier.get(one.server)
@@ -101,9 +112,16 @@ def record(
     return path
 
 
-def read(directory: Path, since: str, warn: t.Callable[[str], None], wanted: t.Container[str] | None = None) -> Days:
+def read(
+    directory: Path,
+    since: str,
+    warn: t.Callable[[str], None],
+    wanted: t.Container[str] | None = None,
+    access: Access = PRIVATE,
+) -> Days:
     """Everything from this date on, or what is about these servers.
 
+    :arg access: Whose files are trusted.
     :arg warn: Told in a sentence which files cannot be read; what they have counts as not observed.
     """
     days: Days = {}
@@ -111,13 +129,18 @@ def read(directory: Path, since: str, warn: t.Callable[[str], None], wanted: t.C
         if date < since:
             continue
         try:
-            servers = _read(path, wanted)
+            servers = _read(path, access, wanted)
         except RdsMysqlError as e:
             warn(f"{e.message} That day counts as not observed.")
             continue
         for name, day in servers.items():
             days.setdefault(name, []).append((date, day))
     return days
+
+
+def paths(directory: Path) -> list[Path]:
+    """The files of a directory, by name."""
+    return [path for path, _date in _files(directory)]
 
 
 def _since(before: ServerDay | None, at: dt.datetime) -> str:
@@ -139,21 +162,25 @@ def _files(directory: Path) -> list[tuple[Path, str]]:
 
 def _id(directory: Path, access: Access) -> str:
     """The directory's own id, made when it is first written to."""
-    path = directory / _ID
-    if path.exists():
-        known = path.read_text("ascii").strip()
-        if re.fullmatch(r"[0-9a-f]{8}", known):
-            return known
+    path = directory / ID
+    # Another one is as good, where it is damaged or somebody else's.
+    with contextlib.suppress(OSError, Untrusted), open_trusted(str(path), access.trusted) as file:
+        known = file.read(_ID_BYTES).strip()
+        if re.fullmatch(rb"[0-9a-f]{8}", known):
+            return known.decode("ascii")
     new = secrets.token_hex(4)
     access.write(path, f"{new}\n".encode("ascii"))
     return new
 
 
-def _latest(directory: Path, own: Path) -> dict[str, ServerDay]:
-    """Each server's last day before, for the counters of the last pass."""
+def _latest(directory: Path, own: Path, access: Access) -> dict[str, ServerDay]:
+    """Each server's last day before, for the counters of the last pass; none where that cannot be read."""
     before = [path for path, date in _files(directory) if path != own and date < own.name[:10]]
     mine = [path for path in before if path.name[10:] == own.name[10:]]
-    return _read(mine[-1]) if mine else {}
+    try:
+        return _read(mine[-1], access) if mine else {}
+    except RdsMysqlError:
+        return {}
 
 
 def _prune(directory: Path, oldest: str) -> None:
@@ -162,13 +189,16 @@ def _prune(directory: Path, oldest: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def _read(path: Path, wanted: t.Container[str] | None = None) -> dict[str, ServerDay]:
+def _read(path: Path, access: Access, wanted: t.Container[str] | None = None) -> dict[str, ServerDay]:
     try:
-        document = json.loads(gzip.decompress(path.read_bytes()))
+        with open_trusted(str(path), access.trusted) as packed, gzip.GzipFile(fileobj=packed) as file:
+            document = json.loads(read_bounded(file.read, _MAX_BYTES))
         if document["format"] != FORMAT or document["format_version"] != FORMAT_VERSION:
             raise ValueError("another format")
         found = document["servers"].items()
         return {name: _decode_day(day) for name, day in found if wanted is None or name in wanted}
+    except Untrusted as e:
+        raise RdsMysqlError(f"mysql_tls_state_dir: {path} is not read: it {e}.") from e
     except _DAMAGED as e:
         raise RdsMysqlError(
             f"mysql_tls_state_dir: {path} is not a file of observations, or damaged ({type(e).__name__})."

@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.storage import Access
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness import store
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.refused import (
     RefusedLogins,
@@ -113,9 +114,12 @@ def changed_accounts(change: t.Mapping[str, t.Any]) -> list[str]:
     ]
 
 
-def refused_lately(directory: Path, endpoints: t.Mapping[str, str], now: dt.datetime) -> list[RefusedLogins]:
+def refused_lately(
+    directory: Path, endpoints: t.Mapping[str, str], now: dt.datetime, access: Access = store.PRIVATE
+) -> list[RefusedLogins]:
     """Of these servers (names and endpoints) changed accounts whose logins were refused, for a week."""
-    days = store.read(directory, (now - dt.timedelta(days=_REFUSED_DAYS)).strftime("%Y-%m-%d"), lambda _sentence: None)
+    since = (now - dt.timedelta(days=_REFUSED_DAYS)).strftime("%Y-%m-%d")
+    days = store.read(directory, since, lambda _sentence: None, access=access)
     found: list[RefusedLogins] = []
     for name, endpoint in sorted(endpoints.items()):
         of_server = [item for item in days.get(name, ()) if item[1].endpoint == endpoint]

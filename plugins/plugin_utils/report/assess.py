@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.storage import Access
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness import store
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import (
     STATES,
@@ -48,15 +49,17 @@ def assess(
     now: dt.datetime,
     warn: t.Callable[[str], None],
     merged: t.Iterable[Readiness] = (),
+    access: Access = store.PRIVATE,
 ) -> Assessment:
     """Judge every account that may log in without TLS, but those of the server and of AWS.
 
     :arg directory: Of observations.
     :arg merged: What other reports say, which counts for accounts of servers that were not watched from here.
+    :arg access: Whose observations are trusted.
     """
     since = (now - dt.timedelta(days=rules.quiet_days + 1)).strftime("%Y-%m-%d")
     servers = list(servers)
-    observed = store.read(directory, since, warn, {server.inventory_hostname for server in servers})
+    observed = store.read(directory, since, warn, {server.inventory_hostname for server in servers}, access=access)
     others: dict[str, list[Readiness]] = {}
     for each in merged:
         others.setdefault(each.server, []).append(each)

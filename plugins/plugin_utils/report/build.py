@@ -33,6 +33,8 @@ AUDIT = "audit"
 class ReportRequest:
     """What is asked for. ``previous`` and ``merge`` name reports in JSON; ``fail_on`` is a severity or None.
 
+    ``merged`` are servers that other runs have checked and whose histories are in this one.
+
     ``openmetrics`` is the file for node_exporter, None for no such file. ``fleet`` are the inventory hosts whose
     servers are reported from the history where this run does not check them.
     """
@@ -41,10 +43,11 @@ class ReportRequest:
     title: str
     run: model.Run
     history: History
-    fleet: t.Container[str] = ()
+    fleet: t.Collection[str] = ()
     junit: bool = False
     openmetrics: Path | None = None
     merge: tuple[Path, ...] = ()
+    merged: tuple[model.Server, ...] = ()
     previous: Path | None = None
     fail_on: str | None = None
     waivers: t.Any = None
@@ -73,6 +76,7 @@ def write_report(request: ReportRequest, own: t.Sequence[model.Server]) -> Writt
     """
     waivers = read_waivers(request.waivers, utc_now().date())
     existing = _existing(request.dest / files.JSON)
+    gone = _gone(request)
     servers, baselines = _servers(request, own, waivers, existing)
     found = _assessment(request, servers)
     report = model.Report(
@@ -80,7 +84,7 @@ def write_report(request: ReportRequest, own: t.Sequence[model.Server]) -> Writt
         run=request.run,
         summary=replace(summarize(servers), readiness=found.counts()),
         servers=servers,
-        changes=_changes(request, servers, baselines),
+        changes=_changes(request, servers, baselines, gone),
         readiness=found.readiness,
         refused_logins=found.refused_logins,
     )
@@ -111,7 +115,10 @@ def _servers(
     more than none.
     """
     history = request.history
-    merged = [server for path in request.merge for server in files.read_report(path, "merge").servers]
+    merged = [
+        *request.merged,
+        *(server for path in request.merge for server in files.read_report(path, "merge").servers),
+    ]
     this_run: dict[str, model.Server] = {}
     # Version 0.1 had no history. What its last report says counts until there is one.
     old = existing.servers if existing is not None and existing.run.id != request.run.id else ()
@@ -122,6 +129,9 @@ def _servers(
         nothing = all(server.state == model.NOT_CHECKED for server in own)
         # Nobody asks for the last check of a server that has a newer one.
         known = history.of_hosts(request.fleet, () if nothing else {server.inventory_hostname for server in own})
+        merged = [server for server in merged if not _newer(known.get(server.name), server)]
+        hosts = {server.inventory_hostname for server in merged}
+        known = {name: server for name, server in known.items() if server.inventory_hostname not in hosts}
         baselines = {
             **baselines,
             **history.last_good(merged, request.run.id, AUDIT, same_time=False),
@@ -143,18 +153,37 @@ def _servers(
     return from_results.with_known(checked, waivers.apply(list(known.values())), baselines), baselines
 
 
+def _newer(known: model.Server | None, server: model.Server) -> bool:
+    """Whether there is a newer check of a server than the one to merge."""
+    return known is not None and (known.checked_at or "") > (server.checked_at or "")
+
+
 def _assessment(request: ReportRequest, servers: t.Iterable[model.Server]) -> Assessment:
     merged = [each for path in request.merge for each in files.read_report(path, "merge").readiness or ()]
-    return assess(servers, request.observations, request.rules, utc_now(), request.history.warn, merged)
+    history = request.history
+    return assess(servers, request.observations, request.rules, utc_now(), history.warn, merged, access=history.access)
 
 
 def _changes(
-    request: ReportRequest, servers: t.Sequence[model.Server], baselines: t.Mapping[str, model.Server]
+    request: ReportRequest,
+    servers: t.Sequence[model.Server],
+    baselines: t.Mapping[str, model.Server],
+    gone: t.Collection[str],
 ) -> model.Changes | None:
-    if not baselines:
+    if not baselines and not gone:
         return None
-    gone = set(baselines).difference(server.name for server in servers) if request.previous is not None else set()
-    return compare.compare(baselines, servers, gone)
+    before = baselines if request.previous is not None else gone
+    return compare.compare(baselines, servers, set(before).difference(server.name for server in servers))
+
+
+def _gone(request: ReportRequest) -> set[str]:
+    """Servers that the inventory had; nothing for a report that is about some hosts alone."""
+    if not request.fleet or request.previous is not None:
+        return set()
+    try:
+        return request.history.gone(request.fleet, request.run.inventory, request.run.id, AUDIT)
+    except HistoryError:
+        return set()  # which is a warning where its servers are read
 
 
 def _texts(request: ReportRequest, report: model.Report) -> dict[str, tuple[str, str]]:

@@ -14,6 +14,11 @@ from pathlib import Path
 
 from ansible.module_utils.common.yaml import yaml_load
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import (
+    Untrusted,
+    open_trusted,
+    read_bounded,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import BY_ID
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import verdict
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
@@ -22,6 +27,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model impor
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted
 
 _WARN_DAYS = 14
+_MAX_BYTES = 16 * 1024 * 1024
 _REQUIRED = ("finding", "owner", "reason", "expires")
 _OPTIONAL = ("server", "account")
 
@@ -115,7 +121,12 @@ def read_waivers(value: t.Any, today: dt.date) -> Waivers:
         path = Path(value).expanduser()
         place = f"waivers: {path}"
         try:
-            value = plain(yaml_load(path.read_text("utf-8")))
+            # People write it and keep it in checkouts, so any owner is right.
+            with open_trusted(str(path), anyones=True) as file:
+                content = read_bounded(file.read, _MAX_BYTES)
+            value = plain(yaml_load(content.decode("utf-8")))
+        except Untrusted as e:
+            raise RdsMysqlError(f"waivers: {path} is not read: it {e}.") from e
         except OSError as e:
             raise RdsMysqlError(f"{place} cannot be read: {e.strerror}.") from e
         except Exception as e:  # whatever PyYAML raises, and texts that are not UTF-8

@@ -35,6 +35,14 @@ def test_a_quoted_message_is_in_the_code(message: str) -> None:
     assert any(pattern(message).search(text) for text in messages.texts()), message
 
 
+def test_exit_codes_of_every_playbook() -> None:
+    table = (
+        PAGE.read_text("utf-8").partition("Exit codes of the playbooks")[2].partition("The server cannot be reached")[0]
+    )
+    named = re.findall(r"^   \* - ``(\w+)``$", table, re.MULTILINE)
+    assert sorted(named) == sorted(path.stem for path in (messages.ROOT / "playbooks").glob("*.yml"))
+
+
 def test_an_entry_is_there_once() -> None:
     assert len(set(quoted())) == len(quoted())
 

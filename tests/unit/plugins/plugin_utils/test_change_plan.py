@@ -139,9 +139,33 @@ def test_files_that_are_not_read(tmp_path: Path) -> None:
     file.chmod(0o666)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    for path, sentence in ((file, "by everybody"), (pipe, "is not a file"), (tmp_path / "none", "cannot be read")):
+    for path, sentence in (
+        (file, "by everybody"),
+        (pipe, "is not a regular file"),
+        (tmp_path / "none", "cannot be read"),
+    ):
         with pytest.raises(RdsMysqlError, match=sentence):
             document.PlanFile(path).read(7, NOW)
+
+
+def test_the_plan_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is taken if it is the one that was approved."""
+    file = tmp_path / "plan.json"
+    file.write_text(document.to_json(made().described()))
+    file.chmod(0o664)  # As a checkout has it.
+    if os.geteuid() == 0:
+        os.chown(file, 65534, 65534)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 65534)
+    with pytest.raises(RdsMysqlError, match=r"belongs to another user.*set mysql_tls_plan_sha256"):
+        document.PlanFile(file).read(7, NOW)
+    with pytest.raises(RdsMysqlError, match="mysql_tls_plan_sha256 is another one"):
+        document.PlanFile(file).read(7, NOW, "0" * 64)
+    sha256 = made().described()["sha256"]
+    assert document.PlanFile(file).read(7, NOW, f" {sha256.upper()}").sha256 == sha256
+    file.chmod(0o646)
+    with pytest.raises(RdsMysqlError, match="by everybody"):
+        document.PlanFile(file).read(7, NOW, sha256)
 
 
 def test_page_escapes_what_servers_have_said() -> None:

@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -82,12 +83,13 @@ class Site:
     def history(self) -> History:
         return History(self.state, self.directory / "cache")
 
-    def report(self, at: str, *servers: model.Server, fleet: t.Container[str] = (), **more: t.Any) -> model.Report:
+    def report(self, at: str, *servers: model.Server, fleet: t.Collection[str] = (), **more: t.Any) -> model.Report:
         return self.written(at, *servers, fleet=fleet, **more).report
 
     def written(self, at: str, *servers: model.Server, **more: t.Any) -> build.WrittenReport:
         self.runs += 1
-        run = model.Run(f"{self.directory.name}{self.runs}", at, "0.2.0", "2.19.0", started_at=at)
+        about = {name: more.pop(name) for name in ("limit", "inventory") if name in more}
+        run = model.Run(f"{self.directory.name}{self.runs}", at, "0.2.0", "2.19.0", started_at=at, **about)
         more = {"history": self.history(), **more}
         return build.write_report(build.ReportRequest(self.directory / "report", "T", run, **more), servers)
 
@@ -121,6 +123,24 @@ def test_a_limited_run_between_two_full_ones(site: Site) -> None:
     assert full.changes is not None
     assert full.changes.servers_added == ()
     assert full.summary.earlier == 0
+
+
+def test_servers_that_the_inventory_has_no_more(site: Site) -> None:
+    """Each is told once, also after a run that was not about it."""
+
+    def gone(at: str, *names: str, fleet: t.Collection[str] = frozenset({"shop"}), **more: t.Any) -> tuple[str, ...]:
+        found = site.report(at, *(checked(name, at) for name in names), fleet=fleet, **more).changes
+        return () if found is None else found.servers_gone
+
+    assert gone(day(1), "auth", "shop", fleet=FLEET) == ()
+    # Another inventory has other servers.
+    assert gone(day(2), "mail", fleet={"mail"}, inventory=("others.yml",)) == ()
+    assert gone(day(3), "shop", limit="shop", fleet=FLEET) == ()
+    assert gone(day(4), "shop", limit="shop") == ("auth",)
+    assert gone(day(5), "shop") == ("auth",)
+    assert gone(day(6), "shop") == ()
+    # A report about some hosts alone says nothing of others.
+    assert gone(day(7), "shop", fleet=()) == ()
 
 
 def test_a_failed_run_destroys_nothing(site: Site) -> None:
@@ -179,8 +199,12 @@ def test_batches_of_a_run_are_one_file(site: Site) -> None:
     write(checked("auth", day(2)), checked("shop", day(2)))
     write(checked("other", day(2)))
     (file,) = site.state.iterdir()
-    assert [about["name"] for about in storage.read_header(file)["entries"]] == ["auth", "shop", "other"]
-    assert storage.read_header(file)["entries"][0]["at"] == day(1)
+    assert [about["name"] for about in storage.read_header(file, storage.Access())["entries"]] == [
+        "auth",
+        "shop",
+        "other",
+    ]
+    assert storage.read_header(file, storage.Access())["entries"][0]["at"] == day(1)
 
 
 def test_histories_of_two_machines_merge_by_copying(tmp_path: Path) -> None:
@@ -277,6 +301,37 @@ def test_a_damaged_file_is_named_and_ignored(site: Site, content: bytes | None, 
     assert warning.startswith(str(bad))
     assert reason in warning
     assert warning.endswith("It is ignored.")
+
+
+def test_what_others_could_have_written_is_ignored(site: Site) -> None:
+    """It counts once nobody else may write it. A link that leads nowhere and a pipe are no matter to the others."""
+    site.report(day(1), checked("shop", day(1)))
+    (good,) = site.state.iterdir()
+    pipe, link = (good.with_name(good.name.replace("a1", name)) for name in ("b1", "c1"))
+    os.mkfifo(pipe, 0o600)
+    link.symlink_to("nowhere")
+    good.chmod(0o622)
+    history = site.history()
+    assert history.of_hosts(FLEET) == {}
+    assert sorted(history.warnings) == [
+        f"{good} is not read: it can be written by everybody. It is ignored.",
+        f"{pipe} is not read: it is not a regular file. It is ignored.",
+        f"{link} cannot be read: No such file or directory. It is ignored.",
+    ]
+    good.chmod(0o600)
+    assert set(site.history().of_hosts(FLEET)) == {"shop"}
+
+
+def test_the_index_of_somebody_else_is_not_asked(site: Site) -> None:
+    """Who wrote it would say which check was the last."""
+    site.report(day(1), checked("shop", day(1)))
+    assert set(site.history().of_hosts(FLEET)) == {"shop"}
+    (index,) = (site.directory / "cache").iterdir()
+    with sqlite3.connect(index) as database:
+        database.execute("DELETE FROM entries")
+    assert site.history().of_hosts(FLEET) == {}
+    index.chmod(0o622)
+    assert set(site.history().of_hosts(FLEET)) == {"shop"}
 
 
 def test_an_index_that_is_damaged_or_cannot_be_kept(site: Site) -> None:

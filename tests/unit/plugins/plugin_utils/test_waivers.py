@@ -196,6 +196,16 @@ def test_bad_lists(value: t.Any, message: str) -> None:
     assert caught.value.message.startswith(message)
 
 
+def test_a_file_that_everybody_can_write(tmp_path: Path) -> None:
+    path = tmp_path / "waivers.yml"
+    path.write_text("[]")
+    path.chmod(0o664)  # As a checkout has it.
+    assert read_waivers(str(path), TODAY).rules == ()
+    path.chmod(0o646)
+    with pytest.raises(RdsMysqlError, match=r"^waivers: .*waivers\.yml is not read: it can be written by everybody"):
+        read_waivers(str(path), TODAY)
+
+
 def test_a_file_that_is_no_yaml(tmp_path: Path) -> None:
     path = tmp_path / "waivers.yml"
     for content in (b"- {", b"\xff\xfe\x00"):

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import shutil
 import threading
 import typing as t
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness import store
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Observed, Rules, judge
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.store import Pass, read, record
 
@@ -93,6 +95,30 @@ def test_a_damaged_file_is_named_and_its_day_not_observed(tmp_path: Path) -> Non
     assert warnings == [f"{damaged} That day counts as not observed."]
     with pytest.raises(RdsMysqlError, match="damaged"):
         record(tmp_path, one(server), NOW, 90)
+
+
+def test_what_others_could_have_written_is_not_read(tmp_path: Path) -> None:
+    server = Server("accounts")
+    path = record(tmp_path, one(server), NOW, 90)
+    path.chmod(0o622)
+    warnings: list[str] = []
+    assert read(tmp_path, "", warnings.append) == {}
+    refused = f"mysql_tls_state_dir: {path} is not read: it can be written by everybody."
+    assert warnings == [f"{refused} That day counts as not observed."]
+    with pytest.raises(RdsMysqlError, match="can be written by everybody"):
+        record(tmp_path, one(server), NOW, 90)
+    # The next day needs nothing of it but the counters.
+    record(tmp_path, one(server), NOW + DAY, 90)
+    assert len(read(tmp_path, "2026-11-29", never)["db"]) == 1
+
+
+def test_a_small_file_of_large_content_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = record(tmp_path, one(Server("accounts")), NOW, 90)
+    path.write_bytes(gzip.compress(b" " * 100_000))
+    monkeypatch.setattr(store, "_MAX_BYTES", 1000)
+    warnings: list[str] = []
+    assert read(tmp_path, "", warnings.append) == {}
+    assert "is larger than 1000 bytes." in warnings[0]
 
 
 def test_a_pass_that_ends_in_the_middle_loses_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
