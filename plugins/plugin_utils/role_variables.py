@@ -220,8 +220,8 @@ class OtherStorage:
     def sentences(self) -> list[str]:
         """One for each directory."""
         return [
-            f"mysql_tls_state_dir: {directory} does not have the file {self._FILE} that the setup has left there, so it "
-            f"is not the storage that lasts (for {listed(hosts)}). Nothing was changed. Mount the storage on every "
+            f"mysql_tls_state_dir: {directory} does not have the file {self._FILE} that the setup has left there, so "
+            f"it is not the storage that lasts (for {listed(hosts)}). Nothing was changed. Mount the storage on every "
             "execution node, or run awx_setup again."
             for (directory, marker), hosts in self._hosts.items()
             if self._read(directory) != marker

@@ -4,8 +4,8 @@
 
 """A workflow as AWX runs one: which node comes next, what a node gets, and what the workflow's status is.
 
-Source: awx/main/scheduler/dag_workflow.py and WorkflowJobNode.get_job_kwargs of AWX 24. The rules are written anew, without
-nodes at which all parents have to converge.
+Source: awx/main/scheduler/dag_workflow.py and WorkflowJobNode.get_job_kwargs of AWX 24. The rules are written anew,
+without nodes at which all parents have to converge.
 """
 
 from __future__ import annotations
