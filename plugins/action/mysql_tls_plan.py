@@ -214,7 +214,7 @@ def _written(options: dict[str, t.Any], variables: dict[str, t.Any], servers: tu
 
 
 def _job_link(variables: dict[str, t.Any]) -> dict[str, str]:
-    """Where AWX shows the output of this job, to whoever is to approve the plan."""
+    """Where AWX shows the output of this job, to the person who approves the plan."""
     awx, job = os.environ.get("AWX_HOST"), variables.get("awx_job_id")
     return {"job": f"{awx.rstrip('/')}/#/jobs/playbook/{job}"} if awx and job else {}
 

@@ -163,6 +163,14 @@ EXAMPLES = r"""
     min_seen: 0.1
   run_once: true
 
+- name: Plan for the next job of a workflow, which reads a longer plan from storage that lasts
+  dbtls.rds_mysql.mysql_tls_plan:
+    dest: /var/lib/dbtls/plan
+    bundles: "{{ needed }}"
+    artifact_bytes: 1048576
+    lasting_dir: /var/lib/dbtls
+  run_once: true
+
 - name: Read a plan of the last two days
   dbtls.rds_mysql.mysql_tls_plan:
     source: /var/lib/dbtls/plan/plan.json

@@ -202,7 +202,6 @@ class UnwritableRecords:
 class OtherStorage:
     """Hosts whose state directory lacks what the setup has left there, so that nothing in it would last."""
 
-    _FILE = "marker"
     _LONGEST = 1024
 
     def __init__(self) -> None:
@@ -220,7 +219,7 @@ class OtherStorage:
     def sentences(self) -> list[str]:
         """One for each directory."""
         return [
-            f"mysql_tls_state_dir: {directory} does not have the file {self._FILE} that the setup has left there, so "
+            f"mysql_tls_state_dir: {directory} does not have the file marker that the setup has left there, so "
             f"it is not the storage that lasts (for {listed(hosts)}). Nothing was changed. Mount the storage on every "
             "execution node, or run awx_setup again."
             for (directory, marker), hosts in self._hosts.items()
@@ -229,7 +228,7 @@ class OtherStorage:
 
     def _read(self, directory: str) -> str | None:
         try:
-            with open(os.path.join(directory, self._FILE), encoding="utf-8") as file:
+            with open(os.path.join(directory, "marker"), encoding="utf-8") as file:
                 return file.read(self._LONGEST).strip()
         except (OSError, ValueError):
             return None

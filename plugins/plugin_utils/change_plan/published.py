@@ -60,18 +60,13 @@ class PublishedPlan(document.PlanFile):
     """
 
     def __init__(self, text: str) -> None:
-        super().__init__(Path())
+        super().__init__(Path(VARIABLE))
         self._text = text
         self._sha256: str | None = None
         value = self._decoded()
         self._plan = value.get("plan")
         if self._plan is None:
             self._path, self._sha256 = Path(str(value.get("file"))), str(value.get("sha256"))
-
-    def error(self, what: str) -> RdsMysqlError:
-        if self._sha256 is not None:
-            return super().error(what)
-        return RdsMysqlError(f"{VARIABLE}: the plan {what}")
 
     def _content(self, *, anyones: bool) -> bytes:
         if self._plan is not None:

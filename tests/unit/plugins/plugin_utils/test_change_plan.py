@@ -248,5 +248,5 @@ def test_what_was_not_published(text: str) -> None:
 
 def test_a_published_plan_is_checked_as_a_file_is() -> None:
     text = published.publish({**made().described(), "limit": "other"}, 10000, None)
-    with pytest.raises(RdsMysqlError, match="mysql_tls_plan_document: the plan was changed after it was made"):
+    with pytest.raises(RdsMysqlError, match="mysql_tls_plan: mysql_tls_plan_document was changed after it was made"):
         published.PublishedPlan(str(text)).read(7, NOW)
