@@ -7,8 +7,15 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report import REPORT_OPTIONS, report_of
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report import (
+    REPORT_OPTIONS,
+    history_of,
+    report_of,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.slices import Merge
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
@@ -16,6 +23,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **REPORT_OPTIONS,
+    "slices": {"type": "path"},
     "hosts": {"type": "list", "elements": "str"},
     "variable": {"type": "str", "default": "mysql_tls_look"},
 }
@@ -37,7 +45,23 @@ class ActionModule(ControllerAction):
         fleet = Fleet(self._task, variables, self._loader)
         # The role's checks do not fail where it makes a report, which alone knows which findings are waived.
         limits = {str(host): str(fleet.of(host).value("mysql_tls_fail_on") or "none") for host in hosts}
-        return report_of(options, variables, results, whole_fleet=options["hosts"] is None, limits=limits)
+        try:
+            merge = _merge(options)
+        except RdsMysqlError as e:
+            return {"failed": True, "msg": visible(e.message)}
+        whole = options["hosts"] is None
+        result = report_of(options, variables, results, whole_fleet=whole, limits=limits, merge=merge)
+        if merge and not merge.slices:
+            # Green means done: where every slice has failed there is nothing to merge.
+            result["msg"] = f"slices: there is nothing to merge in {options['slices']}. {result['msg']}"
+            result["failed"] = True
+        elif merge and "report" in result and not self._task.check_mode:
+            result["warnings"] += [visible(warning) for warning in merge.remove()]
+        return result
+
+
+def _merge(options: t.Mapping[str, t.Any]) -> Merge | None:
+    return Merge(Path(options["slices"]).absolute(), history_of(options)) if options["slices"] else None
 
 
 def _result(hostvars: t.Any, host: str, variable: str) -> t.Any:

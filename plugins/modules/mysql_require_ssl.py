@@ -132,7 +132,8 @@ options:
     description:
       - What to do when clients of an account that will be changed are connected without TLS now. They stay connected,
         but would be unable to reconnect. Clients over a Unix socket count, as a requirement counts there too, and so do
-        users who act as one of these accounts by C(GRANT PROXY).
+        users who act as one of these accounts by C(GRANT PROXY) on MySQL. On MariaDB the requirement of the account
+        that logs in counts, so they do not.
       - V(fail) fails before anything is written, V(warn) names them and continues, V(allow) continues.
       - Where accounts will need a client certificate, their clients that are connected with TLS are named in a warning,
         except with V(allow), because no server shows which of them have one.
@@ -145,8 +146,8 @@ options:
       - Which connections use TLS is known where the server has C(performance_schema.threads) (MySQL from 5.7.2 on,
         MariaDB from 10.5 on with C(performance_schema=ON)) and the login has C(SELECT) on it. Elsewhere V(fail) and
         V(kill) fail when any client of these accounts is connected, and when the login lacks the privilege C(PROCESS)
-        to see that. V(warn) continues with a warning. Without C(SELECT) on C(mysql.proxies_priv) any client without
-        TLS may be one who acts as these accounts, and counts.
+        to see that. V(warn) continues with a warning. Without C(SELECT) on C(mysql.proxies_priv) on MySQL,
+        any client without TLS may be one who acts as these accounts, and counts.
     type: str
     choices: [fail, warn, allow, kill]
     default: fail

@@ -63,6 +63,17 @@ options:
     type: list
     elements: path
     default: []
+  slices:
+    description:
+      - Directory with a directory for each slice of an inventory that several jobs have audited. Each was the
+        O(state_dir) of a job, or the O(dest) of its report, or both.
+      - Adds their histories and observations to O(state_dir), reports every server of the history, and removes the
+        slices. Servers that no slice has checked, or that the inventory no longer has, are reported as last checked.
+      - Run it when the jobs have ended. A directory that has anything else in it, such as rollback records, stays, and
+        a warning says so. In check mode all of them stay.
+      - Fails if there is no slice.
+    type: path
+    version_added: 0.2.0
   previous:
     description:
       - Report in JSON to compare with. The file must exist. Reports of older versions of the collection are read as
@@ -244,6 +255,13 @@ EXAMPLES = r"""
       - reports/slice3/report.json
       - reports/slice4/report.json
   register: merged
+
+- name: Merge what the job slices of AWX have recorded
+  dbtls.rds_mysql.mysql_tls_report:
+    dest: /var/lib/mysql-tls/report
+    state_dir: /var/lib/mysql-tls
+    hosts: []
+    slices: /var/lib/mysql-tls/slices
 
 - name: Show the path of the report, and the top issues
   ansible.builtin.debug:

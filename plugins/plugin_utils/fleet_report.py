@@ -21,6 +21,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history im
     default_state_directory,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import Use, clients_without
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.slices import Merge
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Rules
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, labels, model
@@ -92,6 +93,7 @@ def report_of(
     whole_fleet: bool,
     limits: t.Mapping[str, str],
     interrupted: t.Callable[[], bool] = lambda: False,
+    merge: Merge | None = None,
 ) -> dict[str, t.Any]:
     """Record the checks, compare each server with its own last good check, write the report; what a task returns.
 
@@ -102,20 +104,23 @@ def report_of(
     :arg limits: By host from which severity on a finding fails it. Waived ones do not.
     :arg interrupted: Asked once there are no more results.
     :arg whole_fleet: Whether servers of other inventory hosts are reported as their last check has found them.
+    :arg merge: Slices whose servers are reported, with all others of the history, also those of no inventory host.
     """
     now = iso8601(utc_now())
     hostvars = variables["hostvars"]
     result: dict[str, t.Any] = {}
+    merged = len(options["merge"]) + (len(merge.slices) if merge else 0)
     try:
         request = build.ReportRequest(
             dest=Path(options["dest"]).absolute(),
             title=clean(options["title"]),
-            run=run_of(variables, now, len(options["merge"]), options["ca_certs"], options["tls_min_version"]),
-            history=history_of(options),
-            fleet=frozenset(map(str, hostvars)) if whole_fleet else (),
+            run=run_of(variables, now, merged, options["ca_certs"], options["tls_min_version"]),
+            history=merge.history if merge else history_of(options),
+            fleet=merge.history.hosts() if merge else frozenset(map(str, hostvars)) if whole_fleet else (),
             junit=options["junit"],
             openmetrics=Path(options["openmetrics"]).absolute() if options["openmetrics"] else None,
             merge=tuple(Path(path).absolute() for path in options["merge"]),
+            merged=merge.servers if merge else (),
             previous=Path(options["previous"]).absolute() if options["previous"] else None,
             fail_on=None if options["fail_on"] == "none" else options["fail_on"],
             waivers=options["waivers"],

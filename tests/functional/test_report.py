@@ -239,7 +239,7 @@ def test_drift_on_a_real_server(estate: Estate, servers: Servers) -> None:
 def test_slices_are_merged(estate: Estate, tmp_path: Path) -> None:
     """Each slice of the inventory makes its own report, and one is made of them."""
     whole = estate.dest
-    slices = [tmp_path / "slice1", tmp_path / "slice2"]
+    slices = [tmp_path / "slices" / "1", tmp_path / "slices" / "2"]
     for dest, limit in zip(
         slices, (f"mysql-5.6,{NEVER},mysql-9.7", f"mysql-9.7,mariadb-11.8,{UNREACHABLE}"), strict=True
     ):
@@ -253,6 +253,18 @@ def test_slices_are_merged(estate: Estate, tmp_path: Path) -> None:
     assert {server["name"] for server in estate.data()["servers"]} == {*NAMES, NEVER, UNREACHABLE}
     assert estate.server("mysql-9.7") == newest
     assert estate.data()["run"]["merged"] == 2
+    # The playbook, which has no inventory, reports every server of the history and removes the slices.
+    extra = f"mysql_tls_report_dir={tmp_path}/all mysql_tls_slices_dir={tmp_path}/slices"
+    merge = ("ansible-playbook", "dbtls.rds_mysql.merge_reports", "-e", extra)
+    estate.ansible.run(*merge, "--check").ok()
+    assert all((dest / "report.json").exists() for dest in slices)
+    estate.ansible.run(*merge).ok()
+    estate.dest = tmp_path / "all"
+    assert {server["name"] for server in estate.data()["servers"]} == {*NAMES, NEVER, UNREACHABLE}
+    assert (estate.server("mysql-9.7"), estate.data()["run"]["merged"]) == (newest, 2)
+    assert list((tmp_path / "slices").iterdir()) == []
+    again = estate.ansible.run(*merge)
+    assert (again.status, "there is nothing to merge in" in again.output) == (2, True), again.output
 
 
 @pytest.mark.parametrize(

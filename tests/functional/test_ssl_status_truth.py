@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -139,12 +140,77 @@ def test_a_requirement_that_only_memory_has(db: Database, modules: Modules) -> N
     assert found(modules.status(**db.options(me)), "privileges-not-flushed") == {}
 
 
+@pytest.fixture
+def proxying_db(new_db: Database) -> Iterator[Database]:
+    """MySQL 9.7, where users act as others."""
+    names = ("check_proxy_users", "caching_sha2_password_proxy_users")
+    for name in names:
+        new_db.query(f"SET GLOBAL {name} = ON")
+    yield new_db
+    for name in names:
+        new_db.query(f"SET GLOBAL {name} = OFF")
+
+
+def test_users_who_go_on_as_a_locked_account(proxying_db: Database, modules: Modules) -> None:
+    """MySQL checks what that account requires, and not what they require themselves."""
+    db = proxying_db
+    me = db.administrator(require="SSL")
+    owner, human = db.create(db.name_of("owner")), db.create(db.name_of("human"), require="SSL")
+    db.query("ALTER USER %s@%s ACCOUNT LOCK", owner.user, owner.host)
+    db.query("GRANT PROXY ON %s@%s TO %s@%s", owner.user, owner.host, human.user, human.host)
+    open_door, behind = f"{owner.user}@%", f"{human.user}@%"
+
+    def of_both() -> dict[str, dict[str, Any]]:
+        seen = found(modules.status(**db.options(me)), "account-without-tls")
+        return {subject: one for subject, one in seen.items() if subject in (open_door, behind)}
+
+    assert db.admits(human, None)
+    (one,) = of_both().values()
+    assert (one["subject"], one["severity"]) == (open_door, "high")
+    assert f"{open_door} is locked, and does not require TLS. By GRANT PROXY {behind} can act as it" in one["message"]
+    with db.login(human, None):
+        (careful,) = of_both().values()
+        assert "1 session is connected without" in careful["remediation"]
+        refused = modules.require(**db.options(me, user=owner.user))
+        assert refused.failed
+        assert f"{human.user} from 127.0.0.1" in refused.msg
+    db.wait_for_sessions_to_end(human.user)
+    # The playbook that the remediation names can do it as well.
+    assert modules.require(**db.options(me, accounts=[open_door]), check=True).ok()["changed"]
+    db.query(statement(one))
+    assert not db.admits(human, None)
+    assert db.admits(human, TLS)
+    assert of_both() == {}
+    db.require(human.user, human.host, "NONE")
+    assert not db.admits(human, None)
+    (one,) = of_both().values()
+    assert (one["subject"], one["severity"]) == (behind, "info")
+    assert f"it acts as {open_door}" in one["message"]
+
+
+def test_grants_to_go_on_that_have_no_effect(new_db: Database, modules: Modules) -> None:
+    """By default MySQL 9.7 lets nobody go on who logs in with a password that it keeps."""
+    db = new_db
+    me = db.administrator(require="SSL")
+    owner, human = db.create(db.name_of("owner")), db.create(db.name_of("human"), require="SSL")
+    db.query("ALTER USER %s@%s ACCOUNT LOCK", owner.user, owner.host)
+    db.query("GRANT PROXY ON %s@%s TO %s@%s", owner.user, owner.host, human.user, human.host)
+    assert not db.admits(human, None)
+    assert f"{owner.user}@%" not in found(modules.status(**db.options(me)), "account-without-tls")
+
+
 def test_memory_that_the_login_may_not_see(db: Database, modules: Modules) -> None:
     app = db.create(db.name_of("app"), require="SSL")
     for table in ("user", "global_priv") if db.mariadb else ("user",):
         db.query(f"GRANT SELECT ON mysql.{table} TO %s@%s", app.user, app.host)
     other = db.create(db.name_of("other"), require="SSL")
-    (one,) = found(modules.status(**db.options(app)), "memory-not-visible").values()
+    seen = modules.status(**db.options(app))
+    # On MariaDB it does not matter who acts as whom.
+    proxies = found(seen, "proxy-grants-not-visible").values()
+    assert [one["remediation"].partition(" TO ")[0] for one in proxies] == (
+        [] if db.mariadb else ["By hand: GRANT SELECT ON mysql.proxies_priv"]
+    )
+    (one,) = found(seen, "memory-not-visible").values()
     assert one["severity"] == "info"
     db.query(statement(one))
     update(db, db.create(db.name_of("third")))

@@ -17,10 +17,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
     quote_account,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect, is_on
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import (
-    READING_ACCOUNTS_DENIED,
-    QueryFailed,
-)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import QueryFailed
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.proxy_users import proxies_of, read_proxy_grants
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import (
     LiveSession,
@@ -94,7 +92,7 @@ def find_plaintext_sessions(
     """
     if not who:
         return SessionCheck()
-    proxies = _proxies(control, who.accounts)
+    proxies = _proxies(control, dialect, who.accounts)
     names = _Names((*who.accounts, *(proxies or ())))
     sessions = live_sessions(control, dialect)
     if sessions is not None:
@@ -158,28 +156,15 @@ def _proven_by_count(
     return {user: since for user, since in proven.items() if user not in unproven}
 
 
-def _proxies(control: Session, accounts: t.Collection[Account]) -> list[Account] | None:
-    """Accounts that may act as one of these by GRANT PROXY: the requirement of the proxied account counts.
+def _proxies(control: Session, dialect: Dialect, accounts: t.Collection[Account]) -> list[Account] | None:
+    """Accounts that may act as one of these by GRANT PROXY, where the requirement of the proxied account counts.
 
     None where this login may not see such grants.
     """
-    if not accounts:
+    if not accounts or not dialect.checks_proxied_requirement:
         return []
-    try:
-        # Without a name it is the right of an administrator to make such grants, which nobody logs in by.
-        rows = control.query(
-            "SELECT User, Host, Proxied_user, Proxied_host FROM mysql.proxies_priv WHERE Proxied_user <> ''"
-        )
-    except QueryFailed as e:
-        if e.code not in READING_ACCOUNTS_DENIED:
-            raise
-        return None
-    proxied = {(account.user, account.host.lower()) for account in accounts}
-    return [
-        Account(str(user), str(host) or "%")
-        for user, host, proxied_user, proxied_host in rows
-        if (str(proxied_user), str(proxied_host).lower()) in proxied
-    ]
+    grants = read_proxy_grants(control)
+    return None if grants is None else [proxy for account in accounts for proxy in proxies_of(account, grants)]
 
 
 def _proxies_not_seen(control: Session, dialect: Dialect) -> tuple[str, str]:

@@ -21,15 +21,19 @@ _VARIABLES = (
     "admin_tls_version",
     "aurora_version",
     "basedir",
+    "caching_sha2_password_proxy_users",
+    "check_proxy_users",
     "have_openssl",
     "have_ssl",
     "innodb_read_only",
     "log_bin",
     "max_allowed_packet",
+    "mysql_native_password_proxy_users",
     "performance_schema",
     "read_only",
     "require_secure_transport",
     "server_uid",
+    "sha256_password_proxy_users",
     "sql_mode",
     "super_read_only",
     "tls_version",
@@ -110,6 +114,24 @@ class Dialect:
         MySQL writes them to the binary log without escaping: replicas stop, or take another name (measured on 9.7).
         """
         return self.is_mariadb or not is_on(self.variables.get("log_bin"))
+
+    @property
+    def checks_proxied_requirement(self) -> bool:
+        """Whether under GRANT PROXY the requirement of the proxied account counts, and not that of who logs in."""
+        return not self.is_mariadb
+
+    def proxies_logins_by(self, plugin: str) -> bool:
+        """Whether who logs in by an authentication plugin may act as another account by GRANT PROXY.
+
+        Those that keep passwords leave it to the server, which does so only where two variables say so. Others, such as
+        LDAP's and PAM's, name another account by themselves; those of the operating system's users do not.
+        """
+        if plugin in ("auth_socket", "unix_socket", "mysql_no_login"):
+            return False
+        if plugin in ("", "mysql_native_password", "mysql_old_password", "sha256_password", "caching_sha2_password"):
+            switches = ("check_proxy_users", f"{plugin}_proxy_users")
+            return all(is_on(self.variables.get(name)) for name in switches)
+        return True
 
     @property
     def has_system_user(self) -> bool:

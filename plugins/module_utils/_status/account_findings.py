@@ -15,6 +15,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.in_memory import Unflushed
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.proxy_users import ProxyUsers
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import remediation
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding import Finding, finding
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import ServerStatus
@@ -54,16 +55,27 @@ def of_accounts(status: ServerStatus, dialect: Dialect) -> t.Iterator[Finding]:
         # A login that may see no account but its own.
         if status.account is not None and status.session is not None and status.session.ssl_type == "NONE":
             own = AccountState(status.account, Requirement(), "", locked=False, is_role=False)
-            yield _account_without_tls(status, dialect, own)
+            yield _account_without_tls(status, dialect, own, (), ())
         return
+    if status.proxy_grants is None and status.account is not None:
+        yield finding(
+            "proxy-grants-not-visible",
+            status.options.endpoint,
+            f"{status.account} may not see who acts as another account by GRANT PROXY. The requirement of that "
+            "account counts for them, so a locked account that requires nothing may be used without TLS.",
+            remediation.see_proxy_grants(dialect, status.account),
+        )
+    proxies = ProxyUsers(dialect, status.proxy_grants, status.accounts_in_force or ())
     for state in status.accounts:
-        if state.is_role or state.locked:
-            continue
-        if state.anonymous:
+        usable = not state.is_role and not state.locked
+        if usable and state.anonymous:
             yield _anonymous_account(dialect, state)
         unflushed = status.memory is not None and state.account in status.memory.requirements
-        if state.requirement.ssl_type == "NONE" and not unflushed:
-            yield _account_without_tls(status, dialect, state)
+        if state.requirement.ssl_type != "NONE" or unflushed:
+            continue
+        users = proxies.acting_as.get(state.account, [])
+        if usable or users:
+            yield _account_without_tls(status, dialect, state, users, proxies.acts_as.get(state.account, []))
 
 
 def _anonymous_account(dialect: Dialect, state: AccountState) -> Finding:
@@ -83,9 +95,26 @@ def _anonymous_account(dialect: Dialect, state: AccountState) -> Finding:
     )
 
 
-def _account_without_tls(status: ServerStatus, dialect: Dialect, state: AccountState) -> Finding:
+def _account_without_tls(
+    status: ServerStatus,
+    dialect: Dialect,
+    state: AccountState,
+    users: t.Sequence[AccountState],
+    others: t.Sequence[AccountState],
+) -> Finding:
+    """An account that does not require TLS.
+
+    :arg users: Who acts as it by GRANT PROXY.
+    :arg others: As whom it acts itself.
+    """
     severity = None
     message = f"{state.account} may log in without TLS."
+    if users:
+        usable = f"is {'a role' if state.is_role else 'locked'}" if state.is_role or state.locked else "may log in"
+        message = (
+            f"{state.account} {usable}, and does not require TLS. By GRANT PROXY {_names(users)} can act as it "
+            "without TLS: what they require themselves does not count."
+        )
     if status.require_secure_transport:
         severity = "info"
         message = (
@@ -94,15 +123,37 @@ def _account_without_tls(status: ServerStatus, dialect: Dialect, state: AccountS
         )
     elif state.system:
         severity = "info"
-    elif state.local:
+    elif not users and _goes_by_others(state, others):
+        severity = "info"
+        message = (
+            f"{state.account} does not require TLS itself. By GRANT PROXY it acts as {_names(others)}, whose "
+            "requirement counts instead."
+        )
+    elif all(one.local for one in (*users, *([] if users and (state.is_role or state.locked) else [state]))):
         severity = "low"
+    names = [one.account.user for one in (state, *users)]
+    todo = remediation.require_ssl(status, dialect, state.account, names, by_playbook=not state.is_role)
     return finding(
         "account-without-tls",
         str(state.account),
         message,
-        remediation.LEAVE_ALONE if state.system else remediation.require_ssl(status, dialect, state.account),
+        remediation.LEAVE_ALONE if state.system else todo,
         severity,
     )
+
+
+def _goes_by_others(state: AccountState, others: t.Sequence[AccountState]) -> bool:
+    """Whether the server goes by what the others require at each login; other plugins may name nobody."""
+    required = all(other.requirement.ssl_type != "NONE" for other in others)
+    return bool(others) and required and state.plugin in _PASSWORD_PLUGINS
+
+
+def _names(states: t.Sequence[AccountState]) -> str:
+    names = [str(state.account) for state in states[:_MOST_NAMED]]
+    return ", ".join(names) + (f" and {len(states) - _MOST_NAMED} more" if len(states) > _MOST_NAMED else "")
+
+
+_MOST_NAMED = 10
 
 
 def _of_memory(status: ServerStatus, memory: Unflushed, dialect: Dialect) -> t.Iterator[Finding]:

@@ -36,6 +36,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login_error
     tls_failure,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options import ConnectionOptions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.proxy_users import read_proxy_grants
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.replication import read_role
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.server_side import (
     read_server_side,
@@ -206,6 +207,8 @@ def _ask(session: Session, unauthenticated: ServerStatus) -> ServerStatus:
             accounts_denied = e.message
     if known is not None and not accounts.is_without_access_control(account):
         memory = compare_all(session, dialect, known)
+    # Without the accounts nobody asks for them.
+    grants = read_proxy_grants(session) if known is not None and dialect.checks_proxied_requirement else ()
     requirement = own_requirement(session, dialect, account, accounts_in_force(known, memory))
     certificate = (
         _certificate(options, session.certificate, session.chain, verified=session.verified)
@@ -229,6 +232,7 @@ def _ask(session: Session, unauthenticated: ServerStatus) -> ServerStatus:
         memory=memory,
         role=read_role(session, dialect),
         accounts_denied=accounts_denied,
+        proxy_grants=grants,
         proxies_visible=attributed is not None,
         warnings=tuple(warnings),
     )

@@ -19,6 +19,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.options imp
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import Certificate
 
 if t.TYPE_CHECKING:
+    from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.proxy_users import ProxyGrant
     from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.replication import ServerRole
     from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import LiveSession
     from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.tls_versions import Probe
@@ -59,8 +60,9 @@ class ServerStatus:
     ``handshake`` is the connection phase, and ``tls_error`` why TLS did not come up; ``probes`` are empty when versions
     were not tried one by one; ``dialect`` is known after a login. ``current_tls_version`` is the status variable of the
     server; ``tls_ends`` says what shows that a proxy ends this client's TLS, None where nothing does; ``memory`` is
-    what the server goes by, compared with ``accounts``. ``accounts_denied`` says why this login could not read the
-    accounts; without ``proxies_visible`` it may not see what proxies tell of their clients.
+    what the server goes by, compared with ``accounts``.
+    ``accounts_denied`` says why this login could not read the accounts; ``proxy_grants`` are None where it may not see
+    them; without ``proxies_visible`` it may not see what proxies tell of their clients.
     """
 
     options: ConnectionOptions
@@ -78,6 +80,7 @@ class ServerStatus:
     tls_ends: str | None = None
     memory: Unflushed | None = None
     accounts_denied: str | None = None
+    proxy_grants: tuple[ProxyGrant, ...] | None = ()
     proxies_visible: bool = True
     warnings: tuple[str, ...] = ()
     now: dt.datetime = field(default_factory=utc_now)

@@ -129,22 +129,35 @@ def drop(dialect: Dialect, account: Account) -> Todo:
     return "First make sure that nobody uses it.", *_by_hand(f"DROP USER {quote_account(account, dialect)};")
 
 
-def require_ssl(status: ServerStatus, dialect: Dialect, account: Account) -> Todo:
-    """How to require TLS for an account."""
-    return _require(status, dialect, account, Requirement("ANY"))
+def require_ssl(
+    status: ServerStatus, dialect: Dialect, account: Account, users: t.Collection[str], *, by_playbook: bool = True
+) -> Todo:
+    """How to require TLS for an account.
+
+    :arg users: Whose clients it concerns.
+    :arg by_playbook: Whether that can do it: it changes no role.
+    """
+    return _require(status, dialect, account, Requirement("ANY"), users, by_playbook)
 
 
 def require_again(status: ServerStatus, dialect: Dialect, account: Account, requirement: Requirement) -> Todo:
     """How to have a requirement both in force and in the table, where it is in one of them."""
-    return _require(status, dialect, account, requirement)
+    return _require(status, dialect, account, requirement, (account.user,))
 
 
-def _require(status: ServerStatus, dialect: Dialect, account: Account, requirement: Requirement) -> Todo:
+def _require(
+    status: ServerStatus,
+    dialect: Dialect,
+    account: Account,
+    requirement: Requirement,
+    users: t.Collection[str],
+    by_playbook: bool = True,
+) -> Todo:
     if dialect.read_only_variable:
         return _on_its_source(dialect)
     by_hand = _by_hand(f"{require_statement([account], requirement, dialect)};")
-    by_playbook = _require_by_playbook(account.user, account.host) if requirement.ssl_type == "ANY" else ()
-    return *_caution(status, account), *by_playbook, *by_hand
+    first = _require_by_playbook(account.user, account.host) if by_playbook and requirement.ssl_type == "ANY" else ()
+    return *_caution(status, users), *first, *by_hand
 
 
 def _on_its_source(dialect: Dialect) -> str:
@@ -154,12 +167,12 @@ def _on_its_source(dialect: Dialect) -> str:
     )
 
 
-def _caution(status: ServerStatus, account: Account) -> tuple[str, ...]:
+def _caution(status: ServerStatus, users: t.Collection[str]) -> tuple[str, ...]:
     """What has to be done first, where clients are connected without TLS."""
     if status.sessions is None:
         return ("First make sure that its clients use TLS, which this check could not see.",)
     # Which account a session has is not told; over a Unix socket the requirement counts as well.
-    clients = sum(session.user == account.user and not session.encrypted for session in status.sessions)
+    clients = sum(session.user in users and not session.encrypted for session in status.sessions)
     return (_could_not_reconnect(clients),) if clients else ()
 
 
@@ -208,6 +221,11 @@ def show_proxies(dialect: Dialect, account: Account) -> Todo:
 def see_accounts(dialect: Dialect, account: Account) -> Todo:
     """The statement that lets an account read all others, and what the server has in memory of them."""
     return _by_hand(f"GRANT SELECT ON mysql.* TO {quote_account(account, dialect)};")
+
+
+def see_proxy_grants(dialect: Dialect, account: Account) -> Todo:
+    """The statement that lets an account see who acts as another one."""
+    return _by_hand(f"GRANT SELECT ON mysql.proxies_priv TO {quote_account(account, dialect)};")
 
 
 def see_memory(status: ServerStatus, dialect: Dialect, memory: Unflushed) -> Todo:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 from dataclasses import dataclass, field, replace
@@ -83,6 +84,11 @@ class History:
         read = self._servers(set(places.values()))
         return {name: read[place] for name, place in places.items() if place in read}
 
+    def hosts(self) -> frozenset[str]:
+        """The inventory hosts of all servers that were ever checked."""
+        with self._index() as index:
+            return frozenset(index.names_of_hosts(CHECK).values())
+
     def gone(self, hosts: t.Container[str], inventory: t.Sequence[str], run_id: str, kind: str) -> set[str]:
         """Names of servers that runs on this inventory have checked, and whose hosts are not in it any more.
 
@@ -96,7 +102,7 @@ class History:
             if name == own or not name.endswith(storage.ending(kind)):
                 continue
             try:
-                header = storage.read_header(self.directory / name)
+                header = storage.read_header(self.directory / name, self.access)
             except storage.Damaged:
                 continue
             if header["run"].get("inventory") != list(inventory):
@@ -110,14 +116,17 @@ class History:
     def of_run(self, run_id: str, kind: str) -> dict[str, model.Server]:
         """The checks that this run has already recorded, as with batches."""
         name = storage.of_run(self.directory, run_id, kind)
-        if name is None:
-            return {}
-        try:
-            entries = storage.read_header(self.directory / name, self.access)["entries"]
-        except storage.Damaged:
-            return {}
-        places = {Place(name, line) for line, about in enumerate(entries) if about.get("type") == CHECK}
-        return {server.name: server for server in self._servers(places).values()}
+        return self.of_files([name]) if name else {}
+
+    def of_files(self, names: t.Iterable[str]) -> dict[str, model.Server]:
+        """The newest check of each server in these files."""
+        places = set()
+        for name in names:
+            with contextlib.suppress(storage.Damaged):
+                entries = storage.read_header(self.directory / name, self.access)["entries"]
+                places |= {Place(name, line) for line, about in enumerate(entries) if about.get("type") == CHECK}
+        found = sorted(self._servers(places).values(), key=lambda server: server.checked_at or "")
+        return {server.name: server for server in found}
 
     def record(
         self,

@@ -204,6 +204,16 @@ def read_lines(path: Path, wanted: t.Collection[int], access: Access) -> dict[in
     return found
 
 
+def check_whole(path: Path, access: Access) -> None:
+    """Read a file to its end.
+
+    :raises Damaged: when that is not possible, or it has fewer lines than its first one says.
+    """
+    with _opened(path, access) as file:
+        for _entry in _header(file)["entries"]:
+            _dictionary(_line(file))
+
+
 def remove_older(directory: Path, days: int, now: dt.datetime) -> None:
     """Remove the runs that started so many days ago or earlier. What cannot be removed stays."""
     limit = (now - dt.timedelta(days=days)).strftime(_NAME_TIME)

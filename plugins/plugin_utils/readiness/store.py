@@ -54,7 +54,8 @@ _RECENT_MINUTES = 15
 _MAX_BYTES = 512 * 1024 * 1024
 _ID_BYTES = 100
 _FILE = re.compile(r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})-(?P<id>[0-9a-f]{8})\.json\.gz\Z")
-_ID = "id"
+ID = "id"
+"""The file with the id of a directory."""
 _DAMAGED = (OSError, EOFError, zlib.error, ValueError, RecursionError, LookupError, TypeError, AttributeError)
 
 Days = dict[str, list[tuple[str, ServerDay]]]
@@ -137,6 +138,11 @@ def read(
     return days
 
 
+def paths(directory: Path) -> list[Path]:
+    """The files of a directory, by name."""
+    return [path for path, _date in _files(directory)]
+
+
 def _since(before: ServerDay | None, at: dt.datetime) -> str:
     """When a change was made that is recorded now: after the pass before, where that was just before.
 
@@ -156,7 +162,7 @@ def _files(directory: Path) -> list[tuple[Path, str]]:
 
 def _id(directory: Path, access: Access) -> str:
     """The directory's own id, made when it is first written to."""
-    path = directory / _ID
+    path = directory / ID
     # Another one is as good, where it is damaged or somebody else's.
     with contextlib.suppress(OSError, Untrusted), open_trusted(str(path), access.trusted) as file:
         known = file.read(_ID_BYTES).strip()

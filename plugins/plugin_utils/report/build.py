@@ -33,6 +33,8 @@ AUDIT = "audit"
 class ReportRequest:
     """What is asked for. ``previous`` and ``merge`` name reports in JSON; ``fail_on`` is a severity or None.
 
+    ``merged`` are servers that other runs have checked and whose histories are in this one.
+
     ``openmetrics`` is the file for node_exporter, None for no such file. ``fleet`` are the inventory hosts whose
     servers are reported from the history where this run does not check them.
     """
@@ -45,6 +47,7 @@ class ReportRequest:
     junit: bool = False
     openmetrics: Path | None = None
     merge: tuple[Path, ...] = ()
+    merged: tuple[model.Server, ...] = ()
     previous: Path | None = None
     fail_on: str | None = None
     waivers: t.Any = None
@@ -112,7 +115,10 @@ def _servers(
     more than none.
     """
     history = request.history
-    merged = [server for path in request.merge for server in files.read_report(path, "merge").servers]
+    merged = [
+        *request.merged,
+        *(server for path in request.merge for server in files.read_report(path, "merge").servers),
+    ]
     this_run: dict[str, model.Server] = {}
     # Version 0.1 had no history. What its last report says counts until there is one.
     old = existing.servers if existing is not None and existing.run.id != request.run.id else ()
@@ -123,6 +129,9 @@ def _servers(
         nothing = all(server.state == model.NOT_CHECKED for server in own)
         # Nobody asks for the last check of a server that has a newer one.
         known = history.of_hosts(request.fleet, () if nothing else {server.inventory_hostname for server in own})
+        merged = [server for server in merged if not _newer(known.get(server.name), server)]
+        hosts = {server.inventory_hostname for server in merged}
+        known = {name: server for name, server in known.items() if server.inventory_hostname not in hosts}
         baselines = {
             **baselines,
             **history.last_good(merged, request.run.id, AUDIT, same_time=False),
@@ -142,6 +151,11 @@ def _servers(
     except HistoryError as e:
         history.warn(e.message)
     return from_results.with_known(checked, waivers.apply(list(known.values())), baselines), baselines
+
+
+def _newer(known: model.Server | None, server: model.Server) -> bool:
+    """Whether there is a newer check of a server than the one to merge."""
+    return known is not None and (known.checked_at or "") > (server.checked_at or "")
 
 
 def _assessment(request: ReportRequest, servers: t.Iterable[model.Server]) -> Assessment:

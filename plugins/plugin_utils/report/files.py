@@ -37,6 +37,7 @@ CSV = "report.csv"
 FINDINGS_CSV = "findings.csv"
 JUNIT = "junit.xml"
 CHECKSUMS = "report.sha256"
+NAMES = (HTML, JSON, CSV, FINDINGS_CSV, JUNIT, CHECKSUMS)
 
 # Which accounts can be attacked is nobody else's business; the umask may say so more strictly.
 MODE = 0o640

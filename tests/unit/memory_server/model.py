@@ -149,6 +149,8 @@ _MYSQL_8 = {
     "tls_version": "TLSv1.2,TLSv1.3",
     "transaction_read_only": "OFF",
 }
+_PROXIES = dict.fromkeys(("check_proxy_users", "sha256_password_proxy_users"), "OFF")
+_NATIVE_PROXIES = {**_PROXIES, "mysql_native_password_proxy_users": "OFF"}
 _MARIADB = {
     **_EVERYWHERE,
     "basedir": "/usr",
@@ -197,10 +199,13 @@ RELEASES = {
                 "tls_version": "TLSv1,TLSv1.1,TLSv1.2",
                 "transaction_read_only": "OFF",
                 "tx_read_only": "OFF",
+                **_NATIVE_PROXIES,
             },
         ),
-        Release("mysql-8.0", "mysql", "8.0.30", {**_MYSQL_8, "have_openssl": "YES", "have_ssl": "YES"}),
-        Release("mysql-9.7", "mysql", "9.7.4-2", _MYSQL_8),
+        Release(
+            "mysql-8.0", "mysql", "8.0.30", {**_MYSQL_8, "have_openssl": "YES", "have_ssl": "YES", **_NATIVE_PROXIES}
+        ),
+        Release("mysql-9.7", "mysql", "9.7.4-2", {**_MYSQL_8, **_PROXIES, "caching_sha2_password_proxy_users": "OFF"}),
         Release("mariadb-10.5", "mariadb", "10.5.29-MariaDB", _MARIADB),
         Release("mariadb-10.11", "mariadb", "10.11.14-MariaDB", _MARIADB),
         Release(

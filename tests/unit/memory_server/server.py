@@ -203,7 +203,8 @@ class MemoryServer:
             raise denied
         if entry.plugin not in self.plugins:
             raise ServerError(1524, f"Plugin '{entry.plugin}' is not loaded")
-        effective = self.proxies.get(key, key)
+        # Measured: MariaDB checks the requirement of who logs in, MySQL that of the account that he goes on as.
+        effective = key if self.release.mariadb else self.proxies.get(key, key)
         requirement = self.accounts.memory[effective].requirement if effective in self.accounts.memory else NONE
         if not meets(requirement, transport, certificate):
             raise denied

@@ -42,6 +42,7 @@ _WORKED_OUT = {
     "mysql_tls_login_user",
     "mysql_tls_rollback_dir",
     "mysql_tls_rollback_file",
+    "mysql_tls_slices_dir",
     "mysql_tls_state_dir",
     "mysql_tls_state_group",
 }
@@ -91,6 +92,9 @@ def test_both_forms_of_the_audit_report_with_the_same_options() -> None:
         return dict(block["block"][0][f"dbtls.rds_mysql.{module}"])
 
     fleet, report = options("fleet", "mysql_tls_fleet"), options("report", "mysql_tls_report")
+    # What only merge_reports has.
+    for name in ("fail_on", "hosts", "slices"):
+        assert "__mysql_tls_slices" in report.pop(name)
     # The task for all hosts has fetched the bundles itself.
     assert "__mysql_tls_bundles" in report.pop("ca_certs")
     assert {name: fleet.get(name) for name in report} == report

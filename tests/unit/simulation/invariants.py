@@ -479,8 +479,8 @@ def _clients(schedule: Schedule, outcome: Outcome) -> list[str]:
     """10. Nobody who was connected without TLS all the time is locked out unless that was allowed, or is said.
 
     Over a Unix socket neither, which a requirement refuses as well; nor where the server does not tell who uses TLS,
-    nor a user who goes on as one of the accounts by GRANT PROXY, whose requirement is the one that counts. Where it is
-    allowed, clients stop nothing, and neither do clients that are not there.
+    nor a user who goes on as one of the accounts by GRANT PROXY, whose requirement is the one that counts on MySQL.
+    Where it is allowed, clients stop nothing, and neither do clients that are not there.
     """
     policy = schedule.params["plaintext_sessions"]
     found = []
@@ -522,7 +522,7 @@ def _locked_out(schedule: Schedule, outcome: Outcome) -> t.Iterator[tuple[model.
     for client in schedule.clients:
         if client.transport == "SSL/TLS":  # No server tells whether it has a certificate.
             continue
-        key = server.proxies.get(client.account, client.account)
+        key = client.account if server.release.mariadb else server.proxies.get(client.account, client.account)
         entry, expected = server.accounts.memory.get(key), server.others.memory.get(key)
         if client.gone or client.killed or key in schedule.others.touched or not entry or not expected:
             continue

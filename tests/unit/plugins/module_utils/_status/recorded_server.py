@@ -78,6 +78,7 @@ class Played(t.NamedTuple):
     accounts: Rows | None = ACCOUNTS
     sessions: Rows | None = None
     attributes: Rows | None = None
+    proxies: Rows | None = []  # noqa: RUF012  never changed
     required: str | None = ""
     in_memory: Rows = []  # noqa: RUF012  never changed
     number: int = 7
@@ -135,6 +136,11 @@ def plays(
                 conversation.send(MAY_NOT)
             else:
                 send_rows(conversation, rows.attributes)
+        elif "mysql.proxies_priv" in statement:
+            if rows.proxies is None:
+                conversation.send(MAY_NOT)
+            else:
+                send_rows(conversation, rows.proxies)
         elif "mysql.role_edges" in statement:
             conversation.send(MAY_NOT)
         elif "USER_PRIVILEGES" in statement:

@@ -24,6 +24,7 @@ RUN = {
     "plaintext-session": "test_ssl_status_findings.py::test_plaintext_session",
     "privileges-not-flushed": "test_ssl_status_truth.py::test_the_table_is_not_what_counts",
     "proxies-not-visible": "test_least_privilege.py::test_audit",
+    "proxy-grants-not-visible": "test_ssl_status_truth.py::test_memory_that_the_login_may_not_see",
     "sessions-not-visible": "test_ssl_status_findings.py::test_sessions_not_visible",
     "tls-ends-before-server": "test_ssl_status_truth.py::test_a_router_that_passes_tls_through",
     "tls-unavailable": "test_ssl_status_findings.py::test_tls_unavailable",

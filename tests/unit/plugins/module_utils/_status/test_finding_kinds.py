@@ -149,6 +149,7 @@ CASES = {
     "proxies not visible": Case(
         {"proxies-not-visible"}, SEEING, rows=Played(ACCOUNTS, [(9, "app", "10.0.0.7", "SSL/TLS", "Sleep")])
     ),
+    "proxy grants not visible": Case({"proxy-grants-not-visible"}, rows=Played(proxies=None)),
     "memory not visible": Case({"memory-not-visible"}, rows=Played(required=None)),
     "weak key": Case({"weak-certificate"}, certificate="weak-key", options=UNAUTHENTICATED, ciphers=WEAK),
     "no forward secrecy": Case({"no-forward-secrecy"}, options=UNAUTHENTICATED, ciphers="AES256-GCM-SHA384"),

@@ -1,0 +1,142 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""State directories of slices: what each job of a divided inventory has recorded, taken over and then removed.
+
+Each slice has a directory of its own, named as the job, with ``history``, ``observations`` and a report. Nothing is
+removed but what was taken over and what the report can be made from again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import Untrusted, open_trusted
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history import storage
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import History
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness import store
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import files, model
+
+HISTORY = "history"
+# Where a slice has its report: in its state directory, or in this directory there.
+_REPORTS = ("", "report")
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One directory, and what is of use in it. ``report`` counts only where there is no history."""
+
+    path: Path
+    history: tuple[Path, ...]
+    observations: tuple[Path, ...]
+    report: Path | None
+
+
+def find(directory: Path) -> list[Slice]:
+    """The slices that have recorded something, by name.
+
+    :raises HistoryError: when the directory cannot be read.
+    """
+    try:
+        paths = sorted(path for path in directory.iterdir() if path.is_dir() and not path.is_symlink())
+    except FileNotFoundError:
+        return []
+    except OSError as e:
+        raise storage.HistoryError(f"slices: {directory} cannot be read: {e.strerror}.") from e
+    found = []
+    for path in paths:
+        history = tuple(path / HISTORY / name for name in sorted(storage.names(path / HISTORY)))
+        observations = tuple(store.paths(path / store.DIRECTORY))
+        reports = [path / place / files.JSON for place in _REPORTS]
+        report = next((each for each in reports if each.is_file()), None)
+        if history or observations or report:
+            found.append(Slice(path, history, observations, report))
+    return found
+
+
+class Merge:
+    """What slices have recorded, copied into one history and what belongs to it.
+
+    A file that is damaged is named in a warning of the history, and stays where it is.
+
+    :raises HistoryError: when something cannot be written.
+    """
+
+    def __init__(self, directory: Path, history: History) -> None:
+        self.history = history
+        self._taken: set[Path] = set()
+        self.slices = find(directory)
+        newest: dict[str, model.Server] = {}
+        for one in self.slices:
+            for server in self._take(one):
+                known = newest.get(server.name)
+                if known is None or (server.checked_at or "") >= (known.checked_at or ""):
+                    newest[server.name] = server
+        self.servers = tuple(newest.values())
+        """The newest check of each server in the slices."""
+
+    def _take(self, one: Slice) -> list[model.Server]:
+        observations = self.history.directory.parent / store.DIRECTORY
+        self._copy(one.observations, observations)
+        names = self._copy(one.history, self.history.directory, storage.check_whole)
+        if one.history or not one.report:
+            return list(self.history.of_files(names).values())
+        try:
+            servers = files.read_report(one.report, "slices").servers
+        except RdsMysqlError as e:
+            self.history.warn(f"{e.message} It was not merged.")
+            return []
+        self._taken.add(one.report)
+        return [server for server in servers if server.in_run]
+
+    def _copy(
+        self, sources: t.Iterable[Path], directory: Path, check: t.Callable[[Path, storage.Access], None] | None = None
+    ) -> list[str]:
+        copied = []
+        for source in sources:
+            target = directory / source.name
+            try:
+                if check:
+                    check(source, self.history.access)
+                # What is copied is the user's own from then on.
+                with open_trusted(str(source), self.history.access.trusted) as file:
+                    content = file.read()
+                self.history.access.make_directory(directory)
+                if not target.exists() or target.read_bytes() != content:
+                    self.history.access.write(target, content)
+            except storage.Damaged as e:
+                self.history.warn(f"{source} {e}. It was not merged.")
+                continue
+            except Untrusted as e:
+                self.history.warn(f"{source} is not read: it {e}. It was not merged.")
+                continue
+            except OSError as e:
+                reason = f"slices: {source} cannot be copied to {directory}: {e.strerror or e}."
+                raise storage.HistoryError(reason) from e
+            self._taken.add(source)
+            copied.append(source.name)
+        return copied
+
+    def remove(self) -> t.Iterator[str]:
+        """Remove what was taken over; a sentence for each directory that stays, as there is something else in it."""
+        for one in self.slices:
+            if self._taken.isdisjoint({*one.history, *one.observations, one.report}):
+                continue
+            reports = [one.path / place / name for place in _REPORTS for name in files.NAMES]
+            # A report can be made again from the history, but not from a damaged one.
+            whole = self._taken.issuperset(one.history)
+            done = [path for path in (*one.history, *one.observations) if path in self._taken]
+            with contextlib.suppress(OSError):
+                for path in [*done, one.path / store.DIRECTORY / store.ID, *(reports if whole else ())]:
+                    path.unlink(missing_ok=True)
+            for directory in (*(one.path / name for name in (HISTORY, store.DIRECTORY, *_REPORTS[1:])), one.path):
+                with contextlib.suppress(OSError):
+                    directory.rmdir()
+            if one.path.exists():
+                left = next((path for path in sorted(one.path.rglob("*")) if not path.is_dir()), one.path)
+                yield f"{one.path} was merged and not removed, because of {left}."
