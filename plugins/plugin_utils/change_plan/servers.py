@@ -29,8 +29,8 @@ class Server:
 
     ``plan`` is what the option of that name of mysql_require_ssl takes, None where it is not known. ``reason`` says why
     a server is refused, skipped or not checked. ``readiness`` has account, state and reason of the accounts that would
-    change, where somebody watches; ``left_out`` are accounts that do not change, as they are not ready; ``statements`` is
-    what would be run, for people.
+    change, where somebody watches; ``left_out`` are accounts that do not change, as they are not ready; ``statements``
+    is what would be run, for people.
     """
 
     name: str
