@@ -18,6 +18,7 @@ from .role_readme import ROLE, entry_points
 PAGE = Path("docs/docsite/rst/playbook_variables.rst")
 ENTRIES = {
     "audit": "audit",
+    "merge_reports": "merge_reports",
     "watch": "watch",
     "plan": "plan",
     "enforce": "main",
@@ -37,10 +38,12 @@ EXTRA = {
     "mysql_tls_max_fail_percentage": "The play stops after a batch if more hosts than this fail. Only with ``-e``.",
     "mysql_tls_any_errors_fatal": "The same as a percentage of ``0``. Only with ``-e``.",
 }
-_HEAD = """..
+# Not in one piece, which would be this file's own for a second time.
+_SPDX = "SPDX-License" + "-Identifier"
+_HEAD = f"""..
   Copyright (c) 2026, dbtls contributors
   GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-  SPDX-License-Identifier: GPL-3.0-or-later
+  {_SPDX}: GPL-3.0-or-later
 
 .. made by nox -s role-readme
 
