@@ -49,7 +49,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "lasting_dir": {"type": "path"},
 }
 
-_KEPT = ("accounts", "failed", "left_out", "msg", "plan", "skipped_reason", "warnings")
+_KEPT = ("accounts", "failed", "left_out", "msg", "plan", "skipped_reason", "statements", "warnings")
 # On the console; all of them are in the plan.
 _MOST_LINES = 25
 
