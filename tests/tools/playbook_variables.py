@@ -20,7 +20,6 @@ ENTRIES = {
     "audit": "audit",
     "merge_reports": "merge_reports",
     "watch": "watch",
-    "merge_reports": "merge_reports",
     "plan": "plan",
     "enforce": "main",
     "rollback": "rollback",
