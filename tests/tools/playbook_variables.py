@@ -20,6 +20,7 @@ ENTRIES = {
     "audit": "audit",
     "merge_reports": "merge_reports",
     "watch": "watch",
+    "merge_reports": "merge_reports",
     "plan": "plan",
     "enforce": "main",
     "rollback": "rollback",
