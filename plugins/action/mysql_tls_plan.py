@@ -46,7 +46,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "max_fail_percentage": {"type": "float", "default": 0},
 }
 
-_KEPT = ("accounts", "failed", "left_out", "msg", "plan", "skipped_reason", "warnings")
+_KEPT = ("accounts", "failed", "left_out", "msg", "plan", "skipped_reason", "statements", "warnings")
 # On the console; all of them are in the plan.
 _MOST_LINES = 25
 

@@ -287,7 +287,7 @@ def test_tags(fleet: Fleet, ansible: Ansible) -> None:
     for tags, tasks in (
         ("bundle", []),
         ("status", ["Check TLS status", "Recheck TLS status"]),
-        ("require", ["Require TLS"]),
+        ("require", ["Determine which accounts are ready", "Require TLS"]),
         (
             "report",
             [

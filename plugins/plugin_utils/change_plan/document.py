@@ -65,12 +65,13 @@ class PlanDocument:
         content = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
-            **{name: value for name, value in asdict(self).items() if name not in ("servers", "batches")},
+            **vars(self),
+            "author": asdict(self.author),
             "inventory": list(self.inventory),
             "totals": asdict(totals(self.servers)),
             "batches": [list(batch) for batch in self.batches],
             "servers": [
-                {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(server).items()}
+                {name: list(value) if isinstance(value, tuple) else value for name, value in vars(server).items()}
                 for server in self.servers
             ],
         }
