@@ -18,9 +18,7 @@ from .role_readme import ROLE, entry_points
 PAGE = Path("docs/docsite/rst/playbook_variables.rst")
 ENTRIES = {
     "audit": "audit",
-    "merge_reports": "merge_reports",
     "watch": "watch",
-    "merge_reports": "merge_reports",
     "plan": "plan",
     "enforce": "main",
     "rollback": "rollback",

@@ -155,3 +155,16 @@ def test_batches(good: t.Any) -> None:
 def test_no_batches(wrong: t.Any) -> None:
     (sentence,) = role_variables.wrong_batches(values(mysql_tls_canary=wrong))
     assert sentence.startswith(f"mysql_tls_canary is {wrong or ''!r} and has to be a number of servers")
+
+
+def test_the_marker_of_storage_that_lasts(tmp_path: Path) -> None:
+    """It is the one that the setup has left there, or this is another directory."""
+    given = {"mysql_tls_state_dir": str(tmp_path), "mysql_tls_state_marker": "dbtls-1"}
+    hosts = {"db1": values(**given), "db2": values(**given), "db3": values(mysql_tls_state_dir="/nowhere")}
+    (found,) = role_variables.checked(hosts.items(), role_variables.OtherStorage())
+    assert found.startswith(f"mysql_tls_state_dir: {tmp_path} does not have the file marker")
+    assert "(for db1, db2)" in found
+    (tmp_path / "marker").write_text("dbtls-2\n")
+    assert role_variables.checked(hosts.items(), role_variables.OtherStorage())
+    (tmp_path / "marker").write_text("dbtls-1\n")
+    assert role_variables.checked(hosts.items(), role_variables.OtherStorage()) == []
