@@ -202,7 +202,12 @@ OWN_OPTIONS = ("allow_weaker", "unknown_roots")
 def own_ca_cert(variables: HostVariables) -> str | None:
     """The file with CA certificates that the user has named for this host; None where a bundle is fetched."""
     own = variables.value("mysql_tls_ca_cert")
-    return None if own is None else os.path.abspath(os.path.expandvars(os.path.expanduser(str(own))))
+    return None if own is None else _path(str(own))
+
+
+def _path(text: str) -> str:
+    """Where Ansible was started, as the role's other paths. A module would start from the directory of the playbook."""
+    return os.path.abspath(os.path.expandvars(os.path.expanduser(text)))
 
 
 def bundle_of(variables: HostVariables) -> dict[str, str]:
@@ -217,7 +222,9 @@ def bundle_of(variables: HostVariables) -> dict[str, str]:
     if given["unknown_roots"] == "auto":
         given["unknown_roots"] = ""
     mirror = f"-{hashlib.sha256(given['base_url'].encode()).hexdigest()[:12]}" if given["base_url"] else ""
-    directory = os.path.expanduser(given.pop("dir"))
+    directory = _path(given.pop("dir"))
+    if given["ca_path"]:
+        given["ca_path"] = _path(given["ca_path"])
     return {
         "dest": f"{directory}/{given['ca_set']}-{given['region']}{mirror}.pem",
         **given,

@@ -56,6 +56,24 @@ def test_values_are_evaluated() -> None:
         values(mysql_tls_x="{{ z }}").value("mysql_tls_x")
 
 
+@pytest.mark.parametrize(
+    ("given", "path"), [("some/where", "{cwd}/some/where"), ("~/x", "{home}/x"), ("$PLACE/x", "/place/x"), ("/x", "/x")]
+)
+def test_paths_start_where_ansible_was_started(
+    given: str, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them, as modules start elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("PLACE", "/place")
+    expected = path.format(cwd=tmp_path, home="/home/me")
+    paths = dict.fromkeys(("mysql_tls_ca_path", "mysql_tls_bundle_dir"), given)
+    bundle = bundle_of(values(**{**BUNDLE, **paths}))
+    assert bundle["dest"] == f"{expected}/current-eu-central-1.pem"
+    assert bundle["ca_path"] == expected
+    assert own_ca_cert(values(mysql_tls_ca_cert=given)) == expected
+
+
 def test_a_bundle() -> None:
     expected = {
         "dest": "/cache/current-eu-central-1.pem",
