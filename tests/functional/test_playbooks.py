@@ -295,7 +295,7 @@ def test_tags(fleet: Fleet, ansible: Ansible) -> None:
     for tags, tasks in (
         ("bundle", []),
         ("status", ["Check TLS status", "Recheck TLS status"]),
-        ("require", ["Determine the servers to change", "Require TLS"]),
+        ("require", ["Determine the servers to change", "Determine which accounts are ready", "Require TLS"]),
         (
             "report",
             [
