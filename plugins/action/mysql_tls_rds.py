@@ -21,6 +21,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller impo
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "step": {"type": "str", "required": True, "choices": ["places", "database", "lock", "rotation"]},
+    "only_ready": {"type": "bool", "default": False},
     "target": {"type": "str"},
     "apply_immediately": {"type": "bool", "default": False},
     "reboot": {"type": "bool", "default": False},
@@ -31,7 +32,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
 }
 # What the role registers.
 PLACES, INSTANCES, CLUSTERS = "__mysql_tls_places", "__mysql_tls_rds_instances", "__mysql_tls_rds_clusters"
-CLIENT_BUNDLE = "__mysql_tls_client_bundle"
+READY, CLIENT_BUNDLE = "__mysql_tls_ready", "__mysql_tls_client_bundle"
 DATABASE, VERSIONS, LOOKS = "__mysql_tls_database", "__mysql_tls_engine_versions", "__mysql_tls_client_looks"
 
 
@@ -88,9 +89,10 @@ class ActionModule(ControllerAction):
         )
         return {"database": {**places["places"][number], **found}}
 
-    def _lock(self, _options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _lock(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """Whether TLS has to be required in the parameter group of this host, and what speaks against it."""
         fleet = Fleet(self._task, variables, self._loader)
+        judged = (plain(variables.get(READY)) or {}).get("readiness") or {}
         checked = {}
         for host in plain(variables["ansible_play_hosts_all"]):
             known = variables["hostvars"].raw_get(host)
@@ -100,9 +102,10 @@ class ActionModule(ControllerAction):
                 (one.get("region", ""), one.get("profile", "")),
                 plain(known.get("mysql_tls_look")),
                 fleet.of(host).value("mysql_tls_plaintext_sessions") in ("warn", "allow"),
+                judged.get(host),
             )
         one = plain(variables[DATABASE])["database"]
-        found = rds_api.lock_objections(one, (one["region"], one["profile"]), checked)
+        found = rds_api.lock_objections(one, (one["region"], one["profile"]), checked, only_ready=options["only_ready"])
         if found:
             raise RdsMysqlError(" ".join(found))
         look = checked[variables["inventory_hostname"]].look

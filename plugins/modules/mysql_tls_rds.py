@@ -37,6 +37,12 @@ options:
     type: str
     required: true
     choices: [places, database, lock, rotation]
+  only_ready:
+    description:
+      - Whether every account that can log in without TLS has to be ready, for V(lock). The role registers what
+        M(dbtls.rds_mysql.mysql_tls_readiness) has returned for the hosts.
+    type: bool
+    default: false
   target:
     description: The CA that the certificate has to be issued under, for V(rotation).
     type: str
@@ -95,6 +101,11 @@ EXAMPLES = r"""
   loop: "{{ __mysql_tls_places.places }}"
   run_once: true
   register: __mysql_tls_rds_instances
+
+- name: Check that TLS can be required, for accounts that are known not to need anything else
+  dbtls.rds_mysql.mysql_tls_rds:
+    step: lock
+    only_ready: true
 
 - name: Check that the certificate can be replaced
   dbtls.rds_mysql.mysql_tls_rds:

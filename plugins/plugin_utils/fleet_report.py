@@ -23,6 +23,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history im
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import Use, clients_without
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.slices import Merge
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import without_templates
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Rules
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, labels, model
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import problem_lines
@@ -226,13 +227,18 @@ def notice(report: model.Report, path: str) -> dict[str, t.Any]:
         (changes["new"], changes["drifted"], changes["resolved"], expiring, unchecked),
         strict=True,
     )
-    return all_visible(  # type: ignore[no-any-return]
-        {
-            "subject": f"{report.title}: {sentence(report.summary)}",
-            "lines": [f"{what}: {count}" + (f" ({clip(first[0])})" if first else "") for what, count, first in told],
-            "report": path,
-            "changed": any(counts) or found is None or bool(found.servers_added),
-        }
+    # It may be published with set_stats, by tasks of the user's own.
+    return without_templates(  # type: ignore[no-any-return]
+        all_visible(
+            {
+                "subject": f"{report.title}: {sentence(report.summary)}",
+                "lines": [
+                    f"{what}: {count}" + (f" ({clip(first[0])})" if first else "") for what, count, first in told
+                ],
+                "report": path,
+                "changed": any(counts) or found is None or bool(found.servers_added),
+            }
+        )
     )
 
 

@@ -201,7 +201,8 @@ def as_module(
         secrets |= {printable(secret) for secret in secrets}
         result = outcome(lambda: work(params))
     if result.get("failed"):
-        secrets |= misplaced_secrets(params)
+        # As given, too: a dictionary where a text belongs has become a text by now.
+        secrets |= misplaced_secrets(given) | misplaced_secrets(params)
     warnings += result.pop("warnings", [])
     if warnings:
         result["warnings"] = warnings

@@ -208,16 +208,46 @@ def requires_tls(look: t.Any) -> bool:
 
 
 class Checked(t.NamedTuple):
-    """A host of the play: the instance that it is, and its check."""
+    """A host of the play: the instance that it is, its check, and how its accounts were judged, None if nobody has."""
 
     instance: str | None
     place: tuple[str, str]
     look: t.Any
     tolerated: bool
+    judged: t.Sequence[_Data] | None = None
 
 
-def lock_objections(one: _Data, place: tuple[str, str], checked: t.Mapping[str, Checked]) -> list[str]:
-    """What speaks against requiring TLS in the parameter group of this database, in sentences."""
+def not_ready(checked: Checked) -> list[str]:
+    """The accounts that could log in without TLS and are not known not to, each with the reason."""
+    if requires_tls(checked.look):
+        return []
+    if checked.judged is None:
+        return ["nobody has observed its clients: run the playbooks watch and audit first"]
+    judged = {one["account"]: one for one in checked.judged}
+    status = checked.look.get("mysql_ssl") if isinstance(checked.look, t.Mapping) else None
+    accounts = (status or {}).get("accounts")
+    if accounts is None:
+        return ["its accounts could not be read"]
+    found = []
+    for account in accounts:
+        name = f"{account['user']}@{account['host']}"
+        closed = account["ssl_type"] != "NONE" or account["locked"] or account["is_role"]
+        # The server's own, and those that no client of RDS can be.
+        if closed or account["system"] or account["local"]:
+            continue
+        one = judged.get(name) or {"state": "unknown", "reason": "it is newer than the last audit."}
+        if one["state"] != "ready":
+            found.append(f"{name} is {one['state'].replace('_', ' ')} ({one['reason'].rstrip('.')})")
+    return found
+
+
+def lock_objections(
+    one: _Data, place: tuple[str, str], checked: t.Mapping[str, Checked], *, only_ready: bool = False
+) -> list[str]:
+    """What speaks against requiring TLS in the parameter group of this database, in sentences.
+
+    :arg only_ready: Whether every account has to be ready as well.
+    """
     by_instance = {c.instance: host for host, c in checked.items() if c.place == place and c.instance}
     found = []
     unchecked = [name for name in one["sharing"] if name not in by_instance]
@@ -230,6 +260,8 @@ def lock_objections(one: _Data, place: tuple[str, str], checked: t.Mapping[str, 
         host = by_instance.get(name)
         for objection in of_server(checked[host].look, checked[host].tolerated) if host else ():
             found.append(f"{host}: {objection}.")
+        if host and only_ready and not_ready(checked[host]):
+            found.append(f"{host}: mysql_tls_only_ready is set, and {listed(not_ready(checked[host]))}.")
     return found
 
 

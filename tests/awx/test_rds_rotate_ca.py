@@ -97,7 +97,7 @@ class Rotation:
         """The playbook; waiting is short."""
         variables = {
             "mysql_tls_client_bundles": [str(path) for path in bundles or [self.both]],
-            "mysql_tls_apply_immediately": at_once,
+            "mysql_tls_apply_immediately": str(at_once).lower(),  # as -e has it
             "mysql_tls_clients_gone": ["retired"],
             "mysql_tls_rds_wait": 10,
             "__mysql_tls_rds_poll": 0.1,

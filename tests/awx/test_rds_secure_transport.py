@@ -6,11 +6,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import History
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness import store
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import model
 
 from tests.functional.database import Account, Database
 from tests.functional.plays import Ansible, Run
@@ -70,6 +76,26 @@ class Fleet:
         self.aws.check_permissions("rds_secure_transport")
         return run
 
+    def observed(self, name: str, app: Account) -> None:
+        """What the playbooks watch and audit leave: one pass, and a check that has seen this account."""
+        db, now = self.databases[name], dt.datetime.now(dt.UTC).replace(microsecond=0)
+        endpoint = model.Endpoint(db.server.host, db.server.port)
+        options = {name: db.options(self.logins[name], sessions_only=True)}
+        ((_name, result),) = fleet_check.run(fleet_check.Prepared(options), fleet_check.SESSIONS_JOB)
+        seen = result["mysql_ssl_sessions"]
+        store.record(self.ansible.state / store.DIRECTORY, [store.Pass(name, str(endpoint), seen)], now, keep_days=400)
+        server = model.Server(
+            name,
+            name,
+            model.CHECKED,
+            verdict="non_compliant",
+            checked_at=iso8601(now),
+            endpoint=endpoint,
+            accounts=(model.Account(app.user, app.host, "NONE"),),
+        )
+        run = model.Run("1", iso8601(now), "0.2.0", "2.19.0", started_at=iso8601(now))
+        History(self.ansible.state / "history").record(run, "audit", [server])
+
     def switch(self, value: str, *names: str) -> None:
         """What RDS does when a parameter is applied."""
         for name in names:
@@ -109,11 +135,15 @@ def test_a_group_that_two_share(fleet: Fleet) -> None:
     fleet.aws.after["ModifyDBParameterGroup"] = [lambda _parameters: fleet.switch("ON", "orders", "stock")]
 
     app = fleet.databases["orders"].create("app", "%")
+    fleet.observed("orders", app)
     with fleet.databases["orders"].login(app, None):
-        run = fleet.run("-e", "mysql_tls_hosts=orders")
+        run = fleet.run("-e", "mysql_tls_hosts=orders", "-e", "mysql_tls_only_ready=true")
     assert run.status == 2
     assert "counts for instances that were not checked in this run: stock. Add them to mysql_tls_hosts" in words(run)
     assert "orders: clients are connected without TLS: app@" in words(run)
+    assert f"orders: mysql_tls_only_ready is set, and {app.user}@% is unknown (Observed for 0.0 of 35 days" in words(
+        run
+    )
 
     rehearsal = fleet.run("--check").ok()
     assert "require_secure_transport would be set to ON in the parameter group shared" in words(rehearsal)
@@ -136,7 +166,8 @@ def test_a_default_group(fleet: Fleet) -> None:
     instance(client(), "orders")
     only = ("-e", "mysql_tls_hosts=orders")
 
-    created = fleet.run(*only)
+    # As text, which is what -e makes of it.
+    created = fleet.run(*only, "-e", "mysql_tls_attach_parameter_group=false")
     assert created.status == 2
     assert "orders uses default.mysql8.0, which cannot be edited. The parameter group orders-tls has been" in words(
         created
@@ -146,7 +177,7 @@ def test_a_default_group(fleet: Fleet) -> None:
 
     # As where AWS applies it after a reboot, which moto does not know.
     fleet.aws.rewritten["DescribeDBInstances"] = (b">in-sync<", b">pending-reboot<")
-    waiting = fleet.run(*only, "-e", "mysql_tls_attach_parameter_group=true")
+    waiting = fleet.run(*only, "-e", "mysql_tls_attach_parameter_group=true", "-e", "mysql_tls_reboot=false")
     assert waiting.status == 2
     assert "is set in orders-tls, but is not in force on orders. The parameter group counts after a reboot" in words(
         waiting

@@ -327,7 +327,7 @@ STATES = (
         server=_telling,
     ),
     State(
-        "The same on a server that does not tell (MySQL 5.6; performance_schema is off)",
+        "The same on a server that does not expose session TLS status (MySQL 5.6; performance_schema is off)",
         _required_after_login,
         (
             Seen((OLD,), "info: 5.6.24 does not record which sessions use TLS.", REFUSED, READABLE),

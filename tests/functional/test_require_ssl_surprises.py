@@ -262,7 +262,7 @@ def test_replica_that_may_be_written_to(modern_db: Database, modules: Modules) -
     assert db.ssl_type(app) == "ANY"
 
 
-@pytest.mark.parametrize("name", ["mysql-9.7", "mariadb-11.8"])
+@pytest.mark.parametrize("name", ["mysql-9.7", "mariadb-10.11"])
 def test_a_change_on_the_source_reaches_its_replica(servers: Servers, modules: Modules, name: str) -> None:
     """The replica is read-only, and says where to go; there the change is made, and comes by replication."""
     source = servers.get(name, options=("--log-bin=binlog", "--server-id=1"))

@@ -15,7 +15,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors impor
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable, printable_result
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.start_up import resume_garbage_collection
 
-_HOSTS = ("login_host", "host")
+_HOSTS = ("login_host", "host", "members")
 _SOUNDS_SECRET = re.compile(r"(?i)pas|pwd|secret|token")
 
 
@@ -30,8 +30,8 @@ def misplaced_secrets(params: t.Any) -> set[str]:
         return set()
     named = (value for name, value in params.items() if _SOUNDS_SECRET.search(str(name)))
     found = {str(value) for value in named if isinstance(value, str) and value}
-    for host in (params.get(name) for name in _HOSTS):
-        if isinstance(host, str) and "@" in host:  # user:password@host
+    for host in (text for name in _HOSTS for text in _texts(params.get(name))):
+        if "@" in host:  # user:password@host
             found.update({str(host).rpartition("@")[0], str(host).rpartition("@")[0].partition(":")[2]} - {""})
     return found.union(*map(misplaced_secrets, params.values()))
 

@@ -24,19 +24,21 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity im
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
+_HARMLESS = re.compile(r"[^\s'\"{}@=]{0,255}")
+_ENDPOINT = re.compile(r"(?:\[(?P<address>[0-9a-fA-F:.]+)\]|(?P<host>[^\s:@\[\]/]+))(?::(?P<port>[0-9]{1,5}))?\Z")
 
-def _endpoint(text: str) -> tuple[str, int | None]:
+
+def parse_member(text: str) -> tuple[str, int | None]:
     """Host and port of ``host``, ``host:port``, ``[address]`` or ``[address]:port``.
 
     :raises OptionError: for anything else.
     """
     match = _ENDPOINT.match(text)
     if match is None:
-        raise OptionError(f"members: {text!r} is not a host, or host:port.")
+        # A dictionary with a password, or user:password@host, is not repeated.
+        shown = repr(text) if _HARMLESS.fullmatch(text) else "an element"
+        raise OptionError(f"members: {shown} is not a host, or host:port.")
     return match.group("address") or match.group("host"), int(match.group("port")) if match.group("port") else None
-
-
-_ENDPOINT = re.compile(r"(?:\[(?P<address>[0-9a-fA-F:.]+)\]|(?P<host>[^\s:@\[\]/]+))(?::(?P<port>[0-9]{1,5}))?\Z")
 
 
 def with_members(
@@ -46,7 +48,7 @@ def with_members(
 
     :raises OptionError: for a member that is not an endpoint.
     """
-    endpoints = [_endpoint(text) for text in request.members]
+    endpoints = [parse_member(text) for text in request.members]
     accounts = replace(who, everybody=False)
     if not accounts:
         return check

@@ -52,6 +52,7 @@ _MARIADB_ALTER_USER_REQUIRE = (10, 2)
 # From 10.4 on, mysql.user is a view over mysql.global_priv.
 _MARIADB_GLOBAL_PRIV = (10, 4)
 _MARIADB_ROLES = (10, 0, 5)
+_MARIADB_MONITOR = (10, 5, 2)
 _MYSQL_ROLES = (8, 0)
 _MYSQL_PERSIST = (8, 0)
 _MYSQL_REPLICA = (8, 0, 22)
@@ -213,6 +214,11 @@ class Dialect:
         if self.is_mariadb:
             return "SHOW ALL SLAVES STATUS"
         return "SHOW REPLICA STATUS" if self.version_tuple >= _MYSQL_REPLICA else "SHOW SLAVE STATUS"
+
+    @property
+    def replica_status_privilege(self) -> str:
+        """What a login needs to see which source the server follows."""
+        return "SLAVE MONITOR" if self.is_mariadb and self.version_tuple >= _MARIADB_MONITOR else "REPLICATION CLIENT"
 
     @property
     def replicas_statement(self) -> str:

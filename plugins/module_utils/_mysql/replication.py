@@ -24,12 +24,13 @@ class ServerRole:
     """``read_only``: the server refuses to be written to, as replicas and Aurora readers do.
 
     ``replica_of`` is the source whose accounts it replicates, None where there is none or the login may not see it;
-    ``stopped``: at present it does not.
+    ``stopped``: at present it does not. ``unseen``: the login may not see whether there is one.
     """
 
     read_only: bool = False
     replica_of: str | None = None
     stopped: bool = False
+    unseen: bool = False
 
     @property
     def follows(self) -> bool:
@@ -51,7 +52,7 @@ def read_role(session: Session, dialect: Dialect) -> ServerRole:
     except QueryFailed as e:
         if e.connection_lost:
             raise
-        rows = []  # That needs the privilege REPLICATION CLIENT, and nothing else here does.
+        return ServerRole(dialect.read_only, unseen=True)
     sources = [source for source in (_source(row, dialect.replica_status_offset) for row in rows) if source]
     # Of several sources one that is running.
     name, stopped = min(sources, key=lambda source: source[1]) if sources else (None, False)

@@ -51,6 +51,14 @@ def of_accounts(status: ServerStatus, dialect: Dialect) -> t.Iterator[Finding]:
             f"{status.accounts_denied} Which accounts may log in without TLS is not known.",
             remediation.see_accounts(dialect, status.account),
         )
+    if status.role is not None and status.role.unseen and status.account is not None:
+        yield finding(
+            "replication-not-visible",
+            status.options.endpoint,
+            f"{status.account} may not see whether the server replicates its accounts from another one. On a replica, "
+            "accounts are changed on the source.",
+            remediation.see_replication(dialect, status.account),
+        )
     if status.accounts is None:
         # A login that may see no account but its own.
         if status.account is not None and status.session is not None and status.session.ssl_type == "NONE":

@@ -221,6 +221,7 @@ KINDS = (
     FindingKind("rds-api-not-visible", "Servers that were not compared with the RDS API", "info", "tls"),
     FindingKind("sessions-not-visible", "Servers that do not expose session TLS status", "info", "login"),
     FindingKind("accounts-not-visible", "Accounts that could not be read", "info", "login"),
+    FindingKind("replication-not-visible", "Servers whose source of replication could not be read", "info", "login"),
     FindingKind("proxies-not-visible", "Clients that cannot be told from a proxy", "info", "sessions"),
     FindingKind("proxy-grants-not-visible", "Users of GRANT PROXY that could not be read", "info", "accounts"),
     FindingKind("memory-not-visible", "Requirements that could be read from the table only", "info", "accounts"),

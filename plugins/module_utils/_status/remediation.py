@@ -223,6 +223,11 @@ def see_accounts(dialect: Dialect, account: Account) -> Todo:
     return _by_hand(f"GRANT SELECT ON mysql.* TO {quote_account(account, dialect)};")
 
 
+def see_replication(dialect: Dialect, account: Account) -> Todo:
+    """The statement that lets an account see which source the server follows."""
+    return _by_hand(f"GRANT {dialect.replica_status_privilege} ON *.* TO {quote_account(account, dialect)};")
+
+
 def see_proxy_grants(dialect: Dialect, account: Account) -> Todo:
     """The statement that lets an account see who acts as another one."""
     return _by_hand(f"GRANT SELECT ON mysql.proxies_priv TO {quote_account(account, dialect)};")

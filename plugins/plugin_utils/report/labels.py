@@ -57,6 +57,14 @@ REASONS = {
         "A client that reaches a proxy in clear text would go unnoticed.",
         "Grant the login SELECT on performance_schema.session_connect_attrs.",
     ),
+    "replication-not-visible": (
+        "A replica whose accounts have to be changed on its source would go unnoticed.",
+        "Grant the login REPLICATION CLIENT, or SLAVE MONITOR on MariaDB.",
+    ),
+    "proxy-grants-not-visible": (
+        "A locked account that others use without TLS by GRANT PROXY would go unnoticed.",
+        "Grant the login SELECT on mysql.proxies_priv.",
+    ),
     "memory-not-visible": (
         "A change of the tables that nobody has flushed would go unnoticed.",
         "Grant the login SELECT on mysql.*.",

@@ -11,6 +11,8 @@ import typing as t
 
 import pytest
 from ansible.module_utils.common.parameters import remove_values
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement import members
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.argument_spec import REQUIRE
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import in_process
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -32,6 +34,24 @@ _SECRETS = st.sets(_TEXTS.filter(bool), max_size=3)
 @example(secrets={"a"}, result={"a": "b"})
 def test_every_secret_is_masked(secrets: set[str], result: dict[str, t.Any]) -> None:
     assert in_process._without(secrets, result) == remove_values(result, secrets)
+
+
+_PASSWORD = 'it\'s "quoted" \\ pw!'
+
+
+@pytest.mark.parametrize(
+    "member", [{"login_password": _PASSWORD}, [{"login_password": _PASSWORD}], f"me:{_PASSWORD}@db"]
+)
+def test_a_password_where_a_host_belongs(member: t.Any) -> None:
+    """What is not a text becomes one, with the password in it."""
+    given = {"login_host": "127.0.0.1", "login_user": "me", "all_accounts": True, "members": [member]}
+
+    def check_members(options: dict[str, t.Any]) -> dict[str, t.Any]:
+        return {"endpoints": [members.parse_member(text) for text in options["members"]]}
+
+    result, _params, secrets = in_process.as_module("mysql_require_ssl", REQUIRE, given, check_members)
+    assert result == {"failed": True, "msg": "members: an element is not a host, or host:port."}
+    assert any(_PASSWORD in secret for secret in secrets)
 
 
 @pytest.mark.parametrize("value", [dt.date(2026, 11, 27), ("pw-app", b"pw-app"), {"pw-app": {1: "of pw-app"}}])

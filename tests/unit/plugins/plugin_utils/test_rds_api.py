@@ -127,3 +127,45 @@ def test_a_restart_that_was_not_accepted() -> None:
     assert rds_api.rotation_objections(one, "rds-ca-rsa2048-g1", [], at_once=False, reboot=False) == []
     (wrong,) = rds_api.rotation_objections(one, "rds-ca-2019", [], at_once=False, reboot=False)
     assert wrong.startswith("mysql_tls_rotate_to is rds-ca-2019 and has to be one of: ")
+
+
+def account(user: str, **more: t.Any) -> dict[str, t.Any]:
+    """As mysql_ssl_status returns it."""
+    flags = dict.fromkeys(("locked", "is_role", "system", "local"), False)
+    return {"user": user, "host": "%", "ssl_type": "NONE", **flags, **more}
+
+
+def test_accounts_that_are_not_ready() -> None:
+    """On every server that the parameter group counts for; those without an observation count as not ready."""
+    seen = look()
+    seen["mysql_ssl"]["accounts"] = [
+        *(account(name) for name in ("good", "bad", "new")),
+        account("tls", ssl_type="ANY"),
+        *(account(flag, **{flag: True}) for flag in ("locked", "is_role", "system", "local")),
+    ]
+    judged = [
+        {"account": "good@%", "state": "ready", "reason": "No login without TLS was counted."},
+        {"account": "bad@%", "state": "not_ready", "reason": "bad from 10.0.0.7 was connected without TLS."},
+    ]
+    one = rds_api.database("x", "orders", [instance("orders"), instance("stock")], [])
+    here = ("eu-central-1", "")
+
+    def objections(stock: t.Any, of_stock: list[dict[str, t.Any]] | None, *, only_ready: bool = True) -> list[str]:
+        ready = look()
+        ready["mysql_ssl"]["accounts"] = [account("good")]
+        checked = {
+            "a": rds_api.Checked("orders", here, ready, False, judged),
+            "b": rds_api.Checked("stock", here, stock, False, of_stock),
+        }
+        return rds_api.lock_objections(one, here, checked, only_ready=only_ready)
+
+    (refused,) = objections(seen, judged)
+    assert refused == (
+        "b: mysql_tls_only_ready is set, and bad@% is not ready (bad from 10.0.0.7 was connected without TLS), "
+        "new@% is unknown (it is newer than the last audit)."
+    )
+    (unobserved,) = objections(seen, None)
+    assert unobserved.startswith("b: mysql_tls_only_ready is set, and nobody has observed its clients: ")
+    assert objections(seen, None, only_ready=False) == []
+    assert objections(look(required=True), None) == []
+    assert objections(look(), judged) == ["b: mysql_tls_only_ready is set, and its accounts could not be read."]

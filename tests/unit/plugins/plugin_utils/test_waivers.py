@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import re
 import typing as t
 from dataclasses import replace
 from pathlib import Path
@@ -212,3 +213,12 @@ def test_a_file_that_is_no_yaml(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(RdsMysqlError, match=r"waivers: .*waivers\.yml is not a YAML file\."):
             read_waivers(str(path), TODAY)
+
+
+def test_a_notice_is_no_template() -> None:
+    """A user's own task may publish it for another job, which renders what it gets."""
+    change = model.Change("legacy-1", "account-without-tls", "high", "{{ x }}", "{# {{ x }} {% raw %}")
+    found = model.Changes(None, None, summary.summarize(()), worse=(change,))
+    told = fleet_report.notice(report(server(ACCOUNT), changes=found), "r.html")
+    assert told["lines"][0].startswith("New or worse: 1 (high: ")
+    assert not re.search(r"\{[{%#]", str(told))

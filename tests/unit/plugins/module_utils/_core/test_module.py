@@ -44,6 +44,8 @@ def test_what_is_good_or_for_ansible_to_say(given: t.Any) -> None:
         ({"login_host": "app:s3cret@db"}, {"app:s3cret", "s3cret"}),
         ({"login_host": "app:s3@cret@db"}, {"app:s3@cret", "s3@cret"}),
         ({"endpoints": [{"host": "app:s3cret@db"}, {"host": "other"}]}, {"app:s3cret", "s3cret"}),
+        ({"members": ["app:s3cret@db", "other"]}, {"app:s3cret", "s3cret"}),
+        ({"members": "app:s3cret@db,other"}, {"app:s3cret", "s3cret"}),
         ({"login_host": "@db"}, set()),
         ({"login_host": "db", "user": "a@b"}, set()),
         ({"pasword": "s3cret", "verify": [[{"password": "other"}]]}, {"s3cret", "other"}),

@@ -79,6 +79,7 @@ class Played(t.NamedTuple):
     sessions: Rows | None = None
     attributes: Rows | None = None
     proxies: Rows | None = []  # noqa: RUF012  never changed
+    replication: Rows | None = []  # noqa: RUF012
     required: str | None = ""
     in_memory: Rows = []  # noqa: RUF012  never changed
     number: int = 7
@@ -168,6 +169,8 @@ def plays(
                 send_rows(conversation, rows.accounts)
         elif "performance_schema.threads" in statement and rows.sessions is not None:
             send_rows(conversation, rows.sessions)
+        elif "STATUS" in statement and rows.replication is None:
+            conversation.send(MAY_NOT)
         elif "STATUS" in statement:
             send_rows(conversation, [])
         else:

@@ -25,6 +25,7 @@ RUN = {
     "privileges-not-flushed": "test_ssl_status_truth.py::test_the_table_is_not_what_counts",
     "proxies-not-visible": "test_least_privilege.py::test_audit",
     "proxy-grants-not-visible": "test_ssl_status_truth.py::test_memory_that_the_login_may_not_see",
+    "replication-not-visible": "test_least_privilege.py::test_audit",
     "sessions-not-visible": "test_ssl_status_findings.py::test_sessions_not_visible",
     "tls-ends-before-server": "test_ssl_status_truth.py::test_a_router_that_passes_tls_through",
     "tls-unavailable": "test_ssl_status_findings.py::test_tls_unavailable",

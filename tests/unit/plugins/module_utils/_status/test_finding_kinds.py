@@ -149,6 +149,7 @@ CASES = {
     "proxies not visible": Case(
         {"proxies-not-visible"}, SEEING, rows=Played(ACCOUNTS, [(9, "app", "10.0.0.7", "SSL/TLS", "Sleep")])
     ),
+    "replication not visible": Case({"replication-not-visible"}, rows=Played(replication=None)),
     "proxy grants not visible": Case({"proxy-grants-not-visible"}, rows=Played(proxies=None)),
     "memory not visible": Case({"memory-not-visible"}, rows=Played(required=None)),
     "weak key": Case({"weak-certificate"}, certificate="weak-key", options=UNAUTHENTICATED, ciphers=WEAK),
