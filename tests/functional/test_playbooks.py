@@ -86,8 +86,8 @@ def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> No
     after = fleet.snapshots()
     # Nothing is left to change: no server takes a task of its own, and all of them count.
     ansible.configuration = "[defaults]\nshow_custom_stats = true\n"
-    for mode in ((), ("--check",)):
-        again = ansible.run(*fleet.command("enforce"), *mode).ok()
+    for more in ((), ("--check",)):
+        again = ansible.run(*fleet.command("enforce"), *more).ok()
         assert [counts["changed"] for counts in again.recap().values()] == [0]
         assert f"{len(MATRIX)} servers: {len(MATRIX)} nothing to change" in again.output
         assert published(again)["mysql_tls_roll_out"] == dict.fromkeys(MATRIX, "nothing to change")
