@@ -134,11 +134,12 @@ def suite(name: str, venv: str, summary: str, *options: str) -> None:
 
 # Half of a test's time is waiting. At most four, as each has a dozen servers in the end.
 WORKERS = str(min(os.cpu_count() or 1, 4))
-FUNCTIONAL = ["tests/functional", "-n", WORKERS, "--dist", "loadfile", "--no-loadscope-reorder"]
+BY_FILE = ["-n", WORKERS, "--dist", "loadfile", "--no-loadscope-reorder"]
+FUNCTIONAL = ["tests/functional", *BY_FILE]
 suite("unit", "test", "Unit tests.", "tests/unit", "-n", WORKERS, "--dist", "worksteal")
 suite("functional", "test", "Modules, role and playbooks against real database servers.", *FUNCTIONAL)
 suite("browser", "browser", "The report in a browser, and against the schemas of its files.", "tests/browser")
-suite("awx", "awx", "Jobs as AWX runs them, its setup, the inventory from AWS.", "tests/awx")
+suite("awx", "awx", "Jobs as AWX runs them, its setup, the inventory from AWS.", "tests/awx", *BY_FILE)
 
 
 @gate

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 from contextlib import closing
 from dataclasses import replace
@@ -16,7 +17,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors impor
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check, fleet_readiness
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_certs import ca_cert
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan import document, page
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan import document, page, published
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.batches import batches
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.servers import (
     CHANGE,
@@ -45,9 +46,11 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "bundles": {"type": "dict", "default": {}},
     "serial": {"type": "list", "elements": "str", "default": ["1", "25%"]},
     "max_fail_percentage": {"type": "float", "default": 0},
+    "artifact_bytes": {"type": "int", "default": 262144},
+    "lasting_dir": {"type": "path"},
 }
 
-_KEPT = ("accounts", "failed", "left_out", "msg", "plan", "skipped_reason", "warnings")
+_KEPT = ("accounts", "failed", "left_out", "msg", "plan", "skipped_reason", "statements", "warnings")
 # On the console; all of them are in the plan.
 _MOST_LINES = 25
 
@@ -119,9 +122,13 @@ class ActionModule(ControllerAction):
 
     def _read(self, options: dict[str, t.Any], variables: dict[str, t.Any], hosts: list[str]) -> dict[str, t.Any]:
         """The plan of a file, as far as it is about these hosts."""
-        read = document.PlanFile(Path(options["source"]).absolute()).read(
-            options["max_age"], utc_now(), options["sha256"]
+        source = options["source"]
+        given = (
+            published.PublishedPlan(source)
+            if published.is_published(source)
+            else document.PlanFile(Path(source).absolute())
         )
+        read = given.read(options["max_age"], utc_now(), options["sha256"])
         known, selected = variables["hostvars"], set(hosts)
         missing = [s.name for s in read.servers if not any(name in known for name in (s.name, *s.aliases))]
         if missing:
@@ -191,17 +198,41 @@ def _written(options: dict[str, t.Any], variables: dict[str, t.Any], servers: tu
         "plan": paths,
         "sha256": described["sha256"],
         "summary": described["totals"],
-        "ansible_stats": {
-            "data": {"mysql_tls_planned": {**described["totals"], "sha256": described["sha256"], **paths}},
-            "per_host": False,
-            "aggregate": True,
+    }
+    lasting = Path(options["lasting_dir"]).absolute() if options["lasting_dir"] else None
+    text = published.publish(described, options["artifact_bytes"], lasting)
+    result["ansible_stats"] = {
+        "data": {
+            "mysql_tls_planned": {
+                **described["totals"],
+                "summary": told,
+                "lines": lines[1:-1],
+                "sha256": described["sha256"],
+                **paths,
+                **_job_link(variables),
+            },
+            **({published.VARIABLE: text} if text else {}),
         },
+        "per_host": False,
+        "aggregate": False,
     }
     if 100.0 * len(bad) > options["max_fail_percentage"] * len(servers) or only_followers:
         why = f"{counted(len(bad), 'server')} would not be changed: {listed([server.name for server in bad])}."
         said = visible(f"{told}. {why if bad else 'Every server is read-only.'} {paths['html']}")
         result.update(failed=True, msg=said, failure=said)
+    elif text is None and "awx_workflow_job_id" in variables:
+        said = (
+            "The plan is too large to be published for the next job of the workflow (mysql_tls_artifact_bytes is "
+            f"{options['artifact_bytes']}). Let AWX's jobs keep their state in a directory that lasts, or set a limit."
+        )
+        result.update(failed=True, msg=said, failure=said)
     return result
+
+
+def _job_link(variables: dict[str, t.Any]) -> dict[str, str]:
+    """Where AWX shows the output of this job, to the person who approves the plan."""
+    awx, job = os.environ.get("AWX_HOST"), variables.get("awx_job_id")
+    return {"job": f"{awx.rstrip('/')}/#/jobs/playbook/{job}"} if awx and job else {}
 
 
 def _lines(servers: t.Sequence[Server]) -> list[str]:

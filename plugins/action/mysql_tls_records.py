@@ -92,7 +92,8 @@ def _under_other_names(directory: Path, endpoint: Endpoint, group: str | None) -
         return found
     for path in files:
         try:
-            if host in path.read_bytes().lower():
+            # Nobody writes to a pipe.
+            if path.is_file() and host in path.read_bytes().lower():
                 found += _of_endpoint(str(path), endpoint, "dest", group)
         except (OSError, RecordError):
             continue

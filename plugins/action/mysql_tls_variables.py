@@ -33,6 +33,7 @@ class ActionModule(ControllerAction):
             checks: list[role_variables.Check] = [
                 role_variables.UnknownVariables(role_variables.known()),
                 role_variables.MissingCredentials(),
+                role_variables.OtherStorage(),
             ]
             if options["check"] == "scope":
                 checks.append(role_variables.MissingScope())

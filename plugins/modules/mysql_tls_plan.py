@@ -40,7 +40,7 @@ options:
     type: path
   source:
     description:
-      - A C(plan.json) to read.
+      - A C(plan.json) to read, or the text that O(dest) has published as C(mysql_tls_plan_document).
       - The task fails where its SHA-256 is not its own, where it is older than O(max_age) or can be written by
         everybody, where the inventory lacks a server of it, and where it has no change for these hosts. It also fails
         where the file belongs to another user, other than root, and O(sha256) is not set.
@@ -73,6 +73,17 @@ options:
       - How many percent of the servers may be refused or not checked.
     type: float
     default: 0
+  artifact_bytes:
+    description:
+      - How long the plan may be that is published for the next job of a workflow.
+    type: int
+    default: 262144
+  lasting_dir:
+    description:
+      - A directory that lasts and that every job sees. A longer plan is written there, and what is published names its
+        file and its SHA-256.
+      - Without it a longer plan is not published. In a workflow of AWX, the task fails then.
+    type: path
   state_dir:
     description:
       - The state directory on the controller, with C(observations) and C(history) in it. The default is that of
@@ -150,6 +161,14 @@ EXAMPLES = r"""
     min_coverage: 0.95
     watch_every: 10
     min_seen: 0.1
+  run_once: true
+
+- name: Plan for the next job of a workflow, which reads a longer plan from storage that lasts
+  dbtls.rds_mysql.mysql_tls_plan:
+    dest: /var/lib/dbtls/plan
+    bundles: "{{ needed }}"
+    artifact_bytes: 1048576
+    lasting_dir: /var/lib/dbtls
   run_once: true
 
 - name: Read a plan of the last two days

@@ -25,7 +25,7 @@ OF_PLAYBOOKS = frozenset({"mysql_tls_hosts", "mysql_tls_canary", "mysql_tls_seri
 OF_RESULTS = frozenset(
     {
         *("mysql_tls_look", "mysql_tls_audit", "mysql_tls_notice", "mysql_tls_change", "mysql_tls_roll_out"),
-        "mysql_tls_rollback_records",
+        *("mysql_tls_rollback_records", "mysql_tls_planned", "mysql_tls_plan_document"),
     }
 )
 _PASSWORD = f"{PREFIX}login_password"
@@ -197,6 +197,41 @@ class UnwritableRecords:
             for directory, reason in reasons.items()
             if reason
         ]
+
+
+class OtherStorage:
+    """Hosts whose state directory lacks what the setup has left there, so that nothing in it would last."""
+
+    _LONGEST = 1024
+
+    def __init__(self) -> None:
+        self._hosts: dict[tuple[str, str], list[str]] = {}
+
+    def look(self, host: str, variables: HostVariables) -> None:
+        """Take in one host."""
+        try:
+            marker, directory = (variables.value(f"mysql_tls_state_{name}") for name in ("marker", "dir"))
+        except AnsibleError:
+            return  # The host's own task says what cannot be evaluated.
+        if marker:
+            self._hosts.setdefault((os.path.abspath(os.path.expanduser(str(directory))), str(marker)), []).append(host)
+
+    def sentences(self) -> list[str]:
+        """One for each directory."""
+        return [
+            f"mysql_tls_state_dir: {directory} does not have the file marker that the setup has left there, so "
+            f"it is not the storage that lasts (for {listed(hosts)}). Nothing was changed. Mount the storage on every "
+            "execution node, or run awx_setup again."
+            for (directory, marker), hosts in self._hosts.items()
+            if self._read(directory) != marker
+        ]
+
+    def _read(self, directory: str) -> str | None:
+        try:
+            with open(os.path.join(directory, "marker"), encoding="utf-8") as file:
+                return file.read(self._LONGEST).strip()
+        except (OSError, ValueError):
+            return None
 
 
 class Check(t.Protocol):

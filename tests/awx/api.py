@@ -14,6 +14,7 @@ import base64
 import json
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -62,6 +63,8 @@ class Store:
     administrator: bool = True
     synchronizes: bool = True
     """Whether a project can be synchronized: its repository can be reached."""
+    execute: Callable[[Item, Item], str] = lambda _template, _extra_vars: "successful"
+    """Runs a job of this template with these extra variables, and returns its status."""
     _last: int = 0
 
     def add(self, kind: str, values: Item) -> Item:
@@ -74,12 +77,14 @@ class Store:
             "type": kind[:-1],
             "url": url,
             "related": {
-                **{name: f"{url}{name}/" for name in ("survey_spec", "update")},
+                **{name: f"{url}{name}/" for name in ("survey_spec", "update", "launch")},
                 **{name: f"{url}{name}/" for name in _ASSOCIATIONS},
             },
             "summary_fields": {},
             "scm_revision": "",
         }
+        if kind == "job_templates":
+            item.setdefault("ask_variables_on_launch", False)
         self.items.setdefault(kind, []).append(item)
         if kind == "projects":
             self.synchronize(item)
@@ -99,6 +104,15 @@ class Store:
                 "job_explanation": "",
             },
         )
+
+    def remove(self, kind: str, item: Item) -> None:
+        """Without what refers to it."""
+        self.items[kind].remove(item)
+        self.associations = {
+            (number, name): [each for each in others if each != item["id"]]
+            for (number, name), others in self.associations.items()
+            if number != item["id"]
+        }
 
     def find(self, number: int) -> Item:
         """The object with this number."""
@@ -129,7 +143,23 @@ class Store:
     def launch(self, template: Item, given: Item) -> Item:
         """The extra variables of a job that is launched through the API."""
         extra = json.loads(template.get("extra_vars") or "{}")
-        return {**extra, **answers(self.surveys.get(template["id"], {"spec": []}), given)}
+        return {**extra, **answers(self._survey(template), given)}
+
+    def _survey(self, template: Item) -> Item:
+        survey = self.surveys.get(template["id"]) if template.get("survey_enabled") else None
+        return survey or {"spec": []}
+
+    def rejected_nodes(self, workflow: Item) -> list[int]:
+        """The nodes that AWX calls ``node_prompts_rejected``: what they pass on is not what their templates ask for."""
+        rejected = []
+        for node in self.items.get("workflow_job_template_nodes", ()):
+            if node["workflow_job_template"] != workflow["id"]:
+                continue
+            try:
+                answers(self._survey(self.find(node["unified_job_template"])), node.get("extra_data") or {})
+            except Rejected:
+                rejected.append(node["id"])
+        return rejected
 
     def check(self, kind: str, values: Item, changed: Item | None = None) -> None:
         """What AWX thinks of an object as it would be, of which ``changed`` is new.
@@ -240,6 +270,9 @@ class _Handler(BaseHTTPRequestHandler):
                     values = {name: value for name, value in values.items() if name in {*known, "timeout"}}
                 store.check(path[0], {**item, **values}, values)
                 item.update(self._hidden(path[0], values))
+            if self.command == "DELETE":
+                store.remove(path[0], item)
+                return 204, None
             return 200, item
         return self._related(item, path[2], values)
 
@@ -253,10 +286,25 @@ class _Handler(BaseHTTPRequestHandler):
         if name == "update":
             return 202, store.synchronize(item)
         if name == "launch":
+            if self.command == "GET":
+                return 200, {"node_prompts_rejected": store.rejected_nodes(item), "node_templates_missing": []}
             try:
-                return 201, {"extra_vars": store.launch(item, values.get("extra_vars") or {})}
+                extra_vars = store.launch(item, values.get("extra_vars") or {})
             except Rejected as e:
                 return 400, {"variables_needed_to_start": [str(e)]}
+            status = store.execute(item, extra_vars)
+            job = store.add(
+                "jobs",
+                {
+                    "name": item["name"],
+                    "extra_vars": json.dumps(extra_vars),
+                    "status": status,
+                    "failed": status != "successful",
+                    "finished": "2026-01-01T00:00:00Z",
+                    "job_explanation": "",
+                },
+            )
+            return 201, {**job, "job": job["id"], "ignored_fields": {}}
         if name == "create_approval_template":
             own = {key: value for key, value in values.items() if key in {"name", "description", "timeout"}}
             approval = store.add("workflow_approval_templates", own)

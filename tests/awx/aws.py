@@ -36,6 +36,15 @@ _SERVICE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([a-z-]+)/aws4_request")
 
 # By playbook what it has called in this run of the tests.
 CALLED: dict[str, set[str]] = {}
+RAN: set[tuple[str, str]] = set()
+"""The tests that this process has begun, by module: several processes have each a part of CALLED."""
+
+
+def after_all_others(request: pytest.FixtureRequest) -> None:
+    """Skip a test about all calls where this process has not run all other tests of the file."""
+    names = {name for name in vars(request.module) if name.startswith("test_")}
+    if not {(request.module.__name__, name) for name in names} <= RAN:
+        pytest.skip("only after the other tests of this file, in one process")
 
 
 def permissions(playbook: str) -> set[str]:

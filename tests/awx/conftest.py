@@ -13,15 +13,22 @@ import pytest
 from tests.functional.fixtures import all_servers, ansible, new_db, pki, servers
 
 from .api import Awx
+from .aws import RAN
 
 __all__ = ["all_servers", "ansible", "new_db", "pki", "servers"]
+
+
+@pytest.fixture(autouse=True)
+def ran(request: pytest.FixtureRequest) -> None:
+    """Remember which tests this process has run."""
+    RAN.add((request.module.__name__, request.function.__name__))
 
 
 @pytest.fixture
 def awx() -> Iterator[Awx]:
     """An AWX that has an organization and an inventory, and the playbooks of this collection."""
-    # rollback.yml is found below, in the tests of the data, once it is there.
-    playbooks = {f"playbooks/{name}.yml" for name in ("audit", "enforce", "rollback", "bundle", "watch")}
+    names = ("audit", "bundle", "enforce", "merge_reports", "plan", "rollback", "watch")
+    playbooks = {*(f"playbooks/{name}.yml" for name in names), "awx/playbooks/storage.yml", "awx/playbooks/failed.yml"}
     with Awx(frozenset(playbooks)) as running:
         organization = running.store.add("organizations", {"name": "Default"})
         running.store.add("inventories", {"name": "Databases", "organization": organization["id"]})

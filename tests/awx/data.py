@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Any
+
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 
 from tests import ansible_yaml
 
@@ -23,15 +26,27 @@ def load(name: str) -> dict[str, Any]:
 
 
 CREDENTIAL_TYPE = load("credential_type.yml")["awx_setup_credential_type"]
-TEMPLATES = load("job_templates.yml")
 
 
-def surveys() -> dict[str, dict[str, Any]]:
-    """By playbook, with the questions in their places, and required only where they have no default, as in AWX."""
-    result = {}
-    for template in TEMPLATES["awx_setup_job_templates"]:
-        survey = copy.deepcopy(template["survey_spec"])
-        spec = [TEMPLATES[each.strip("{} ")] if isinstance(each, str) else each for each in survey["spec"]]
-        survey["spec"] = [{**each, "required": each["required"] and not each["default"]} for each in spec]
-        result[template["playbook"]] = survey
-    return result
+def evaluated(*names: str, **settings: Any) -> tuple[Any, ...]:
+    """Variables of the directory as the playbook sees them, with these settings instead of the defaults."""
+    loader = DataLoader()
+    variables: dict[str, Any] = {}
+    for name in ("settings", "job_templates", "workflow"):
+        variables.update(loader.load_from_file(str(COLLECTION / "awx" / f"{name}.yml"), trusted_as_template=True))
+    variables.update(settings)
+    templar = Templar(loader=loader, variables=variables)
+    return tuple(plain(templar.template(variables[name])) for name in names)
+
+
+def templates(**settings: Any) -> dict[str, dict[str, Any]]:
+    """The job templates by name, without the prefix. Their questions are as AWX gets them."""
+    (found,) = evaluated("awx_setup_job_templates", **settings)
+    for template in found:
+        if "survey_spec" in template:
+            asked = evaluated("awx_setup_asked", awx_setup_asking=template["survey_spec"]["spec"], **settings)
+            template["survey_spec"]["spec"] = asked[0]
+    return {template["name"].removeprefix("MySQL TLS "): template for template in found}
+
+
+TEMPLATES = templates()

@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from .data import COLLECTION, CREDENTIAL_TYPE, TEMPLATES, surveys
+from .data import COLLECTION, CREDENTIAL_TYPE, TEMPLATES
 from .rules import answers, inject
 
 _SECONDS = 900
@@ -37,7 +37,12 @@ _Dumper.add_representer(_Unsafe, lambda dumper, value: dumper.represent_scalar("
 
 
 def _marked(value: Any) -> Any:
-    return _Unsafe(value) if isinstance(value, str) else value
+    """As AWX's safe_dump does it: every text at any depth, names included."""
+    if isinstance(value, str):
+        return _Unsafe(value)
+    if isinstance(value, dict):
+        return {_marked(name): _marked(item) for name, item in value.items()}
+    return [_marked(item) for item in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
@@ -76,25 +81,27 @@ class Jobs:
     number: int = 0
     checks_secrets: bool = True
 
-    def template(self, playbook: str) -> dict[str, Any]:
-        """The job template of a playbook."""
-        for item in TEMPLATES["awx_setup_job_templates"]:
-            if item["playbook"] == playbook:
-                return dict(item)
-        return {"job_type": "run"}
+    def template(self, job: str) -> dict[str, Any]:
+        """The job template of this name, or of a playbook."""
+        if job in TEMPLATES:
+            return TEMPLATES[job]
+        playbook = {"playbooks/enforce.yml": "Enforce"}.get(job)
+        found = [each for each in TEMPLATES.values() if each["playbook"] == job]
+        return TEMPLATES[playbook] if playbook else found[0] if found else {"job_type": "run", "playbook": job}
 
     def run(
         self,
-        playbook: str,
+        job: str,
         given: dict[str, Any] | None = None,
         *,
         job_type: str | None = None,
         hosts: slice = slice(None),
+        limit: str | None = None,
         extra: dict[str, Any] | None = None,
         template_vars: dict[str, Any] | None = None,
         project: dict[str, str] | None = None,
     ) -> Finished:
-        """Launch the template of this playbook: with these answers to its survey, on a slice of the inventory.
+        """Launch the template of this name or playbook: with these answers to its survey, on a slice of the inventory.
 
         ``extra`` are variables given at the launch, ``template_vars`` those of the template, in which AWX lets
         templates of Ansible be. ``project``: more playbooks; one that is called like the job's takes its place.
@@ -103,13 +110,17 @@ class Jobs:
         data = self.directory / f"awx_{self.number}"
         for name in ("env", "inventory", "artifacts"):
             (data / name).mkdir(parents=True, mode=0o700)
-        shutil.copytree(COLLECTION / "playbooks", data / "project" / "playbooks")
+        for directory in ("playbooks", "awx/playbooks"):
+            shutil.copytree(COLLECTION / directory, data / "project" / directory)
         for name, text in (project or {}).items():
             (data / "project" / name).write_text(text)
-        template = self.template(playbook)
-        asked = answers(surveys()[playbook], given or {}) if playbook in surveys() else {}
-        told = {name: _marked(value) for name, value in {"awx_job_id": self.number, **(extra or {}), **asked}.items()}
-        _write_yaml(data / "env" / "extravars", {**(template_vars or {}), **told})
+        template = self.template(job)
+        playbook = template["playbook"]
+        asked = answers(template["survey_spec"], given or {}) if "survey_spec" in template else {}
+        told = {**asked, **(extra or {}), "awx_job_id": self.number}
+        own = {**template.get("extra_vars", {}), **(template_vars or {})}
+        unsafe = {_marked(name): _marked(value) for name, value in told.items()}
+        _write_yaml(data / "env" / "extravars", {**{name: own[name] for name in own.keys() - told.keys()}, **unsafe})
         injected = inject(CREDENTIAL_TYPE, self.login, data / "env")
         _write_yaml(data / "env" / "credential", {name: _marked(value) for name, value in injected.extra_vars.items()})
         path = data / "env" / "envvars"
@@ -120,6 +131,8 @@ class Jobs:
             arguments.append("--check")
         if template.get("diff_mode"):
             arguments.append("--diff")
+        if limit:
+            arguments += ["-l", limit]
         (data / "env" / "cmdline").write_text(shlex.join(arguments))
         (data / "env" / "settings").write_text(json.dumps({"suppress_ansible_output": True, "job_timeout": _SECONDS}))
         self._write_inventory(data / "inventory" / "hosts", hosts)
@@ -145,6 +158,7 @@ class Jobs:
             # What is off by default from ansible-core 2.21 on; on, it is one more place where a password could show.
             ANSIBLE_INJECT_INVOCATION="1",
             HOME=str(home),
+            AWX_HOST="https://awx.example.org",
             PATH=os.pathsep.join([str(bin_directory), os.environ["PATH"]]),
         )
         done = subprocess.run(

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,9 @@ from tests.functional.database import Database
 from tests.functional.servers import Servers
 from tests.servers import Pki
 
-from .data import COLLECTION
+from .data import evaluated
 from .jobs import Jobs
+from .workflows import Workflow
 
 # All that a shell, YAML, Jinja and an option file could trip over.
 PASSWORD = "pw!{{ 7*7 }} '\"#\\ $(id) %s ü"
@@ -138,31 +138,97 @@ def test_a_login_with_a_client_certificate(jobs: Jobs, fleet: dict[str, Database
     assert [path.stat().st_mode & 0o777 for path in injected] == [0o600, 0o600]
 
 
-def test_slices_merged_into_one_report(jobs: Jobs, fleet: dict[str, Database]) -> None:
-    """As the guide says, down to the template of the directory's name and the play that merges."""
-    jobs.directory.joinpath("slices").mkdir()
-    template_vars = {"mysql_tls_report_dir": f"{jobs.directory}/slices/{{{{ awx_job_id }}}}"}
-    found = []
+def directory_of(jobs: Jobs) -> dict[str, Any]:
+    """What the setup gives to each template, for storage that lasts."""
+    directory = str(jobs.directory / "lasting")
+    settings = {"awx_setup_report_dir": directory, "awx_setup_organization": "Default"}
+    (storage,) = evaluated("awx_setup_storage", **settings)
+    return dict(storage)
+
+
+def test_the_workflow_applies_exactly_what_was_approved(jobs: Jobs, fleet: dict[str, Database]) -> None:
+    """The plan is an artifact, and what has come since is left alone."""
+    name, hosts = "mariadb-11.8", slice(1, 2)
+    database = fleet[name]
+    app = database.create("awx_app", "%")
+    late: list[Any] = []
+    storage = directory_of(jobs)
+    for step in ("write", "check"):
+        assert (
+            jobs.run("Check storage", {"awx_setup_step": step}, template_vars=storage, hosts=hosts).status
+            == "successful"
+        )
+
+    def execute(node: str, extra: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        if node == "approval":
+            late.append(database.create("awx_app_late", "%"))
+            return "successful", {}
+        template = str(flow.nodes[node]["unified_job_template"]["name"]).removeprefix("MySQL TLS ")
+        job = jobs.run(template, extra={**extra, "awx_workflow_job_id": 1}, template_vars=storage, hosts=hosts)
+        return job.status, job.artifacts
+
+    flow = Workflow({node["identifier"]: node for node in evaluated("awx_setup_nodes")[0]})
+    answers = {"mysql_tls_accounts": "awx_app*@*", "mysql_tls_exclude": "", "mysql_tls_only_ready": "false"}
+    flow.run(execute, **answers)
+    assert flow.statuses["enforce"] == "successful"
+    assert (database.ssl_type(app), database.ssl_type(late[0])) == ("ANY", "")
+    # What the approver reads.
+    planned = flow.artifacts["plan"]["mysql_tls_planned"]
+    assert planned["summary"] == "1 account on 1 server would change"
+    assert planned["lines"] == [f"{name}: change: awx_app@%: NONE -> ANY"]
+    assert planned["job"] == "https://awx.example.org/#/jobs/playbook/3"
+    assert Path(planned["html"]).is_file()
+    # The audit finds the account that is not in the plan.
+    assert flow.statuses["audit"] == "failed"
+
+    # Only the workflow can launch that template.
+    alone = jobs.run("Enforce plan", template_vars=storage, hosts=hosts)
+    assert alone.status == "failed"
+    assert "Only the workflow launches this job" in alone.output
+
+    # In another place there is nothing to restore, which is no success; the artifact alone is enough.
+    away = {"mysql_tls_rollback_dir": str(jobs.directory / "away")}
+    nothing = jobs.run("Rollback", away, hosts=hosts)
+    assert nothing.status == "failed"
+    assert "Nothing was rolled back: no host has a rollback record" in nothing.output
+    records = {"mysql_tls_rollback_records": flow.artifacts["enforce"]["mysql_tls_rollback_records"]}
+    assert jobs.run("Rollback", away, extra=records, hosts=hosts).status == "successful"
+    assert database.ssl_type(app) == ""
+
+
+def test_a_job_on_other_storage_does_nothing(jobs: Jobs, fleet: dict[str, Database]) -> None:
+    """As on an execution node where nobody has mounted it: the marker of the setup is not there."""
+    storage = directory_of(jobs)
+    job = jobs.run("Check storage", template_vars=storage, hosts=slice(1, 2))
+    assert job.status == "failed"
+    assert "does not have what the job before has left there" in job.output
+    job = jobs.run("Enforce", {"mysql_tls_accounts": "awx_app@*"}, template_vars=storage, hosts=slice(1, 2))
+    assert job.status == "failed"
+    assert "does not have the file marker that the setup has left there" in job.output
+
+
+def test_reports_are_whole(jobs: Jobs, fleet: dict[str, Database]) -> None:
+    """With a limit at the launch, and of slices, which are merged."""
+    directory = jobs.directory / "lasting"
+    storage = {name: value for name, value in directory_of(jobs).items() if name != "mysql_tls_state_marker"}
+    assert jobs.run("Audit", template_vars=storage).status == "successful"
+    assert jobs.run("Audit", template_vars=storage, limit=NAMES[0]).status == "successful"
+    assert reported(directory) == list(NAMES)
+
+    settings = {"awx_setup_report_dir": str(directory), "awx_setup_slices": 2}
+    (own,) = evaluated("awx_setup_slice_storage", **settings)
     for hosts in (slice(0, None, 2), slice(1, None, 2)):
-        job = jobs.run("playbooks/audit.yml", hosts=hosts, template_vars=template_vars)
+        job = jobs.run("Audit", template_vars={**storage, **own}, hosts=hosts)
         assert job.status == "successful", job.output
-        found.append(job.artifacts["mysql_tls"]["servers"])
-    assert found == [2, 1]
-
-    merged = jobs.run(
-        "merge.yml", project={"merge.yml": guide_block("merge")}, extra={"directory": str(jobs.directory)}
-    )
+    assert len(list((directory / "state" / "slices").iterdir())) == 2
+    merged = jobs.run("Merge reports", template_vars=storage)
     assert merged.status == "successful", merged.output
-    summary = merged.artifacts["mysql_tls"]
-    assert summary["servers"] == summary["checked"] == len(NAMES)
-    report = json.loads((jobs.directory / "report.json").read_text("utf-8"))
-    assert report["summary"]["servers"] == len(NAMES)
-    assert all(f'"{name}"' in json.dumps(report) for name in NAMES)
+    assert merged.artifacts["mysql_tls"]["servers"] == len(NAMES)
+    assert reported(directory) == list(NAMES)
+    assert not list((directory / "state" / "slices").iterdir())
 
 
-def guide_block(name: str) -> str:
-    """The code of this name in the guide."""
-    text = (COLLECTION / "docs/docsite/rst/awx.rst").read_text("utf-8")
-    block = text.partition(f"   :name: {name}\n\n")[2]
-    lines = [line for line in block.splitlines() if not line or line.startswith("   ")]
-    return textwrap.dedent("\n".join(lines))
+def reported(directory: Path) -> list[str]:
+    """The hosts in the report."""
+    report = json.loads((directory / "report.json").read_text("utf-8"))
+    return sorted(server["inventory_hostname"] for server in report["servers"])

@@ -32,6 +32,9 @@ def login(awx: Awx, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONTROLLER_OAUTH_TOKEN", TOKEN)
 
 
+WORKFLOW = "MySQL TLS Plan, approve, enforce, audit"
+
+
 def set_up(ansible: Ansible, *arguments: str, **settings: Any) -> Run:
     """Run the playbook by its full name."""
     ansible.secrets = ["pw!{{", TOKEN, PASSWORD]
@@ -85,19 +88,35 @@ def test_everything_is_made_and_stays(ansible: Ansible, awx: Awx) -> None:
     assert schedule["unified_job_template"] == templates["Audit"]["id"]
     assert schedule["extra_data"] == {"mysql_tls_fail_on": "high"}
     assert workflow(awx) == {
-        ("audit", "success_nodes"): ["approval"],
+        ("plan", "success_nodes"): ["approval"],
         ("approval", "success_nodes"): ["enforce"],
-        ("enforce", "always_nodes"): ["audit_again"],
+        ("enforce", "failure_nodes"): ["failed"],
+        ("enforce", "always_nodes"): ["audit"],
     }
-    approval = store.named("workflow_approval_templates", "MySQL TLS Approve the change")
+    approval = store.named("workflow_approval_templates", "MySQL TLS Approve the plan")
     assert approval["timeout"] == 86400
+    flow = store.named("workflow_job_templates", WORKFLOW)
+    assert flow["ask_limit_on_launch"] is flow["survey_enabled"] is True
+    asked = [question["variable"] for question in store.surveys[flow["id"]]["spec"]]
+    assert asked[:4] == [f"mysql_tls_{name}" for name in ("accounts", "exclude", "ssl_type", "only_ready")]
+    # Nothing that a node passes on is refused, although no accounts are named yet.
+    assert store.rejected_nodes(flow) == []
+    # Only this template applies a plan, and it cannot do anything else.
+    applies = json.loads(store.named("job_templates", "MySQL TLS Enforce plan")["extra_vars"])
+    assert applies["mysql_tls_plan"].startswith("{{ mysql_tls_plan_document | mandatory(")
+    assert "mysql_tls_accounts" not in applies
+    marker = json.loads(templates["Enforce"]["extra_vars"])["mysql_tls_state_marker"]
+    assert marker.startswith("dbtls-")
+    assert [json.loads(job["extra_vars"])["awx_setup_step"] for job in store.items.pop("jobs")] == ["write", "check"]
 
     before = json.dumps([store.items, store.surveys, list(store.associations.items())], default=str)
     store.writes.clear()
     again = set_up(ansible, "--diff", "-v").ok()
+    store.items.pop("jobs")
     assert json.dumps([store.items, store.surveys, list(store.associations.items())], default=str) == before
     # awx.awx compares an approval with the fields of its node, which it does not have, and writes it anew every time.
-    assert store.writes == [f"PATCH {approval['url']}"]
+    launch = f"POST {store.named('job_templates', 'MySQL TLS Check storage')['url']}launch/"
+    assert store.writes == [f"PATCH {approval['url']}", launch, launch]
     assert again.recap()["localhost"]["changed"] <= 1
 
 
@@ -120,13 +139,10 @@ def test_another_prefix_and_credentials_that_are_there(ansible: Ansible, awx: Aw
         "awx_setup_credentials": ["AWS of the databases"],
         "awx_setup_image": "",
         "awx_setup_slices": 2,
-        # For AWX to make of it what it is, in each job.
-        "awx_setup_report_dir": "/srv/slices/{{ awx_job_id }}",
-        "awx_setup_rollback_dir": "/srv/rollback",
+        "awx_setup_report_dir": "/srv",
     }
     set_up(ansible, **settings).ok()
     made = [item["name"] for kind in awx.store.items for item in awx.store.items[kind] if "name" in item]
-    assert len(made) == 14
     assert [name for name in made if not name.startswith("Team 7 databases")] == [
         "Default",
         "Databases",
@@ -135,8 +151,25 @@ def test_another_prefix_and_credentials_that_are_there(ansible: Ansible, awx: Aw
     audit = awx.store.named("job_templates", "Team 7 databases Audit")
     assert awx.store.associated(audit, "credentials") == [aws]
     assert audit["job_slice_count"] == 2
-    assert json.loads(audit["extra_vars"])["mysql_tls_report_dir"] == "/srv/slices/{{ awx_job_id }}"
+    # For AWX to make of it what it is, in each job.
+    own = json.loads(audit["extra_vars"])
+    assert own["mysql_tls_report_dir"] == own["mysql_tls_state_dir"] == "/srv/state/slices/{{ awx_job_id }}"
+    assert own["mysql_tls_state_marker"] == ""
     assert "execution_environment" not in audit
+    slices = awx.store.named("workflow_job_templates", "Team 7 databases Audit in slices")
+    nightly = awx.store.named("schedules", "Team 7 databases Audit, every night")
+    assert nightly["unified_job_template"] == slices["id"]
+    after = workflow(awx)
+    assert (after["audit", "always_nodes"], after["audit", "failure_nodes"]) == (["merge"], ["failed"])
+    assert awx.store.rejected_nodes(slices) == []
+
+    # Without slices again, nothing of them is left in the other workflow.
+    set_up(ansible, **{**settings, "awx_setup_slices": 1}).ok()
+    flow = awx.store.named("workflow_job_templates", "Team 7 databases Plan, approve, enforce, audit")
+    nodes = [n for n in awx.store.items["workflow_job_template_nodes"] if n["workflow_job_template"] == flow["id"]]
+    assert {node["identifier"] for node in nodes} == {"plan", "approval", "enforce", "audit", "failed"}
+    assert audit["ask_job_slice_count_on_launch"] is False
+    assert json.loads(audit["extra_vars"])["mysql_tls_report_dir"] == "/srv"
 
 
 def test_check_mode_makes_nothing(ansible: Ansible, awx: Awx) -> None:
@@ -188,8 +221,11 @@ def test_settings_reach_the_templates_and_additions_stay(ansible: Ansible, awx: 
     assert (enforce["limit"], enforce["forks"]) == ("prod", 20)
     assert store.associated(enforce, "instance_groups") == [group]
     assert store.associated(enforce, "notification_templates_error") == [mail]
-    workflow_template = store.named("workflow_job_templates", "MySQL TLS Audit, approve, enforce, audit")
-    assert store.associated(workflow_template, "notification_templates_approvals") == [mail]
+    flow = store.named("workflow_job_templates", WORKFLOW)
+    assert store.associated(flow, "notification_templates_approvals") == [mail]
+    chat = store.add("notification_templates", {"name": "Chat", "organization": organization})
+    store.associations[flow["id"], "notification_templates_approvals"].append(chat["id"])
+    assert store.launch(flow, {})["mysql_tls_accounts"] == "app@*"
     schedule = store.named("schedules", "MySQL TLS Audit, every night")
     assert schedule["extra_data"] == {"mysql_tls_fail_on": "medium"}
 
@@ -204,6 +240,7 @@ def test_settings_reach_the_templates_and_additions_stay(ansible: Ansible, awx: 
     set_up(ansible, **{**settings, "awx_setup_limit": "stage"}).ok()
     assert enforce["limit"] == "stage"
     assert by_hand in store.associated(enforce, "credentials")
+    assert store.associated(flow, "notification_templates_approvals") == [mail, chat]
     assert json.loads(enforce["extra_vars"]) == extra
     assert store.surveys[enforce["id"]]["spec"][-1] == question
 
@@ -223,6 +260,29 @@ def test_accounts_have_to_be_named_at_the_launch(ansible: Ansible, awx: Awx) -> 
     with pytest.raises(Rejected, match="'mysql_tls_accounts' value missing"):
         awx.store.launch(enforce, {})
     assert awx.store.launch(enforce, {"mysql_tls_accounts": "app@*"})["mysql_tls_ssl_type"] == "any"
+    flow = awx.store.named("workflow_job_templates", WORKFLOW)
+    with pytest.raises(Rejected, match="'mysql_tls_accounts' value missing"):
+        awx.store.launch(flow, {"mysql_tls_exclude": "a@b"})
+
+
+def test_storage_that_does_not_last(ansible: Ansible, awx: Awx) -> None:
+    """Its check is a job, and the setup says what to do."""
+    awx.store.execute = lambda _template, extra: "failed" if extra.get("awx_setup_step") == "check" else "successful"
+    refused = set_up(ansible)
+    assert refused.status != 0
+    assert "/var/lib/mysql-tls/state is not storage that lasts" in " ".join(refused.output.split())
+
+
+def test_records_as_artifacts_alone(ansible: Ansible, awx: Awx) -> None:
+    """No directory is needed; Rollback asks for the records. What was there for a directory goes."""
+    set_up(ansible).ok()
+    rollback = awx.store.named("job_templates", "MySQL TLS Rollback")
+    assert "mysql_tls_state_dir" in json.loads(rollback["extra_vars"])
+    awx.store.items.pop("jobs")
+    set_up(ansible, awx_setup_state="artifact", awx_setup_report_dir="").ok()
+    assert "jobs" not in awx.store.items
+    assert json.loads(rollback["extra_vars"]) == {"mysql_tls_artifact_bytes": 67108864}
+    assert [each["variable"] for each in awx.store.surveys[rollback["id"]]["spec"]] == ["mysql_tls_rollback_records"]
 
 
 def test_a_project_that_could_not_be_synchronized(ansible: Ansible, awx: Awx) -> None:
@@ -234,7 +294,7 @@ def test_a_project_that_could_not_be_synchronized(ansible: Ansible, awx: Awx) ->
     set_up(ansible).ok()
     project = awx.store.named("projects", "MySQL TLS")
     assert project["scm_update_on_launch"] is True
-    assert len(awx.store.items["job_templates"]) == 4
+    assert len(awx.store.items["job_templates"]) == 8
 
 
 def test_a_credential_type_in_use(ansible: Ansible, awx: Awx) -> None:
@@ -263,7 +323,7 @@ def test_without_a_system_administrator(ansible: Ansible, awx: Awx, monkeypatch:
     assert "projects" not in awx.store.items
     awx.store.administrator = False
     set_up(ansible).ok()
-    assert len(awx.store.items["job_templates"]) == 4
+    assert len(awx.store.items["job_templates"]) == 8
 
 
 def test_two_organizations_with_one_prefix(ansible: Ansible, awx: Awx) -> None:
@@ -275,7 +335,7 @@ def test_two_organizations_with_one_prefix(ansible: Ansible, awx: Awx) -> None:
     set_up(ansible, awx_setup_organization="Second").ok()
     assert json.dumps([awx.store.surveys, awx.store.items["job_templates"]]).startswith(first[:100])
     templates = [item for item in awx.store.items["job_templates"] if item["organization"] == second["id"]]
-    assert [item["inventory"] for item in templates] == [inventory["id"]] * 4
+    assert [item["inventory"] for item in templates] == [inventory["id"]] * 8
     for item in templates:
         assert awx.store.find(item["project"])["organization"] == second["id"]
         assert [each["organization"] for each in awx.store.associated(item, "credentials")] == [second["id"]]

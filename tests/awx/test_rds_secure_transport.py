@@ -22,7 +22,7 @@ from tests.functional.database import Account, Database
 from tests.functional.plays import Ansible, Run
 from tests.functional.servers import Servers
 
-from .aws import CALLED, SECRET, Aws, aws_on_loopback, client, instance, permissions
+from .aws import CALLED, SECRET, Aws, after_all_others, aws_on_loopback, client, instance, permissions
 
 MODIFYING = {
     "rds:CreateDBParameterGroup",
@@ -213,7 +213,5 @@ def test_a_cluster_with_a_default_group(fleet: Fleet) -> None:
 
 
 def test_the_guide_lists_no_call_that_is_not_made(request: pytest.FixtureRequest) -> None:
-    everything = {name for name in globals() if name.startswith("test_")}
-    if not everything <= {item.name for item in request.session.items}:
-        pytest.skip("only together with the other tests of this file")
+    after_all_others(request)
     assert permissions("rds_secure_transport") == CALLED["rds_secure_transport"]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.document import digest
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import History
 
 from .database import Account, Database
 from .plays import Ansible, Run
@@ -72,6 +73,7 @@ def test_plan_approve_enforce(servers: Servers, site: Site) -> None:
         (MARIA, "change", ["maria-again"]),
         ("gone", "not_checked", []),
     ]
+    assert plan["servers"][0]["statements"] == [f"ALTER USER '{apps[new].user}'@'%' REQUIRE SSL"]
     page = site.plan.with_name("plan.html").read_text()
     for text in (plan["sha256"], f"{apps[new].user}@%: NONE -&gt; ANY", "Cannot reach 127.0.0.1:1"):
         assert text in page
@@ -91,6 +93,12 @@ def test_plan_approve_enforce(servers: Servers, site: Site) -> None:
     assert done.output.count("Show roll-out summary") == 2
     assert "Batch 1 of 2: 1 server: 1 changed" in done.output
     assert {name for name, counts in done.recap().items() if counts["failed"]} == {MARIA}
+    # Which plan that was is in the history and in the rollback record.
+    state = site.ansible.state
+    changes = History(state / "history", site.ansible.directory / "index").last_entries("change")
+    assert (changes[NEW]["outcome"], changes[NEW]["plan"]) == ("changed", plan["sha256"])
+    (record,) = json.loads((state / "rollback" / f"{NEW}.json").read_text())["changes"]
+    assert record["note"] == f"plan {plan['sha256']}"
     assert [new.ssl_type(apps[new]), new.ssl_type(later), maria.ssl_type(apps[maria])] == ["ANY", "", "X509"]
     # What is as planned is done.
     again = site.run("enforce", f"mysql_tls_plan={site.plan}", "--limit", NEW).ok()

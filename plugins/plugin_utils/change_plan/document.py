@@ -34,7 +34,7 @@ FORMAT = "dbtls.rds_mysql.plan"
 FORMAT_VERSION = 1
 
 _VARIABLE = "mysql_tls_plan"
-_MAX_BYTES = 256 * 1024 * 1024
+MAX_BYTES = 256 * 1024 * 1024
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -65,12 +65,13 @@ class PlanDocument:
         content = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
-            **{name: value for name, value in asdict(self).items() if name not in ("servers", "batches")},
+            **vars(self),
+            "author": asdict(self.author),
             "inventory": list(self.inventory),
             "totals": asdict(totals(self.servers)),
             "batches": [list(batch) for batch in self.batches],
             "servers": [
-                {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(server).items()}
+                {name: list(value) if isinstance(value, tuple) else value for name, value in vars(server).items()}
                 for server in self.servers
             ],
         }
@@ -142,7 +143,7 @@ class PlanFile:
                         "belongs to another user; it says what is done to accounts. If it is the plan that was "
                         "approved, set mysql_tls_plan_sha256 to its SHA-256."
                     )
-                return read_bounded(file.read, _MAX_BYTES)
+                return read_bounded(file.read, MAX_BYTES)
         except Untrusted as e:
             raise self.error(f"is not read: it {e}.") from e
 

@@ -29,7 +29,8 @@ class Server:
 
     ``plan`` is what the option of that name of mysql_require_ssl takes, None where it is not known. ``reason`` says why
     a server is refused, skipped or not checked. ``readiness`` has account, state and reason of the accounts that would
-    change, where somebody watches; ``left_out`` are accounts that do not change, as they are not ready.
+    change, where somebody watches; ``left_out`` are accounts that do not change, as they are not ready; ``statements``
+    is what would be run, for people.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Server:
     warnings: tuple[str, ...] = ()
     readiness: tuple[dict[str, str], ...] = ()
     left_out: tuple[str, ...] = ()
+    statements: tuple[str, ...] = ()
 
     @property
     def accounts(self) -> list[dict[str, t.Any]]:
@@ -124,6 +126,7 @@ def _server(host: str, result: t.Mapping[str, t.Any]) -> Server:
         server,
         readiness=tuple({key: _safe(judged[name][key]) for key in _SHOWN} for name in names if name in judged),
         left_out=tuple(_safe(name) for name in names[len(server.accounts) :]),
+        statements=tuple(map(_safe, result.get("statements") or ())),
     )
 
 

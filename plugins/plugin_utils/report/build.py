@@ -204,6 +204,6 @@ def _texts(request: ReportRequest, report: model.Report) -> dict[str, tuple[str,
 def _existing(path: Path) -> model.Report | None:
     """The report that is about to be replaced. It is only asked whether it says the same."""
     try:
-        return files.read_report(path, "dest")
+        return files.read_report(path, "dest") if path.is_file() else None
     except RdsMysqlError:
         return None

@@ -19,7 +19,7 @@ HOLE = "{}"
 """Stands in a message for what is filled in."""
 
 _CODE = ("plugins/module_utils", "plugins/modules", "plugins/plugin_utils", "plugins/action", "plugins/filter")
-_TASKS = ("roles/*/tasks", "playbooks", "awx/tasks")
+_TASKS = ("roles/*/tasks", "playbooks", "awx/tasks", "awx/playbooks")
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 

@@ -115,7 +115,7 @@ def test_what_the_server_counts_answers_the_guard(counting: Counting) -> None:
 
 @pytest.mark.parametrize(
     "event",
-    ["another_login", "older", "another_server", "counted_less", "not_counting", "proxied", "not_judged"],
+    ["another_login", "older", "another_server", "counted_less", "not_counting", "not_judged"],
 )
 def test_what_was_counted_and_does_not_count(counting: Counting, event: str) -> None:
     server, counted = counting.server, dict[str, t.Any]()
@@ -129,8 +129,6 @@ def test_what_was_counted_and_does_not_count(counting: Counting, event: str) -> 
         counted["logins"] = 7
     elif event == "not_counting":
         server.variables["userstat"] = "OFF"
-    elif event == "proxied":
-        server.proxies[JOB] = APP
     elif event == "not_judged":
         counting.counted.clear()
     with pytest.raises(core.errors.RdsMysqlError, match="does not expose session TLS status"):

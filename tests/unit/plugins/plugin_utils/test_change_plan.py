@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan import document, page, servers
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan import document, page, published, servers
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.batches import batches
 
 NOW = dt.datetime(2026, 11, 28, 12, 0, tzinfo=dt.UTC)
@@ -194,3 +194,59 @@ def test_batches(count: int, serial: list[str], sizes: list[int]) -> None:
     made_of = batches(hosts, serial)
     assert [len(batch) for batch in made_of] == sizes
     assert [host for batch in made_of for host in batch] == hosts
+
+
+def test_published_for_the_next_job(tmp_path: Path) -> None:
+    described = made().described()
+    text = published.publish(described, 10000, None)
+    assert text
+    assert published.is_published(text)
+    # Nothing in it that Ansible, YAML or a shell would take for anything else.
+    assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-=")
+    assert published.PublishedPlan(text).read(7, NOW) == read_from(tmp_path, described)
+    assert not published.is_published("/var/lib/plan.json")
+    assert published.publish(described, len(text) - 1, None) is None
+
+
+def read_from(directory: Path, described: dict[str, t.Any]) -> document.ReadPlan:
+    file = directory / "plan.json"
+    file.write_text(document.to_json(described))
+    return document.PlanFile(file).read(7, NOW)
+
+
+def test_a_plan_that_is_too_large_is_in_a_file(tmp_path: Path) -> None:
+    described = made().described()
+    text = published.publish(described, 100, tmp_path)
+    assert text
+    assert len(text) < 400
+    (file,) = (tmp_path / "plans").iterdir()
+    assert published.PublishedPlan(text).read(7, NOW).sha256 == described["sha256"]
+    # Another one, made later, is not what was approved.
+    file.write_text(document.to_json(made(limit="other").described()))
+    with pytest.raises(RdsMysqlError, match=f"mysql_tls_plan: {file} is another plan than the one that was published"):
+        published.PublishedPlan(text).read(7, NOW)
+    file.unlink()
+    with pytest.raises(RdsMysqlError, match=f"mysql_tls_plan: {file} cannot be read: No such file"):
+        published.PublishedPlan(text).read(7, NOW)
+
+
+def test_old_plans_do_not_pile_up(tmp_path: Path) -> None:
+    for number in range(25):
+        published.publish(made(limit=f"host{number}").described(), 0, tmp_path)
+    assert len(list((tmp_path / "plans").iterdir())) == 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "e", "eJwDAAAAAAE=", "ü", "eNqrVkrKSSwoVrJSUoqtBQAdKwQp"],
+    ids=["none", "odd", "empty", "umlaut", "other"],
+)
+def test_what_was_not_published(text: str) -> None:
+    with pytest.raises(RdsMysqlError, match="mysql_tls_plan_document: it is not the text that the playbook plan has"):
+        published.PublishedPlan(published.PREFIX + text)
+
+
+def test_a_published_plan_is_checked_as_a_file_is() -> None:
+    text = published.publish({**made().described(), "limit": "other"}, 10000, None)
+    with pytest.raises(RdsMysqlError, match="mysql_tls_plan: mysql_tls_plan_document was changed after it was made"):
+        published.PublishedPlan(str(text)).read(7, NOW)

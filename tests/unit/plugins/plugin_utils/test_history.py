@@ -347,6 +347,18 @@ def test_an_index_that_is_damaged_or_cannot_be_kept(site: Site) -> None:
     assert history.warnings == []
 
 
+def test_a_pipe_in_place_of_a_report_holds_up_nobody(site: Site) -> None:
+    (site.directory / "report").mkdir(parents=True)
+    os.mkfifo(site.directory / "report" / "report.json")
+    code = (
+        f"from pathlib import Path; from {build.__name__} import _existing; "
+        f"print(_existing(Path({str(site.directory)!r}) / 'report' / 'report.json'))"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "None"
+
+
 def test_a_place_that_cannot_be_written(site: Site) -> None:
     """A report of today is worth more than none, and says that it is not recorded."""
     site.directory.mkdir(parents=True)

@@ -27,6 +27,8 @@ BUNDLE = {
     "mysql_tls_base_url": None,
     "mysql_tls_ca_path": "",
     "mysql_tls_bundle_checksum": "",
+    "mysql_tls_bundle_allow_weaker": False,
+    "mysql_tls_bundle_unknown_roots": "auto",
     "mysql_tls_bundle_dir": "/cache",
     "mysql_tls_ca_cert": "",
 }
@@ -64,6 +66,8 @@ def test_a_bundle() -> None:
         "url_password": "",
         "ca_path": "",
         "checksum": "",
+        "allow_weaker": "",
+        "unknown_roots": "",
     }
     assert bundle_of(values(**BUNDLE)) == expected
     assert own_ca_cert(values(**BUNDLE)) is None
@@ -151,3 +155,16 @@ def test_batches(good: t.Any) -> None:
 def test_no_batches(wrong: t.Any) -> None:
     (sentence,) = role_variables.wrong_batches(values(mysql_tls_canary=wrong))
     assert sentence.startswith(f"mysql_tls_canary is {wrong or ''!r} and has to be a number of servers")
+
+
+def test_the_marker_of_storage_that_lasts(tmp_path: Path) -> None:
+    """It is the one that the setup has left there, or this is another directory."""
+    given = {"mysql_tls_state_dir": str(tmp_path), "mysql_tls_state_marker": "dbtls-1"}
+    hosts = {"db1": values(**given), "db2": values(**given), "db3": values(mysql_tls_state_dir="/nowhere")}
+    (found,) = role_variables.checked(hosts.items(), role_variables.OtherStorage())
+    assert found.startswith(f"mysql_tls_state_dir: {tmp_path} does not have the file marker")
+    assert "(for db1, db2)" in found
+    (tmp_path / "marker").write_text("dbtls-2\n")
+    assert role_variables.checked(hosts.items(), role_variables.OtherStorage())
+    (tmp_path / "marker").write_text("dbtls-1\n")
+    assert role_variables.checked(hosts.items(), role_variables.OtherStorage()) == []
