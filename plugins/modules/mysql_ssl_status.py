@@ -133,35 +133,16 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Check a whole fleet in one task, without credentials
-  dbtls.rds_mysql.mysql_ssl_status:
-    endpoints:
-      - host: orders.example.com
-      - host: stock.example.com
-        port: 3307
-    ca_cert: /etc/ssl/rds/global-bundle.pem
-    connect_timeout: 5
-    concurrency: 64
-  register: checked
-
-- name: Show which servers could not be checked, and which are not known to be compliant
-  ansible.builtin.debug:
-    msg:
-      not_checked: "{{ checked.endpoints | selectattr('failed') | map(attribute='host') }}"
-      not_compliant: >-
-        {{ checked.endpoints | rejectattr('mysql_ssl', 'none') | rejectattr('mysql_ssl.compliant')
-        | map(attribute='host') }}
-
-- name: Check a server without credentials
-  dbtls.rds_mysql.mysql_ssl_status:
-    login_host: db.example.com
-
-- name: Check a server with everything verified
+- name: Check a server, with a verified certificate and a login
   dbtls.rds_mysql.mysql_ssl_status:
     login_host: db.example.com
     login_user: db_root
     login_password: "{{ db_root_password }}"
     ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
+
+- name: Check a server without credentials
+  dbtls.rds_mysql.mysql_ssl_status:
+    login_host: db.example.com
 
 - name: Fail when somebody may log in without TLS, or the certificate expires within 60 days
   dbtls.rds_mysql.mysql_ssl_status:
@@ -192,6 +173,25 @@ EXAMPLES = r"""
 - name: Show the clients that would be unable to reconnect if TLS were required
   ansible.builtin.debug:
     msg: "{{ connected.mysql_ssl_sessions.clients | selectattr('transport', 'ne', 'SSL/TLS') | list }}"
+
+- name: Check a whole fleet in one task, without credentials
+  dbtls.rds_mysql.mysql_ssl_status:
+    endpoints:
+      - host: orders.example.com
+      - host: stock.example.com
+        port: 3307
+    ca_cert: /etc/ssl/rds/global-bundle.pem
+    connect_timeout: 5
+    concurrency: 64
+  register: checked
+
+- name: Show which servers could not be checked, and which are not known to be compliant
+  ansible.builtin.debug:
+    msg:
+      not_checked: "{{ checked.endpoints | selectattr('failed') | map(attribute='host') }}"
+      not_compliant: >-
+        {{ checked.endpoints | rejectattr('mysql_ssl', 'none') | rejectattr('mysql_ssl.compliant')
+        | map(attribute='host') }}
 
 - name: Check an old server through its socket, its TLSv1 included
   dbtls.rds_mysql.mysql_ssl_status:

@@ -9,18 +9,23 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import os
+import re
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import parse_pem
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.pem import CertificateError
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import (
+    OWN_OPTIONS,
     HostVariables,
     bundle_of,
     own_ca_cert,
 )
 
 MODULE = "dbtls.rds_mysql.rds_ca_bundle"
+
+# As the reader of a playbook has set them.
+_OWN_OPTION = re.compile(rf"\b({'|'.join(OWN_OPTIONS)})\b")
 
 Execute = t.Callable[[str, dict[str, t.Any]], t.Mapping[str, t.Any]]
 
@@ -66,7 +71,7 @@ class CaBundles:
             self.warnings += [str(warning) for warning in result.get("warnings", ())]
             if not result.get("failed"):
                 continue
-            reason = str(result.get("msg", "")).rstrip(". ")
+            reason = _OWN_OPTION.sub(r"mysql_tls_bundle_\1", str(result.get("msg", "")).rstrip(". "))
             age = _age_of_usable(path, bundle["checksum"])
             if age is None:
                 self.errors[path] = (

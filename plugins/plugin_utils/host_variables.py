@@ -195,6 +195,10 @@ class Fleet:
         return [str(host.name) for host in self._inventory.get_hosts(pattern)]
 
 
+OWN_OPTIONS = ("allow_weaker", "unknown_roots")
+"""Options of ``rds_ca_bundle`` that have the role's variables with ``bundle_`` in front of them."""
+
+
 def own_ca_cert(variables: HostVariables) -> str | None:
     """The file with CA certificates that the user has named for this host; None where a bundle is fetched."""
     own = variables.value("mysql_tls_ca_cert")
@@ -206,12 +210,15 @@ def bundle_of(variables: HostVariables) -> dict[str, str]:
 
     Each mirror has a file name of its own, so that what one of them serves never counts for the hosts of another.
     """
-    names = ("region", "ca_set", "base_url", "url_username", "url_password", "ca_path", "bundle_checksum", "bundle_dir")
+    names = ("region", "ca_set", "base_url", "url_username", "url_password", "ca_path")
+    own = ("checksum", "dir", *OWN_OPTIONS)
     given = {name: str(variables.value(PREFIX + name) or "") for name in names}
+    given.update({name: str(variables.value(f"{PREFIX}bundle_{name}") or "") for name in own})
+    if given["unknown_roots"] == "auto":
+        given["unknown_roots"] = ""
     mirror = f"-{hashlib.sha256(given['base_url'].encode()).hexdigest()[:12]}" if given["base_url"] else ""
-    directory = os.path.expanduser(given.pop("bundle_dir"))
+    directory = os.path.expanduser(given.pop("dir"))
     return {
         "dest": f"{directory}/{given['ca_set']}-{given['region']}{mirror}.pem",
-        "checksum": given.pop("bundle_checksum"),
         **given,
     }

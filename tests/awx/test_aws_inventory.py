@@ -128,30 +128,44 @@ def test_instances_and_clusters(rds: Any, ansible: Ansible, inventory: Path) -> 
 def test_logins_from_secrets_manager(
     rds: Any, aws: Aws, ansible: Ansible, inventory: Path, servers: Servers, tmp_path: Path
 ) -> None:
-    """Hosts that share a secret ask for it once, readers are not written to, and no password is seen."""
+    """Each secret is fetched once, RDS's own one too; readers are not written to, and no password is seen."""
     db = servers.get("mysql-9.7")
     me, app = db.administrator(), db.create("app", "%")
     ansible.secrets = [SECRET, me.password]
     login = json.dumps({"username": me.user, "password": me.password})
-    secret = client("secretsmanager").create_secret(Name="login", SecretString=login)["ARN"]
+    secrets = client("secretsmanager")
+    shared = secrets.create_secret(Name="login", SecretString=login)["ARN"]
+    # The secret that RDS manages. Its password is that of the server which stands in for the instance.
+    rds.modify_db_instance(DBInstanceIdentifier="orders", ManageMasterUserPassword=True, ApplyImmediately=True)
+    (described,) = rds.describe_db_instances(DBInstanceIdentifier="orders")["DBInstances"]
+    secrets.put_secret_value(SecretId=described["MasterUserSecret"]["SecretArn"], SecretString=login)
+    source = inventory / "databases.aws_rds.yml"
+    text = source.read_text()
+    assert text.count("  # mysql_tls_secret:") == 1
+    source.write_text(text.replace("  # mysql_tls_secret:", "  mysql_tls_secret:"))
     place = {
         "mysql_tls_login_host": db.server.host,
         "mysql_tls_login_port": db.server.port,
-        "mysql_tls_secret": secret,
         "mysql_tls_ca_cert": str(db.pki.bundle),
     }
-    names = ("orders", "orders-copy")
+    # Two that share a secret of their own, beside the instance.
+    names = ("orders", "orders-copy", "shop-1")
+    places = {name: place if name == "orders" else {**place, "mysql_tls_secret": shared} for name in names}
     here = inventory / "here.yml"
-    here.write_text(json.dumps({"all": {"hosts": dict.fromkeys(names, place)}}))
+    here.write_text(json.dumps({"all": {"hosts": places}}))
+    aws.calls.clear()
     command = ["-i", str(inventory / "databases.aws_rds.yml"), "-i", str(here), "-vvv"]
-    command += ["-e", "mysql_tls_hosts=orders,orders-copy", "-e", f"mysql_tls_report_dir={tmp_path / 'report'}"]
+    command += ["-e", f"mysql_tls_hosts={','.join(names)}", "-e", f"mysql_tls_report_dir={tmp_path / 'report'}"]
     ansible.run("ansible-playbook", *command, "dbtls.rds_mysql.audit").ok()
-    assert aws.log.count("secretsmanager:GetSecretValue") == 1
+    assert aws.log.count("secretsmanager:GetSecretValue") == 2
+    guide = (COLLECTION / "docs" / "docsite" / "rst" / "inventory_from_aws.rst").read_text("utf-8")
+    assert aws.calls == set(re.findall(r"``((?:rds|secretsmanager):\w+)``", guide))
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert {server["name"]: server["session"]["user"] for server in report["servers"]} == dict.fromkeys(
         names, f"{me.user}@{me.host}"
     )
     accounts = ["-e", '{"mysql_tls_accounts": ["app@*"]}', "-e", "mysql_tls_canary=0", "-e", "mysql_tls_serial=2"]
+    accounts += ["--limit", "orders,orders-copy"]
     done = ansible.run("ansible-playbook", *command, *accounts, "dbtls.rds_mysql.enforce").ok()
     assert db.ssl_type(app) == "ANY"
     assert '"orders-copy": "checked only' in done.output

@@ -176,6 +176,14 @@ def _required_after_login(scene: Scene) -> None:
     _require("SSL")(scene)
 
 
+def _without_access_control(scene: Scene) -> None:
+    _require("SSL")(scene)
+    scene.db.disconnect()
+    scene.db.server.restart("--skip-grant-tables")
+    # Which is over then, until this server is started again.
+    scene.stack.callback(scene.db.query, "FLUSH PRIVILEGES")
+
+
 def _unauthenticated(scene: Scene) -> None:
     """The audit does not log in where the certificate does not verify."""
     scene.options.update(login_user=None, login_password=None)
@@ -197,6 +205,11 @@ def _behind_router(mode: str) -> Make:
         scene.options.update(login_port=scene.port)
 
     return make
+
+
+def _of_its_own(servers: Servers, name: str) -> Database:
+    """A server that no other test has, as it is started with other options."""
+    return servers.get(name, options=("--skip-external-locking",))
 
 
 def _without_tls(servers: Servers, name: str) -> Database:
@@ -251,6 +264,29 @@ STATES = (
             Seen(("mysql-9.7",), NOTHING, "refused (3118)", NONE, NONE),
             Seen(MARIADB, NOTHING, "refused (4151)", NONE, NONE),
         ),
+    ),
+    State(
+        "Account whose password has expired, and that requires nothing",
+        _account("ALTER USER %s@%s PASSWORD EXPIRE"),
+        (
+            Seen((OLD, "mysql-9.7"), NO_TLS_NEEDED, "refused (1862)", NONE, NONE),
+            Seen(MARIADB, NO_TLS_NEEDED, "accepted; statements refused (1820)", READABLE),
+        ),
+    ),
+    State(
+        "Server without access control (skip-grant-tables); account with REQUIRE SSL",
+        _without_access_control,
+        (
+            Seen(
+                (OLD, *MARIADB),
+                "high: The server checks no user name and no password (skip-grant-tables): anybody who reaches it may "
+                "do all.",
+                "accepted",
+                READABLE,
+            ),
+        ),
+        kinds=("access-control-off",),
+        server=_of_its_own,
     ),
     State(
         "Role that requires nothing",

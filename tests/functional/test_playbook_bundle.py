@@ -142,3 +142,23 @@ def test_a_bundle_that_cannot_be_had(bundle: Bundle, mirror: Mirror, tmp_path: P
     assert "No CA bundle: " in run.output
     assert old.read_text() == "old\n"
     assert not (tmp_path / "application" / "app2.pem").exists()
+
+
+def test_a_weaker_bundle_and_unknown_roots(bundle: Bundle, mirror: Mirror, tmp_path: Path) -> None:
+    """Refused in the words of who has set the variables, and done once they say so."""
+    source = mirror.directory / "eu-central-1" / "eu-central-1-bundle.pem"
+    good = source.read_bytes()
+    other = Pki(tmp_path / "other", root_name="Another Root CA", intermediate_name="Another CA", key_type="ec")
+    refused = bundle(mysql_tls_bundle_unknown_roots="fail")
+    assert refused.status != 0
+    assert "No CA bundle: mysql_tls_bundle_unknown_roots: " in " ".join(refused.output.split())
+    bundle("--limit", "app1").ok()
+    source.write_bytes(good + other.bundle.read_bytes())
+    bundle("--limit", "app1").ok()
+    source.write_bytes(good)
+    kept = bundle("--limit", "app1").ok()
+    assert "set mysql_tls_bundle_allow_weaker to true" in " ".join(kept.output.split())
+    installed = tmp_path / "application" / "app1.pem"
+    assert installed.read_bytes() == good + other.bundle.read_bytes()
+    bundle("--limit", "app1", mysql_tls_bundle_allow_weaker=True).ok()
+    assert installed.read_bytes() == good

@@ -535,7 +535,12 @@ EXPECTED: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize(
     ("name", "variant"),
     # MySQL takes no certificate that is not valid at that moment.
-    [(n, v) for n in MATRIX for v in EXPECTED if v != "not-yet-valid" or n.startswith("mariadb")],
+    [
+        (n, v)
+        for n in MATRIX
+        for v in EXPECTED
+        if (v != "not-yet-valid" or n.startswith("mariadb")) and (n, v) != ("mysql-5.6", "expired")
+    ],
 )
 def test_certificates(
     make_changing: Callable[[str], Changing], modules: Modules, tmp_path: Path, name: str, variant: str
@@ -579,6 +584,21 @@ def test_certificates(
     assert set(expected) <= set(found(verifying))
     unchecked = modules.status(**db.options(me, check_hostname=False))
     assert unchecked.failed is (variant != "wrong-name")
+
+
+def test_an_expired_certificate_of_an_old_server(
+    make_changing: Callable[[str], Changing], modules: Modules, tmp_path: Path
+) -> None:
+    """MySQL 5.6 breaks every TLS handshake off from the first full minute after the expiry on."""
+    changing = make_changing("mysql-5.6")
+    db = changing.db
+    changing.show(short_lived(db.pki, tmp_path, -120))
+    seen = modules.status(**outside(db)).ok()
+    assert seen["mysql_ssl"]["certificate"] is None
+    assert "answers like this when its certificate has expired" in seen.warnings
+    refused = modules.status(**db.options(db.administrator()))
+    assert refused.failed
+    assert "when its certificate has expired. No credentials were sent." in refused.msg
 
 
 def test_expiry_warn_days(changing: Changing, modules: Modules) -> None:

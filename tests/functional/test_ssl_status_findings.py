@@ -135,6 +135,21 @@ def test_weak_protocol(servers: Servers, modules: Modules) -> None:
     assert todo.startswith("Upgrade the server")
 
 
+@pytest.mark.parametrize("name", ["mysql-9.7", "mariadb-11.8"])
+def test_no_forward_secrecy(servers: Servers, modules: Modules, name: str) -> None:
+    """Unauthenticated: a login of Python's does not offer such a cipher."""
+    weak = servers.get(name, options=("--tls-version=TLSv1.2", "--ssl-cipher=AES256-GCM-SHA384"))
+    (todo,) = remediations(
+        modules.status(login_host="127.0.0.1", login_port=weak.server.port), "no-forward-secrecy"
+    ).values()
+    setting = re.search(r"ssl_cipher=(\S+) under", todo)
+    assert setting
+    strong = servers.get(name, options=("--tls-version=TLSv1.2", f"--ssl-cipher={setting.group(1)}"))
+    assert (
+        remediations(modules.status(login_host="127.0.0.1", login_port=strong.server.port), "no-forward-secrecy") == {}
+    )
+
+
 def test_sessions_not_visible(servers: Servers, modules: Modules) -> None:
     db = servers.get("mysql-9.7")
     app = db.create(db.name_of("app"), require="SSL")

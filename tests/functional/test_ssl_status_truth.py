@@ -236,6 +236,9 @@ def test_no_access_control(servers: Servers, modules: Modules, name: str) -> Non
         assert off["severity"] == "high"
         assert seen["mysql_ssl"]["verdict"] == "non_compliant"
         assert "privileges-not-flushed" not in seen["mysql_ssl"]["summary"]
+        assert "FLUSH PRIVILEGES ends it" in off["remediation"]
+        db.query("FLUSH PRIVILEGES")
+        assert found(modules.status(**db.options(me)), "access-control-off") == {}
 
 
 @pytest.mark.parametrize("name", ["mysql-9.7", "mariadb-11.8"])

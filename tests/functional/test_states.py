@@ -67,7 +67,10 @@ def attempt(scene: Scene, *, tls: bool) -> tuple[str, str]:
     with Relay(scene.port) as relay:
         try:
             with connect(scene, relay.port, tls=tls) as connection:
-                run_statement(connection)
+                try:
+                    run_statement(connection)
+                except pymysql.err.OperationalError as e:
+                    return f"accepted; statements refused ({e.args[0]})", what_was_captured(bytes(relay.sent))
         except pymysql.err.OperationalError as e:
             if tls and e.args[0] == CR_SSL_CONNECTION_ERROR:
                 return "impossible", NONE

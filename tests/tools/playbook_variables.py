@@ -18,7 +18,6 @@ from .role_readme import ROLE, entry_points
 PAGE = Path("docs/docsite/rst/playbook_variables.rst")
 ENTRIES = {
     "audit": "audit",
-    "merge_reports": "merge_reports",
     "watch": "watch",
     "plan": "plan",
     "enforce": "main",

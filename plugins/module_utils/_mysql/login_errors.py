@@ -118,6 +118,9 @@ def tls_failure(endpoint: str, cause: OSError, tls_min_version: str) -> str:
     if tls_min_version not in OLD_TLS_VERSIONS and _looks_too_old(str(reason)):
         newest, lower = ("TLSv1.2", "TLSv1.2") if tls_min_version == "TLSv1.3" else ("TLSv1 or TLSv1.1", "TLSv1")
         advice = f". The server has perhaps nothing newer than {newest}: set tls_min_version: {lower} to allow it"
+    elif "WRONG_VERSION_NUMBER" in str(reason).upper():
+        # Its TLS library, yaSSL, answers in plain text then.
+        advice = ". A MySQL server before 5.7.28 answers like this when its certificate has expired"
     return f"The TLS handshake with {endpoint} failed: {reason}{advice}. No credentials were sent."
 
 

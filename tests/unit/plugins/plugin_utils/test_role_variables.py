@@ -27,6 +27,8 @@ BUNDLE = {
     "mysql_tls_base_url": None,
     "mysql_tls_ca_path": "",
     "mysql_tls_bundle_checksum": "",
+    "mysql_tls_bundle_allow_weaker": False,
+    "mysql_tls_bundle_unknown_roots": "auto",
     "mysql_tls_bundle_dir": "/cache",
     "mysql_tls_ca_cert": "",
 }
@@ -64,6 +66,8 @@ def test_a_bundle() -> None:
         "url_password": "",
         "ca_path": "",
         "checksum": "",
+        "allow_weaker": "",
+        "unknown_roots": "",
     }
     assert bundle_of(values(**BUNDLE)) == expected
     assert own_ca_cert(values(**BUNDLE)) is None

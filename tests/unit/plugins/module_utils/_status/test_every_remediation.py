@@ -19,12 +19,16 @@ RUN = {
     "accounts-not-visible": "test_least_privilege.py::test_audit",
     "anonymous-account": "test_ssl_status_findings.py::test_accounts_with_odd_names",
     "certificate-expired": "test_renewed_certificates.py::test_another_certificate",
+    "certificate-expiring": "test_renewed_certificates.py::test_another_certificate",
     "certificate-hostname-mismatch": "test_renewed_certificates.py::test_another_certificate",
+    "certificate-untrusted": "test_renewed_certificates.py::test_another_certificate",
     "memory-not-visible": "test_ssl_status_truth.py::test_memory_that_the_login_may_not_see",
+    "no-forward-secrecy": "test_ssl_status_findings.py::test_no_forward_secrecy",
     "plaintext-session": "test_ssl_status_findings.py::test_plaintext_session",
     "privileges-not-flushed": "test_ssl_status_truth.py::test_the_table_is_not_what_counts",
     "proxies-not-visible": "test_least_privilege.py::test_audit",
     "proxy-grants-not-visible": "test_ssl_status_truth.py::test_memory_that_the_login_may_not_see",
+    "rds-ca-retired": "test_renewed_certificates.py::test_another_certificate",
     "replication-not-visible": "test_least_privilege.py::test_audit",
     "sessions-not-visible": "test_ssl_status_findings.py::test_sessions_not_visible",
     "tls-ends-before-server": "test_ssl_status_truth.py::test_a_router_that_passes_tls_through",
@@ -34,13 +38,10 @@ RUN = {
     "weak-protocol": "test_ssl_status_findings.py::test_weak_protocol",
 }
 NOT_RUN = {
-    "certificate-expiring": "the same text as for certificate-expired",
-    "certificate-untrusted": "whether another CA is to be trusted is up to a person",
-    "no-forward-secrecy": "the tests' servers have no setting with which they choose such ciphers",
     "rds-api-not-visible": "who may grant it is up to a person",
     **dict.fromkeys(
         (
-            *("engine-version-deprecated", "publicly-accessible", "rds-ca-not-in-force", "rds-ca-retired"),
+            *("engine-version-deprecated", "publicly-accessible", "rds-ca-not-in-force"),
             *("rds-change-pending", "rds-parameter-not-in-force"),
         ),
         "a command of the AWS CLI",
