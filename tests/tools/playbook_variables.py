@@ -19,6 +19,7 @@ PAGE = Path("docs/docsite/rst/playbook_variables.rst")
 ENTRIES = {
     "audit": "audit",
     "watch": "watch",
+    "merge_reports": "merge_reports",
     "plan": "plan",
     "enforce": "main",
     "rollback": "rollback",
