@@ -20,7 +20,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded i
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import clean
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rollout_summary import registered
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rollout_summary import registered, with_unchanged
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.run_identity import run_of
 
 _BUNDLE = "bundle"
@@ -30,6 +30,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "kind": {"type": "str", "required": True, "choices": ["enforce", "rollback", _BUNDLE]},
     "hosts": {"type": "list", "elements": "str"},
     "plan": {"type": "str"},
+    "unchanged": {"type": "list", "elements": "str", "default": []},
 }
 
 
@@ -50,7 +51,8 @@ class ActionModule(ControllerAction):
                 record_bundles(history, run, self._bundles(hosts, variables))
             else:
                 changes, checks = (registered(hosts, hostvars, name) for name in ("mysql_tls_change", "mysql_tls_look"))
-                record_changes(history, run, options["kind"], changes, checks, options["plan"])
+                whole = with_unchanged(changes, options["unchanged"])
+                record_changes(history, run, options["kind"], whole, checks, options["plan"])
         except RdsMysqlError as e:
             # What was done stays done, and is in the rollback records.
             history.warn(e.message)

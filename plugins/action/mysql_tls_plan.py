@@ -24,6 +24,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.server
     NOT_CHECKED,
     READ_ONLY,
     REFUSED,
+    UNCHANGED,
     Server,
     servers_of,
     totals,
@@ -67,26 +68,35 @@ class ActionModule(ControllerAction):
         try:
             if options["source"]:
                 return self._read(options, variables, hosts)
-            servers = servers_of(self._results(options, variables, hosts))
+            strict: set[str] = set()
+            servers = servers_of(self._results(options, variables, hosts, strict))
             if options["dest"]:
                 return _written(options, variables, servers)
         except RdsMysqlError as e:
             return {"changed": False, "failed": True, "msg": visible(e.message)}
-        order = [server.name for server in servers if server.outcome != READ_ONLY]
+        # Only a host whose findings may fail it is checked where nothing changes.
+        unchanged = [each.name for each in servers if each.outcome == UNCHANGED and each.name not in strict]
+        left = set(unchanged)
+        order = [each.name for each in servers if each.outcome != READ_ONLY and each.name not in left]
         # Checked, and never the canary.
         others = [server.name for server in servers if server.outcome == READ_ONLY and server.plan is None]
-        if not order:
+        if all(server.outcome == READ_ONLY for server in servers):
             names = listed([server.name for server in servers])
             said = f"Nothing can be changed: every server is read-only ({names}). Name the source."
             return {"changed": False, "failed": True, "msg": visible(said)}
-        return _described(servers, [*order, *others], totals(servers).sentence())
+        return _described(servers, [*order, *others], totals(servers).sentence(), unchanged)
 
     def _results(
-        self, options: dict[str, t.Any], variables: dict[str, t.Any], hosts: list[str]
+        self, options: dict[str, t.Any], variables: dict[str, t.Any], hosts: list[str], strict: set[str]
     ) -> dict[str, dict[str, t.Any]]:
-        """What mysql_require_ssl would do on the server of each host, in the order of the hosts."""
+        """What mysql_require_ssl would do on the server of each host, in the order of the hosts.
+
+        :arg strict: Gets the hosts whose findings fail them.
+        """
 
         def bundle(values: HostVariables) -> str:
+            if values.value("mysql_tls_fail_on") not in (None, "none"):
+                strict.add(str(values.value("inventory_hostname")))
             role = values.value("mysql_tls_role")
             if role not in (None, "writer"):
                 reason = f"mysql_tls_role is {role}; accounts are changed through a writer."
@@ -135,14 +145,20 @@ class ActionModule(ControllerAction):
         return {**_described(servers, order, told), "sha256": read.sha256}
 
 
-def _described(servers: t.Sequence[Server], order: list[str], told: str) -> dict[str, t.Any]:
-    """What a roll-out needs: the hosts in their order, those that follow, and exactly what changes on each."""
+def _described(
+    servers: t.Sequence[Server], order: list[str], told: str, unchanged: t.Sequence[str] = ()
+) -> dict[str, t.Any]:
+    """What a roll-out needs: the hosts in their order, those that follow, and exactly what changes on each.
+
+    :arg unchanged: Hosts that it leaves out, as nothing changes on them.
+    """
     followers = [server.name for server in servers if server.outcome == READ_ONLY]
     return {
         "changed": False,
         "msg": visible(told),
         "hosts": order,
         "read_only": followers,
+        "unchanged": list(unchanged),
         "plans": {server.name: server.plan for server in servers if server.outcome in (CHANGE, READ_ONLY)},
     }
 

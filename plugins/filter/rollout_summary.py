@@ -16,7 +16,7 @@ description:
   - Control characters in what servers have said are escaped in the words.
 author:
   - dbtls contributors (@dbtls)
-positional: hostvars, limit, most_failures, batch, serial, check_mode
+positional: hostvars, limit, most_failures, batch, serial, check_mode, planned
 options:
   _input:
     description:
@@ -55,6 +55,11 @@ options:
       - Whether it was check mode, so that RV(_value.message) begins with the totals of a plan.
     type: bool
     default: false
+  planned:
+    description:
+      - What M(dbtls.rds_mysql.mysql_tls_plan) has returned for the roll-out. The hosts in its C(unchanged) count in
+        RV(_value.totals) and RV(_value.stats).
+    type: dict
 """
 
 EXAMPLES = r"""
@@ -113,21 +118,29 @@ def rollout_summary(
     batch: t.Iterable[str] | None = None,
     serial: t.Iterable[t.Any] = ("100%",),
     check_mode: bool = False,
+    planned: t.Mapping[str, t.Any] | None = None,
 ) -> dict[str, t.Any]:
     """The filter's work. See its documentation."""
     hosts = [str(host) for host in hosts]
     changes, checks = (rollout.registered(hosts, hostvars, name) for name in ("mysql_tls_change", "mysql_tls_look"))
     stopped = rollout.stop(changes, checks, float(most_failures))
+    planned = planned or {}
+    unchanged = [str(host) for host in planned.get("unchanged") or ()]
+    whole = rollout.with_unchanged(changes, unchanged)
+    # A plan that was read is one of another time.
+    of_now = planned.get("msg") if "unchanged" in planned and "sha256" not in planned else None
+    would = (of_now or rollout.planned(changes, checks)) if check_mode else None
     here = hosts if batch is None else [str(host) for host in batch]
-    first = [text for text in (stopped, rollout.planned(changes, checks) if check_mode else None) if text]
-    message = rollout.message(changes, checks, first, here, [str(size) for size in serial], stops=bool(stopped))
+    first = [text for text in (stopped, would) if text]
+    sizes = [str(size) for size in serial]
+    message = rollout.message(changes, checks, first, here, sizes, stops=bool(stopped), unchanged=unchanged)
     return {
-        "totals": rollout.totals(changes, checks),
+        "totals": rollout.totals(whole, checks),
         "lines": rollout.lines(changes, checks),
         "message": message,
         "stop": stopped or "",
         "no_records": rollout.no_records(changes),
-        "stats": rollout.stats(changes, checks, limit),
+        "stats": rollout.stats(whole, checks, limit),
     }
 
 

@@ -37,6 +37,11 @@ options:
     description: Hosts whose results are recorded. The default is all hosts of the play.
     type: list
     elements: str
+  unchanged:
+    description: Hosts that the roll-out has left out, as nothing had to be changed on their servers.
+    type: list
+    elements: str
+    default: []
   plan:
     description: Hash of the plan that was carried out.
     type: str

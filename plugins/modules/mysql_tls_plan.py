@@ -200,6 +200,14 @@ read_only:
   type: list
   elements: str
   sample: [orders-reader]
+unchanged:
+  description:
+    - The hosts that a roll-out leaves out, as nothing has to be changed on their servers. Hosts with
+      C(mysql_tls_fail_on) are not among them, as their findings may fail them.
+  returned: without O(dest) and O(source)
+  type: list
+  elements: str
+  sample: [billing-db]
 plans:
   description:
     - What would change, by host, as the option C(plan) of M(dbtls.rds_mysql.mysql_require_ssl) takes it.

@@ -172,12 +172,15 @@ def message(
     serial: t.Sequence[str],
     *,
     stops: bool,
+    unchanged: t.Iterable[str] = (),
 ) -> list[t.Any]:
     """What is shown after a batch: its totals, and after the last one what became of every host, totals first.
 
     :arg first: Sentences that come before that.
     :arg stops: Whether this batch is the last one whatever comes after it.
+    :arg unchanged: Hosts that the roll-out leaves out, which count in the totals.
     """
+    whole = with_unchanged(changes, unchanged)
     hosts = list(changes)
     made = batches(hosts, serial)
     number = next((number for number, one in enumerate(made, start=1) if one == list(batch)), 0)
@@ -188,8 +191,13 @@ def message(
     # Ansible goes no further where every host of a batch has failed.
     failed = all(changes[host].get("failed") or checks.get(host, {}).get("failed") for host in batch)
     if not stops and not failed and batch and batch[-1] != hosts[-1]:
-        return [*first, *(told or [totals(changes, checks)])]
-    return [*first, totals(changes, checks), *told, lines(changes, checks)]
+        return [*first, *(told or [totals(whole, checks)])]
+    return [*first, totals(whole, checks), *told, lines(changes, checks)]
+
+
+def with_unchanged(changes: Results, unchanged: t.Iterable[str]) -> Results:
+    """The results, with those of hosts that were not visited as nothing changes on them."""
+    return {**changes, **{str(host): {"changed": False} for host in unchanged if host not in changes}}
 
 
 def _some(hosts: t.Sequence[str]) -> str:

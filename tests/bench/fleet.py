@@ -5,7 +5,8 @@
 """``make bench``: a fleet of inventory hosts on a few real servers, through whole ``ansible-playbook`` runs.
 
 Ways, in alternation: a playbook that does nothing (the floor), ``ansible.mysql.mysql_info`` (the peer), our module as a
-module and in process, the playbook audit in one task and with a task for each host, and enforce --check.
+module and in process, the playbook audit in one task and with a task for each host, and the playbooks plan and enforce
+with nothing to change, and with changes on ten servers.
 """
 
 from __future__ import annotations
@@ -40,16 +41,34 @@ _STATUS = {
     "login_password": "{{ password }}",
     "ca_cert": "{{ bundle }}",
 }
+NOTHING = "nothing (assert)"
+NAMES = (
+    *(NOTHING, "ansible.mysql.mysql_info", "mysql_ssl_status, module", "mysql_ssl_status, in process"),
+    *("audit", "audit, a task for each host", "plan", "enforce --check", "enforce", "enforce, changes on 10"),
+)
+CHANGING = 10
+# At most so many times what a playbook takes that does nothing, by number of hosts.
+TARGETS: dict[str, dict[int, float]] = {
+    "audit": {200: 0.8, 1000: 0.7},
+    "plan": {200: 1.5, 1000: 1.0},
+    "enforce --check": {200: 1.5, 1000: 1.0},
+    "enforce": {200: 1.5, 1000: 1.0},
+    "enforce, changes on 10": {1000: 1.5},
+}
 _PEER = {"filter": ["version", "settings", "users_info"], "check_hostname": False, **_STATUS}
 
 
 @dataclass(frozen=True)
 class Way:
-    """A playbook, by path or by name, with more arguments."""
+    """A playbook, by path or by name, with more arguments.
+
+    ``changes``: whether the first hosts are servers of their own, on each of which TLS is required for an account.
+    """
 
     name: str
     playbook: str
     arguments: tuple[str, ...] = ()
+    changes: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,19 +90,28 @@ def _playbook(path: Path, task: dict[str, Any]) -> str:
 def _ways(work: Path) -> list[Way]:
     status = {"dbtls.rds_mysql.mysql_ssl_status": _STATUS}
     looking = _playbook(work / "status.yml", status)
-    return [
-        Way("nothing (assert)", _playbook(work / "noop.yml", {"ansible.builtin.assert": {"that": "port > 0"}})),
+    ways = [
+        Way(NOTHING, _playbook(work / "noop.yml", {"ansible.builtin.assert": {"that": "port > 0"}})),
         Way("ansible.mysql.mysql_info", _playbook(work / "peer.yml", {"ansible.mysql.mysql_info": _PEER})),
         Way("mysql_ssl_status, module", looking, ("-e", "dbtls_in_process=never")),
         Way("mysql_ssl_status, in process", looking, ("-e", "dbtls_in_process=always")),
         Way("audit", "dbtls.rds_mysql.audit"),
         Way("audit, a task for each host", "dbtls.rds_mysql.audit", ("-e", "mysql_tls_per_host=true")),
+        Way("plan", "dbtls.rds_mysql.plan"),
         Way("enforce --check", "dbtls.rds_mysql.enforce", ("--check",)),
+        Way("enforce", "dbtls.rds_mysql.enforce"),
+        Way("enforce, changes on 10", "dbtls.rds_mysql.enforce", changes=True),
     ]
+    assert tuple(way.name for way in ways) == NAMES
+    return ways
 
 
-def _inventory(path: Path, servers: Sequence[Server], count: int, bundle: Path) -> str:
-    hosts = {f"db{number:05}": {"port": servers[number % len(servers)].port} for number in range(count)}
+def _inventory(path: Path, servers: Sequence[Server], count: int, bundle: Path, changing: Sequence[Server] = ()) -> str:
+    hosts: dict[str, dict[str, Any]] = {
+        f"db{number:05}": {"port": servers[number % len(servers)].port} for number in range(count)
+    }
+    for host, server in zip(hosts.values(), changing, strict=False):
+        host["port"] = server.port
     variables = {
         "password": _PASSWORD,
         "bundle": str(bundle),
@@ -131,6 +159,16 @@ def _prepare(server: Server) -> None:
         cursor.execute("SET GLOBAL max_connections = 1000")
 
 
+def _open(server: Server) -> None:
+    """An account that may log in without TLS."""
+    connection = pymysql.connect(
+        unix_socket=server.socket, user=server.admin_user, password=server.admin_password, ssl_disabled=True
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute("CREATE USER IF NOT EXISTS app@'%'")
+        cursor.execute("ALTER USER app@'%' REQUIRE NONE")
+
+
 def measure(hosts: Sequence[int], forks: Sequence[int], rounds: int, leave_out: Sequence[str]) -> list[dict[str, Any]]:
     """Every way with every number of hosts and forks; medians of so many rounds."""
     rows = []
@@ -138,24 +176,29 @@ def measure(hosts: Sequence[int], forks: Sequence[int], rounds: int, leave_out: 
         work = Path(name)
         pki = Pki(work / "pki")
         servers = [stack.enter_context(provide(server, tls=pki.server_for(server))) for server in _SERVERS]
-        for server in servers:
-            _prepare(server)
         ways = [way for way in _ways(work) if way.name not in leave_out]
+        names = ["mariadb-11.8"] * CHANGING if any(way.changes for way in ways) else []
+        changing = [stack.enter_context(provide(server, tls=pki.server_for(server))) for server in names]
+        for server in (*servers, *changing):
+            _prepare(server)
         for count in hosts:
             inventory = _inventory(work / f"inventory-{count}.json", servers, count, pki.bundle)
+            with_changes = _inventory(work / f"changing-{count}.json", servers, count, pki.bundle, changing)
             for fork in forks:
                 samples: dict[str, list[Sample]] = {way.name: [] for way in ways}
                 for number in range(1, rounds + 1):
                     print(f"{count} hosts, {fork} forks: round {number} of {rounds}", file=sys.stderr, flush=True)
                     for way in ways:
-                        samples[way.name].append(_run(way, inventory, fork, work))
+                        for server in changing if way.changes else ():
+                            _open(server)
+                        samples[way.name].append(_run(way, with_changes if way.changes else inventory, fork, work))
                 rows += [_row(count, fork, way, found, samples) for way, found in samples.items()]
     return rows
 
 
 def _row(count: int, forks: int, way: str, found: list[Sample], samples: dict[str, list[Sample]]) -> dict[str, Any]:
     wall = statistics.median(sample.wall for sample in found)
-    floor = statistics.median(sample.wall for sample in samples["nothing (assert)"])
+    floor = statistics.median(sample.wall for sample in samples[NOTHING])
     return {
         "hosts": count,
         "forks": forks,
@@ -165,6 +208,7 @@ def _row(count: int, forks: int, way: str, found: list[Sample], samples: dict[st
         "memory_mib": round(max(sample.memory for sample in found), 1),
         "hosts_per_second": round(count / wall, 1),
         "times_the_floor": round(wall / floor, 2),
+        "target": TARGETS.get(way, {}).get(count),
     }
 
 
@@ -193,10 +237,10 @@ def main() -> None:
     }
     print(" ".join(f"{name}={value}" for name, value in machine.items()))
     titles = f"{'hosts':>5} {'forks':>5}  {'way':30} {'wall s':>8} {'cpu s':>8} {'MiB':>6}"
-    print(f"{titles} {'hosts/s':>8} {'x floor':>8}")
+    print(f"{titles} {'hosts/s':>8} {'x floor':>8} {'target':>6}")
     for row in rows:
         times = f"{row['wall_seconds']:8.2f} {row['cpu_seconds']:8.2f} {row['memory_mib']:6.1f}"
-        rates = f"{row['hosts_per_second']:8.1f} {row['times_the_floor']:8.2f}"
+        rates = f"{row['hosts_per_second']:8.1f} {row['times_the_floor']:8.2f} {row['target'] or '':>6}"
         print(f"{row['hosts']:5d} {row['forks']:5d}  {row['way']:30} {times} {rates}")
     if arguments.json:
         arguments.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n", encoding="utf-8")

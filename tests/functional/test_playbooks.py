@@ -84,9 +84,17 @@ def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> No
         assert db.requirement("root", "127.0.0.1")[0] == ""
 
     after = fleet.snapshots()
-    again = playbook("enforce", "-vvvv")
-    assert {name: counts["changed"] for name, counts in again.recap().items()} == dict.fromkeys(MATRIX, 0)
+    # Nothing is left to change: no server takes a task of its own, and all of them count.
+    ansible.configuration = "[defaults]\nshow_custom_stats = true\n"
+    for more in ((), ("--check",)):
+        again = ansible.run(*fleet.command("enforce"), *more).ok()
+        assert [counts["changed"] for counts in again.recap().values()] == [0]
+        assert f"{len(MATRIX)} servers: {len(MATRIX)} nothing to change" in again.output
+        assert published(again)["mysql_tls_roll_out"] == dict.fromkeys(MATRIX, "nothing to change")
+        assert "Check TLS status" not in again.output
     assert fleet.snapshots() == after
+    # With a limit on findings each server is checked as ever.
+    assert set(playbook("enforce", "-e", "mysql_tls_fail_on=high").recap()) == set(MATRIX)
 
 
 def test_one_server_of_the_fleet_is_down(fleet: Fleet, ansible: Ansible) -> None:
@@ -287,7 +295,7 @@ def test_tags(fleet: Fleet, ansible: Ansible) -> None:
     for tags, tasks in (
         ("bundle", []),
         ("status", ["Check TLS status", "Recheck TLS status"]),
-        ("require", ["Determine which accounts are ready", "Require TLS"]),
+        ("require", ["Determine the servers to change", "Determine which accounts are ready", "Require TLS"]),
         (
             "report",
             [

@@ -50,7 +50,7 @@ class Diagram:
 
 DIAGRAMS = {
     "order_of_work": Diagram(
-        "The order of work of enforce on one server: connect, read, plan, guard, record, apply, verify, or roll back",
+        "The order of work on one server: connect, read, plan, guard, record, apply, verify, or roll back",
         {
             "connect": Box(0, 0, "Connect", "control session, stays open"),
             "read": Box(1, 0, "Read and plan", "accounts, statements"),
@@ -62,7 +62,7 @@ DIAGRAMS = {
             "done": Box(2, 2, "Done", "verified: true", _GREEN),
             "rollback": Box(3, 3, "Roll back", "exactly what this run changed", _RED),
             "checked": Box(2, 3, "Check", "rolled_back: true", _GREEN),
-            "unknown": Box(1, 3, "No session any more", "state_unknown: true", _RED),
+            "unknown": Box(3, 4, "State unknown", "statements to run by hand", _RED),
         },
         [
             ("connect", "read", ""),
@@ -72,9 +72,9 @@ DIAGRAMS = {
             ("record", "apply", ""),
             ("apply", "verify", ""),
             ("verify", "done", "as planned"),
-            ("verify", "rollback", "anything unexpected"),
+            ("verify", "rollback", "otherwise"),
             ("rollback", "checked", ""),
-            ("checked", "unknown", ""),
+            ("rollback", "unknown", "no session"),
         ],
     ),
     "trust_chain": Diagram(

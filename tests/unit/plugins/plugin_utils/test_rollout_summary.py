@@ -115,3 +115,24 @@ def test_filter() -> None:
     assert result["stop"] == ""
     assert result["no_records"] is False
     assert set(result["stats"]) == {"mysql_tls_roll_out"}
+
+
+def test_hosts_that_the_rollout_leaves_out() -> None:
+    """They count, are in no batch, and make no failure look smaller."""
+    summarize = FilterModule().filters()["rollout_summary"]
+    variables: dict[str, t.Any] = {"a": {"mysql_tls_change": CHANGE, "mysql_tls_look": LOOK}, "b": {}}
+    planned = {"hosts": ["a", "b"], "unchanged": ["c", "d"], "msg": "1 account on 2 servers would change, 2 unchanged"}
+    told = summarize(["a", "b"], variables, batch=["a"], serial=["1"], planned=planned)
+    assert told["totals"] == "4 servers: 1 changed, 2 nothing to change, 1 not started"
+    assert told["message"] == ["Batch 1 of 2: 1 server: 1 changed"]
+    words = {"a": "changed", "b": "not started", "c": "nothing to change", "d": "nothing to change"}
+    assert told["stats"]["mysql_tls_roll_out"] == words
+    variables["b"] = {"mysql_tls_change": {"failed": True, "msg": "No."}}
+    told = summarize(["a", "b"], variables, most_failures=25, planned=planned)
+    assert told["stop"] == "Roll-out stopped: 1 of 2 servers failed (limit 25 %): b"
+    # With nothing to change anywhere, no batch comes.
+    told = summarize([], variables, batch=[], check_mode=True, planned=planned)
+    assert told["message"] == [planned["msg"], "2 servers: 2 nothing to change", {}]
+    # What a plan said that was read is not what this run has found.
+    told = summarize(["a"], variables, check_mode=True, planned={**planned, "sha256": "0" * 64})
+    assert "2 unchanged" not in str(told["message"])
