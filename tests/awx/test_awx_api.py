@@ -89,6 +89,9 @@ def test_what_the_setup_relies_on(site: Site, ansible: Ansible) -> None:
         "awx_setup_organization": site.organization,
         "awx_setup_inventory": site.inventory,
         "awx_setup_image": "",
+        # No job is launched on somebody's AWX.
+        "awx_setup_state": "artifact",
+        "awx_setup_report_dir": "",
     }
     set_up(ansible, **settings).ok()
     enforce = site.named("job_templates", f"{site.prefix} Enforce")
@@ -102,6 +105,13 @@ def test_what_the_setup_relies_on(site: Site, ansible: Ansible) -> None:
     status, told = site.call("POST", f"job_templates/{enforce['id']}/launch/", extra)
     assert status in (400, 201)
     assert "mysql_tls_all_accounts" in json.dumps(told)
+
+    # Its nodes can be launched, and it needs an answer itself.
+    workflow = site.named("workflow_job_templates", f"{site.prefix} Plan, approve, enforce, audit")
+    status, told = site.call("GET", f"workflow_job_templates/{workflow['id']}/launch/")
+    assert (status, told["node_prompts_rejected"], told["node_templates_missing"]) == (200, [], [])
+    status, told = site.call("POST", f"workflow_job_templates/{workflow['id']}/launch/", {})
+    assert (status, told["variables_needed_to_start"]) == (400, ["'mysql_tls_accounts' value missing"])
 
     credential = site.named("credentials", f"{site.prefix} login")
     assert credential["inputs"] == {"login_user": "db_root", "login_password": "$encrypted$"}
