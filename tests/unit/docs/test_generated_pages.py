@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.tools import diagrams, playbook_variables
+from tests.tools import bench_page, diagrams, playbook_variables
 
 ROOT = Path(__file__).resolve().parents[3]
 GUIDES = ROOT / "docs" / "docsite" / "rst"
@@ -75,3 +76,11 @@ def test_github_renders_the_links_of_markdown() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
         for guide in re.findall(r"dbtls\.github\.io/rds_mysql/docsite/(\w+)\.html", text):
             assert (GUIDES / f"{guide}.rst").is_file(), f"{page.name}: {guide}"
+
+
+def test_the_figures_are_what_was_measured() -> None:
+    text = (ROOT / bench_page.PAGE).read_text("utf-8")
+    measured = json.loads((ROOT / bench_page.FIGURES).read_text("utf-8"))
+    assert {row["hosts"] for row in measured["rows"]} == {200, 1000}
+    assert text == bench_page.page(text, measured)
+    assert text.count(bench_page.START) == text.count(bench_page.END) == 1
