@@ -64,6 +64,7 @@ EXAMPLES = r"""
   dbtls.rds_mysql.mysql_tls_history:
     kind: enforce
     hosts: [orders, stock]
+    unchanged: [billing]
     plan: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
     state_dir: /srv/mysql-tls-state
     state_group: dba
