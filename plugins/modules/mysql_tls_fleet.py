@@ -25,6 +25,8 @@ author:
   - dbtls contributors (@dbtls)
 extends_documentation_fragment:
   - dbtls.rds_mysql.attributes
+  - dbtls.rds_mysql.state
+  - dbtls.rds_mysql.state.readiness
 attributes:
   check_mode:
     support: full
@@ -91,32 +93,6 @@ options:
     type: str
     choices: [none, low, medium, high]
     default: none
-  state_dir:
-    description: As in M(dbtls.rds_mysql.mysql_tls_report).
-    type: path
-  state_group:
-    description: As in M(dbtls.rds_mysql.mysql_tls_report).
-    type: str
-  history_days:
-    description: As in M(dbtls.rds_mysql.mysql_tls_report).
-    type: int
-    default: 400
-  quiet_days:
-    description: As in M(dbtls.rds_mysql.mysql_tls_report).
-    type: int
-    default: 35
-  min_coverage:
-    description: As in M(dbtls.rds_mysql.mysql_tls_report).
-    type: float
-    default: 0.9
-  watch_every:
-    description: As in M(dbtls.rds_mysql.mysql_tls_report).
-    type: int
-    default: 5
-  min_seen:
-    description: As in M(dbtls.rds_mysql.mysql_tls_report).
-    type: float
-    default: 0.05
   waivers:
     description: As in M(dbtls.rds_mysql.mysql_tls_report).
     type: raw

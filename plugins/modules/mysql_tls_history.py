@@ -20,6 +20,7 @@ author:
   - dbtls contributors (@dbtls)
 extends_documentation_fragment:
   - dbtls.rds_mysql.attributes
+  - dbtls.rds_mysql.state
 attributes:
   check_mode:
     support: full
@@ -45,16 +46,6 @@ options:
   plan:
     description: Hash of the plan that was carried out.
     type: str
-  state_dir:
-    description: As O(dbtls.rds_mysql.mysql_tls_report#module:state_dir) of M(dbtls.rds_mysql.mysql_tls_report).
-    type: path
-  state_group:
-    description: As O(dbtls.rds_mysql.mysql_tls_report#module:state_group) of M(dbtls.rds_mysql.mysql_tls_report).
-    type: str
-  history_days:
-    description: As O(dbtls.rds_mysql.mysql_tls_report#module:history_days) of M(dbtls.rds_mysql.mysql_tls_report).
-    type: int
-    default: 400
 seealso:
   - module: dbtls.rds_mysql.mysql_tls_report
 """

@@ -24,6 +24,8 @@ author:
   - dbtls contributors (@dbtls)
 extends_documentation_fragment:
   - dbtls.rds_mysql.attributes
+  - dbtls.rds_mysql.state
+  - dbtls.rds_mysql.state.readiness
 attributes:
   check_mode:
     support: full
@@ -84,41 +86,6 @@ options:
         file and its SHA-256.
       - Without it a longer plan is not published. In a workflow of AWX, the task fails then.
     type: path
-  state_dir:
-    description:
-      - The state directory on the controller, with C(observations) and C(history) in it. The default is that of
-        M(dbtls.rds_mysql.mysql_tls_report).
-    type: path
-  state_group:
-    description:
-      - Group whose members share O(state_dir).
-    type: str
-  history_days:
-    description:
-      - How many days the history is kept.
-    type: int
-    default: 400
-  quiet_days:
-    description:
-      - Days without a client without TLS after which an account is ready for it.
-    type: int
-    default: 35
-  min_coverage:
-    description:
-      - The share of that time in which there has to have been a check every O(watch_every) minutes.
-    type: float
-    default: 0.9
-  watch_every:
-    description:
-      - How many minutes lie between two checks of M(dbtls.rds_mysql.mysql_tls_watch).
-    type: int
-    default: 5
-  min_seen:
-    description:
-      - The share of an account's connections that has to have been seen, on servers that do not count logins without
-        TLS.
-    type: float
-    default: 0.05
   only_ready:
     description:
       - Fail where there is nothing to judge the accounts of any of these hosts by. Whether only accounts that are ready

@@ -19,6 +19,7 @@ author:
   - dbtls contributors (@dbtls)
 extends_documentation_fragment:
   - dbtls.rds_mysql.attributes
+  - dbtls.rds_mysql.state
 attributes:
   check_mode:
     support: full
@@ -69,20 +70,6 @@ options:
     type: list
     elements: str
     default: []
-  state_dir:
-    description:
-      - The state directory on the controller, whose history says which CA bundles the playbook C(bundle) has installed.
-        The default is that of M(dbtls.rds_mysql.mysql_tls_report).
-    type: path
-  state_group:
-    description:
-      - Group whose members share O(state_dir).
-    type: str
-  history_days:
-    description:
-      - How many days the history is kept.
-    type: int
-    default: 400
 seealso:
   - plugin: amazon.aws.rds_instance_info
     plugin_type: module

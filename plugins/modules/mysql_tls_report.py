@@ -20,6 +20,7 @@ author:
   - dbtls contributors (@dbtls)
 extends_documentation_fragment:
   - dbtls.rds_mysql.attributes
+  - dbtls.rds_mysql.state.readiness
 attributes:
   check_mode:
     support: full
@@ -100,32 +101,6 @@ options:
       - How many days the history keeps the runs. Older files are removed.
     type: int
     default: 400
-    version_added: 0.2.0
-  quiet_days:
-    description:
-      - Days without a client without TLS after which an account is ready for it. What was seen of clients is read from
-        C(observations) in O(state_dir), which M(dbtls.rds_mysql.mysql_tls_watch) writes.
-    type: int
-    default: 35
-    version_added: 0.2.0
-  min_coverage:
-    description:
-      - The share of that time in which there has to have been a check every O(watch_every) minutes.
-    type: float
-    default: 0.9
-    version_added: 0.2.0
-  watch_every:
-    description:
-      - How many minutes lie between two checks of M(dbtls.rds_mysql.mysql_tls_watch).
-    type: int
-    default: 5
-    version_added: 0.2.0
-  min_seen:
-    description:
-      - The share of an account's connections that has to have been seen, on servers that do not count logins without
-        TLS.
-    type: float
-    default: 0.05
     version_added: 0.2.0
   waivers:
     description:

@@ -22,6 +22,7 @@ author:
   - dbtls contributors (@dbtls)
 extends_documentation_fragment:
   - dbtls.rds_mysql.attributes
+  - dbtls.rds_mysql.state
 attributes:
   check_mode:
     support: full
@@ -30,11 +31,6 @@ attributes:
   diff_mode:
     support: none
 options:
-  state_dir:
-    description:
-      - The state directory on the controller. Observations are in C(observations) in it, one file a day. The default is
-        that of M(dbtls.rds_mysql.mysql_tls_report).
-    type: path
   bundles:
     description:
       - The result of M(dbtls.rds_mysql.mysql_tls_bundles) for these hosts.
@@ -50,15 +46,6 @@ options:
       - Seconds from the beginning of one check to the next.
     type: int
     default: 60
-  state_group:
-    description:
-      - Group whose members share O(state_dir).
-    type: str
-  history_days:
-    description:
-      - How many days observations are kept.
-    type: int
-    default: 400
   changes:
     description:
       - Name of a variable that has the registered result of M(dbtls.rds_mysql.mysql_require_ssl) for each host. The

@@ -34,7 +34,10 @@ def test_documentation_and_options_say_the_same(name: str) -> None:
     """There is no module that a sanity test could compare them for."""
     action = importlib.import_module(f"{_PLUGINS}.action.{name}")
     documented = importlib.import_module(f"{_PLUGINS}.modules.{name}")
-    options: dict[str, dict[str, t.Any]] = yaml.safe_load(documented.DOCUMENTATION)["options"]
+    documentation = yaml.safe_load(documented.DOCUMENTATION)
+    options: dict[str, dict[str, t.Any]] = dict(documentation["options"])
+    for fragment in documentation["extends_documentation_fragment"]:
+        options |= fragment_options(fragment)
     said = {
         name: {key: value for key, value in option.items() if key not in ("description", "version_added")}
         for name, option in options.items()
@@ -42,6 +45,15 @@ def test_documentation_and_options_say_the_same(name: str) -> None:
     assert said == action.ARGUMENT_SPEC
     used = {name for task in yaml.safe_load(documented.EXAMPLES) for name in str(task).replace("'", " ").split()}
     assert set(options) <= used
+
+
+def fragment_options(name: str) -> dict[str, dict[str, t.Any]]:
+    """The options of a documentation fragment, such as dbtls.rds_mysql.state.readiness."""
+    _namespace, _collection, module, *part = name.split(".")
+    fragment = importlib.import_module(f"{_PLUGINS}.doc_fragments.{module}").ModuleDocFragment
+    text = getattr(fragment, part[0].upper() if part else "DOCUMENTATION")
+    options: dict[str, dict[str, t.Any]] = yaml.safe_load(text)["options"]
+    return options
 
 
 def test_version() -> None:
