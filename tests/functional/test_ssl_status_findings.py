@@ -144,6 +144,9 @@ def test_no_forward_secrecy(servers: Servers, modules: Modules, name: str) -> No
     ).values()
     setting = re.search(r"ssl_cipher=(\S+) under", todo)
     assert setting
+    refused = modules.status(**weak.options(weak.administrator()))
+    assert refused.failed
+    assert "only ciphers without forward secrecy: allow newer ciphers on the server" in refused.msg
     strong = servers.get(name, options=("--tls-version=TLSv1.2", f"--ssl-cipher={setting.group(1)}"))
     assert (
         remediations(modules.status(login_host="127.0.0.1", login_port=strong.server.port), "no-forward-secrecy") == {}

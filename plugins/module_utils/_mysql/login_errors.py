@@ -117,11 +117,18 @@ def tls_failure(endpoint: str, cause: OSError, tls_min_version: str) -> str:
     advice = ""
     if tls_min_version not in OLD_TLS_VERSIONS and _looks_too_old(str(reason)):
         newest, lower = ("TLSv1.2", "TLSv1.2") if tls_min_version == "TLSv1.3" else ("TLSv1 or TLSv1.1", "TLSv1")
-        advice = f". The server has perhaps nothing newer than {newest}: set tls_min_version: {lower} to allow it"
+        advice = f". The server may support nothing newer than {newest}: set tls_min_version to {lower} to allow it"
+        if _has_no_common_cipher(str(reason)):
+            advice += ". Or it has only ciphers without forward secrecy: allow newer ciphers on the server"
     elif "WRONG_VERSION_NUMBER" in str(reason).upper():
         # Its TLS library, yaSSL, answers in plain text then.
         advice = ". A MySQL server before 5.7.28 answers like this when its certificate has expired"
     return f"The TLS handshake with {endpoint} failed: {reason}{advice}. No credentials were sent."
+
+
+def _has_no_common_cipher(reason: str) -> bool:
+    """OpenSSL's and yaSSL's names for it; a server that is too old may say the same."""
+    return any(sign in reason.upper() for sign in ("HANDSHAKE_FAILURE", "NO_CIPHERS", "NO_SHARED"))
 
 
 def _looks_too_old(reason: str) -> bool:
