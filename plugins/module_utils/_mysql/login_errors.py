@@ -117,7 +117,7 @@ def tls_failure(endpoint: str, cause: OSError, tls_min_version: str) -> str:
     advice = ""
     if tls_min_version not in OLD_TLS_VERSIONS and _looks_too_old(str(reason)):
         newest, lower = ("TLSv1.2", "TLSv1.2") if tls_min_version == "TLSv1.3" else ("TLSv1 or TLSv1.1", "TLSv1")
-        advice = f". The server may support nothing newer than {newest}: set tls_min_version to {lower} to allow it"
+        advice = f". The server may support nothing newer than {newest}: set tls_min_version: {lower} to allow it"
         if _has_no_common_cipher(str(reason)):
             advice += ". Or it has only ciphers without forward secrecy: allow newer ciphers on the server"
     elif "WRONG_VERSION_NUMBER" in str(reason).upper():
