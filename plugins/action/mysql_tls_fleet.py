@@ -9,14 +9,17 @@ from __future__ import annotations
 import typing as t
 from contextlib import closing
 
-from ansible.utils.display import Display
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.deferred_signals import Interrupts
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check, role_variables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_bundles import CaBundles
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report import REPORT_OPTIONS, report_of
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.login_secrets import LoginSecrets
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import (
+    ControllerAction,
+    hosts_of,
+    show_progress,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rds_audit import RdsAudit
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import grouped
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted
@@ -28,8 +31,6 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "check": {"type": "bool", "default": True},
     "report": {"type": "bool", "default": True},
 }
-
-_display = Display()
 
 
 class ActionModule(ControllerAction):
@@ -69,7 +70,7 @@ class ActionModule(ControllerAction):
                 left = dict.fromkeys(hosts)
                 if options["check"]:
                     found = fleet_check.run(
-                        prepared, fleet_check.STATUS_JOB, _display.display, stopped=lambda: bool(interrupts.received)
+                        prepared, fleet_check.STATUS_JOB, show_progress, stopped=lambda: bool(interrupts.received)
                     )
                     with closing(found):
                         for host, checked in found:

@@ -30,7 +30,11 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.server
     totals,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, HostVariables
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import (
+    ControllerAction,
+    hosts_of,
+    show_progress,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import files
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted, visible
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_variables import listed
@@ -114,7 +118,7 @@ class ActionModule(ControllerAction):
 
         job = replace(fleet_check.PLAN_JOB, options=module_options)
         prepared = fleet_check.prepare(fleet, hosts, job, bundle)
-        with closing(fleet_check.run(prepared, job, _display.display)) as found:
+        with closing(fleet_check.run(prepared, job, show_progress)) as found:
             results = {host: {name: result[name] for name in _KEPT if name in result} for host, result in found}
         for host in results.keys() & judged.keys():
             results[host]["readiness"] = judged[host]

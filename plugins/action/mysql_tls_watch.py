@@ -10,7 +10,6 @@ import time
 import typing as t
 from contextlib import closing
 
-from ansible.utils.display import Display
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check
@@ -19,7 +18,11 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report impor
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import History
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, HostVariables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import (
+    ControllerAction,
+    hosts_of,
+    show_progress,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness import store
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.watching import (
     Watched,
@@ -40,8 +43,6 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
 }
 
 _MOST_NAMED = 5
-
-_display = Display()
 
 
 class ActionModule(ControllerAction):
@@ -91,7 +92,7 @@ class ActionModule(ControllerAction):
         prepared = fleet_check.prepare(fleet, hosts, fleet_check.SESSIONS_JOB, bundle)
         found: list[store.Pass] = []
         failed: dict[str, str] = {}
-        with closing(fleet_check.run(prepared, fleet_check.SESSIONS_JOB, _display.display)) as results:
+        with closing(fleet_check.run(prepared, fleet_check.SESSIONS_JOB, show_progress)) as results:
             for host, result in results:
                 if result.get("failed"):
                     failed[host] = str(result.get("msg", ""))

@@ -11,8 +11,14 @@ import re
 import typing as t
 
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable_values
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
+
+
+def show_progress(message: str) -> None:
+    """Show a line at once. Ansible does not flush stdout, which waits for 8 KB of output where it is a pipe."""
+    Display().display(message, stderr=True)
 
 
 class ControllerAction(ActionBase):

@@ -222,6 +222,8 @@ def test_an_interrupt_leaves_a_report_of_what_was_seen(inventory: Inventory, sil
             "HOME": str(inventory.ansible.directory),
             "ANSIBLE_FORCE_COLOR": "0",
             "PYTHONFAULTHANDLER": "1",
+            # As in a user's pipe.
+            "PYTHONUNBUFFERED": "",
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
