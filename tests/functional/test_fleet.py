@@ -250,6 +250,7 @@ def test_an_interrupt_leaves_a_report_of_what_was_seen(inventory: Inventory, sil
         give_up.cancel()
         process.kill()
         process.wait()
+        process.stdout.close()
     states = {name: server["state"] for name, server in inventory.report().items()}
     assert states == {**dict.fromkeys(NAMES, "checked"), **{f"silent{number}": "not_checked" for number in range(3)}}
     report = json.loads((inventory.ansible.directory / "mysql-tls-report" / "report.json").read_text("utf-8"))
