@@ -207,7 +207,8 @@ def _fits(question: dict[str, Any], value: Any) -> bool:
     if question["type"] in ("text", "textarea"):
         return isinstance(value, str) and question.get("min", 0) <= len(value) <= question.get("max", len(value))
     if question["type"] == "integer":
-        return type(value) is int and question.get("min", value) <= value <= question.get("max", value)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return whole and question.get("min", value) <= value <= question.get("max", value)
     return True
 
 

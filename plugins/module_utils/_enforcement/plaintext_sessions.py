@@ -26,8 +26,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions im
     live_sessions,
 )
 
-_NOTHING: t.Mapping[str, Counted] = {}
-
 
 @dataclass(frozen=True)
 class PlaintextSession:
@@ -83,7 +81,7 @@ class SessionCheck:
 
 
 def find_plaintext_sessions(
-    control: Session, dialect: Dialect, who: WhoHasToUseTls, counted: t.Mapping[str, Counted] = _NOTHING
+    control: Session, dialect: Dialect, who: WhoHasToUseTls, counted: t.Mapping[str, Counted] | None = None
 ) -> SessionCheck:
     """Look for other clients that are connected without TLS and could not log in again.
 
