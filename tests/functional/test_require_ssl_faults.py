@@ -279,12 +279,12 @@ class Scene:
         if self.proxy.fired():
             self.suffered += 1
         self.proxy.heal()
-        self.judge(said, fault)
+        self.judge(said)
         self.put_right()
 
     # What has to hold
 
-    def judge(self, said: Said, fault: Fault | None = None) -> None:
+    def judge(self, said: Said) -> None:
         """Whatever has happened: the state is one that was meant, and what was said of it is true."""
         self.verdicts[said.verdict] += 1
         assert self.me.password not in said.output
@@ -297,13 +297,6 @@ class Scene:
         if said.failed:
             assert now == self.old
             assert not values.get("changed")
-        elif values.get("skipped_reason") == "read_only":
-            # The server's own word, in which a bit has flipped.
-            assert fault is not None
-            assert fault.kind == fp.FLIP
-            assert now == self.old
-            assert values["changed"] is False
-            return
         else:
             assert self.plot.ends_well
             assert now == self.new

@@ -115,6 +115,11 @@ def enforce(
     """
     with open_session(options) as control:
         dialect = discover(control)
+        if dialect.unclear_read_only:
+            raise EnforcementError(
+                f"{options.endpoint} returned {dialect.unclear_read_only}, which is neither on nor off. Nothing was "
+                "changed."
+            )
         if is_without_access_control(current_account(control)):
             raise EnforcementError(
                 f"{options.endpoint} runs without access control (skip-grant-tables): everybody logs in with any "

@@ -59,6 +59,8 @@ _MYSQL_REPLICA = (8, 0, 22)
 # The weakest last. Some administrators may write in spite of read_only; it is set on replicas for their sake as well.
 _OF_SERVERS = ("innodb_read_only", "super_read_only", "read_only")
 _READ_ONLY = (*_OF_SERVERS, "transaction_read_only", "tx_read_only")
+# The last two are of MariaDB 12.
+_READ_ONLY_VALUES = ("OFF", "0", "ON", "1", "NO_LOCK", "NO_LOCK_NO_ADMIN")
 _MYSQL_CONNECTION_TYPE = (5, 7, 2)
 _MARIADB_CONNECTION_TYPE = (10, 5)
 _MYSQL_TLS_1_3 = (8, 0, 16)
@@ -197,6 +199,12 @@ class Dialect:
     def read_only_variable(self) -> str | None:
         """The variable that makes the server read-only, if one does."""
         return next((name for name in _READ_ONLY if self.variables.get(name, "OFF").upper() not in ("OFF", "0")), None)
+
+    @property
+    def unclear_read_only(self) -> str | None:
+        """The name and the value of such a variable that is neither off nor on in any way that servers have."""
+        found = ((name, self.variables.get(name, "OFF")) for name in _READ_ONLY)
+        return next((f"{name} = {value!r}" for name, value in found if value.upper() not in _READ_ONLY_VALUES), None)
 
     @property
     def read_only(self) -> bool:
