@@ -57,6 +57,8 @@ class Readiness:
         counted: dict[str, tuple[str, Counted]] = {}
         for one in judged or ():
             account, state, by_count = str(one["account"]), str(one["state"]), one.get("counted")
+            if account in accounts:
+                raise OptionError(f"readiness: {account!r} is there twice.")
             accounts[account] = (state, str(one.get("reason") or ""))
             if by_count and state == READY:
                 numbers = Counted(*(int(by_count[name]) for name in Counted._fields))

@@ -202,8 +202,8 @@ def _texts(request: ReportRequest, report: model.Report) -> dict[str, tuple[str,
 
 
 def _existing(path: Path) -> model.Report | None:
-    """The report that is about to be replaced. It is only asked whether it says the same."""
+    """The report that is about to be replaced, where it is this user's."""
     try:
-        return files.read_report(path, "dest") if path.is_file() else None
+        return files.read_report(path, "dest", anyones=False) if path.is_file() else None
     except RdsMysqlError:
         return None
