@@ -14,6 +14,7 @@ from ansible.errors import AnsibleError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.members import parse_member
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report import (
     READINESS_OPTIONS,
     STATE_OPTIONS,
@@ -45,7 +46,8 @@ def readiness_of_hosts(
 ) -> tuple[Judged, list[str]]:
     """Judge the accounts that the last check of each server has seen; and warnings.
 
-    A host has no entry where nobody has watched or checked its server, or its variables name another one by now.
+    A host has no entry where nobody has watched or checked its server, or its variables name another one by now. What
+    the servers in its ``mysql_tls_members`` have counted is with its own accounts.
 
     :arg options: ``OPTIONS``. With ``only_ready`` there has to be something for one of the hosts at least.
     :raises RdsMysqlError: where there is not, or the state directory cannot be read.
@@ -55,7 +57,14 @@ def readiness_of_hosts(
     directory = history.directory.parent / store.DIRECTORY
     judged: Judged = {}
     if directory.is_dir():
-        last = history.of_hosts(frozenset(hosts)).values()
+        members = {host: _members(fleet, host) for host in hosts}
+        named = frozenset().union(*members.values())
+        wanted = history.hosts() if named else frozenset(hosts)
+        last = [
+            server
+            for server in history.of_hosts(wanted).values()
+            if server.inventory_hostname in members or str(server.endpoint).lower() in named
+        ]
         # Also where the last check could not be made: what was known before.
         known = {
             name: server
@@ -68,13 +77,19 @@ def readiness_of_hosts(
         if found is not None:
             # The count says nothing of somebody who has stopped it since.
             recent = iso8601(utc_now() - dt.timedelta(minutes=_MOST_PASSES_MISSED * options["watch_every"]))
-            judged = {server.inventory_hostname: [] for server in known.values()}
+            counted = {
+                (str(known[each.server].endpoint).lower(), each.account): encode(each.counted)
+                for each in found
+                if each.counted and each.counted.at >= recent
+            }
+            judged = {host: [] for host in (server.inventory_hostname for server in known.values()) if host in members}
             for each in found:
+                host, endpoint = known[each.server].inventory_hostname, str(known[each.server].endpoint).lower()
                 # A name that is shown in another way than it is could be taken for another account.
-                if visible(printable(each.account)) == each.account:
+                if host in judged and visible(printable(each.account)) == each.account:
                     one = {"account": each.account, "state": each.state, "reason": visible(each.reason)}
-                    counted = each.counted if each.counted and each.counted.at >= recent else None
-                    judged[known[each.server].inventory_hostname].append({**one, "counted": encode(counted)})
+                    places = [(where, each.account) for where in (endpoint, *sorted(members[host] - {endpoint}))]
+                    judged[host].append({**one, "counted": [counted[place] for place in places if place in counted]})
     if options["only_ready"] and hosts and not judged:
         raise RdsMysqlError(
             f"mysql_tls_only_ready: {history.directory.parent} has no observations and no audit of these servers to "
@@ -86,6 +101,16 @@ def readiness_of_hosts(
 def ready(judged: Judged) -> dict[str, list[str]]:
     """By host the accounts that are ready."""
     return {host: [one["account"] for one in accounts if one["state"] == READY] for host, accounts in judged.items()}
+
+
+def _members(fleet: Fleet, host: str) -> frozenset[str]:
+    """The endpoints that ``mysql_tls_members`` names for a host, as the history has them."""
+    with suppress(AnsibleError, ValueError, RdsMysqlError):
+        variables = fleet.of(host)
+        named, port = variables.value("mysql_tls_members") or (), variables.value("mysql_tls_login_port")
+        parsed = [parse_member(str(each)) for each in ([named] if isinstance(named, str) else named)]
+        return frozenset(str(Endpoint(host=name, port=its or int(port or 0))).lower() for name, its in parsed)
+    return frozenset()
 
 
 def _endpoint(fleet: Fleet, host: str) -> str | None:

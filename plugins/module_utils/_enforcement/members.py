@@ -60,10 +60,12 @@ def with_members(
         try:
             with open_session(options) as session:
                 its_dialect = discover(session)
-                if read_identity(session, its_dialect) == mine:
+                identity = read_identity(session, its_dialect)
+                if identity == mine:
                     continue
                 checked |= own_keys(session, its_dialect)
-                its = find_plaintext_sessions(session, its_dialect, accounts)
+                counted = request.readiness.counted_on(identity.data)
+                its = find_plaintext_sessions(session, its_dialect, accounts, counted)
         except RdsMysqlError as e:
             unseen.append(f"The sessions of {options.endpoint} could not be checked: {e.message}")
             continue

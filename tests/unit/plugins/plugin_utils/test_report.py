@@ -339,7 +339,14 @@ SPOILT: list[tuple[t.Any, str]] = [
     ({"servers": [{}]}, "servers[0].name is missing"),
     ({"run": None}, "run is not a dictionary"),
     ({"title": 1}, "title is not text"),
-    ({"servers": [{"name": "a", "inventory_hostname": "a", "state": "unreachable", "checked_at": "2026-02-31T00:00:00Z"}]}, "has the time"),
+    (
+        {
+            "servers": [
+                {"name": "a", "inventory_hostname": "a", "state": "unreachable", "checked_at": "2026-02-31T00:00:00Z"}
+            ]
+        },
+        "has the time",
+    ),
     ({"run": {"id": "1", "made_at": "x", "collection_version": "", "ansible_core_version": ""}}, "run.made_at is 'x'"),
 ]
 
