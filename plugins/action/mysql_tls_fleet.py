@@ -49,6 +49,7 @@ class ActionModule(ControllerAction):
         checks: tuple[role_variables.Check, ...] = (
             role_variables.UnknownVariables(role_variables.known()),
             role_variables.MissingCredentials(),
+            role_variables.WrongWaivers(),
             rds,
         )
         prepared = fleet_check.prepare(
