@@ -28,16 +28,19 @@ def guides() -> list[Path]:
 
 
 def _filled(words: list[str], first: str, indent: str) -> t.Iterator[str]:
-    line = first
-    for number, word in enumerate(words):
-        # What would start an item at the start of a line does not go there.
-        ahead = len(word) + sum(1 + len(each) for each in words[number + 1 : number + 2] if MARKER.fullmatch(each + " "))
-        started = line.strip() and line != first
-        if started and len(line) + 1 + ahead > WIDTH and not MARKER.fullmatch(word + " "):
+    together: list[str] = []
+    for word in words:
+        if together and MARKER.fullmatch(word + " "):  # would start an item at the start of a line
+            together[-1] += f" {word}"
+        else:
+            together.append(word)
+    line = first + together[0]
+    for word in together[1:]:
+        if len(line) + 1 + len(word) > WIDTH:
             yield line
             line = indent + word
         else:
-            line += f" {word}" if started else word
+            line += f" {word}"
     yield line
 
 
