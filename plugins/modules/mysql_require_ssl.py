@@ -541,11 +541,13 @@ EXAMPLES = r"""
     login_password: "{{ db_root_password }}"
     ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
     restore_file: /var/lib/dbtls/db.example.com.json
+    rollback_group: dba
 
 - name: Roll back all changes
   dbtls.rds_mysql.mysql_require_ssl:
     config_file: ~/.my.cnf
     restore_file: /var/lib/dbtls/db.example.com.json
+    rollback_group: dba
     restore: all
 
 - name: Plan what would change

@@ -105,19 +105,19 @@ EXAMPLES = r"""
 - name: Fetch CA bundles
   dbtls.rds_mysql.mysql_tls_bundles:
   run_once: true
-  register: needed
+  register: bundles
 
 - name: Plan
   dbtls.rds_mysql.mysql_tls_plan:
     dest: /var/lib/dbtls/plan
-    bundles: "{{ needed }}"
+    bundles: "{{ bundles }}"
   run_once: true
 
 - name: Plan for the servers of one group, in batches of five
   dbtls.rds_mysql.mysql_tls_plan:
     dest: /var/lib/dbtls/plan
     hosts: "{{ groups['orders'] }}"
-    bundles: "{{ needed }}"
+    bundles: "{{ bundles }}"
     serial: [1, 5]
     max_fail_percentage: 10
     only_ready: true
@@ -133,7 +133,7 @@ EXAMPLES = r"""
 - name: Plan for the next job of a workflow, which reads a longer plan from storage that lasts
   dbtls.rds_mysql.mysql_tls_plan:
     dest: /var/lib/dbtls/plan
-    bundles: "{{ needed }}"
+    bundles: "{{ bundles }}"
     artifact_bytes: 1048576
     lasting_dir: /var/lib/dbtls
   run_once: true

@@ -286,7 +286,10 @@ class RollbackFile:
             if status.st_uid not in (0, os.geteuid()) and not of_group:
                 raise self.error("belongs to another user; it says what is done to accounts. Copy it, if you trust it.")
             if status.st_mode & (stat.S_IWOTH if of_group else stat.S_IWGRP | stat.S_IWOTH):
-                raise self.error("can be written by others than its owner; it says what is done to accounts. chmod it.")
+                raise self.error(
+                    "can be written by others than its owner; it says what is done to accounts. chmod it, or name the "
+                    "group that shares it in rollback_group."
+                )
             content = f.read(_MAX_BYTES + 1)
         if len(content) > _MAX_BYTES:
             raise self.error(f"is larger than {_MAX_BYTES} bytes.")
