@@ -291,7 +291,7 @@ _program("pictures", "browser", "python -m demo.pictures")
 _program("bench", "bench", "python -m tests.bench.fleet")
 _program("bench-bundle", "test", "python -m tests.bench.bundle")
 _program("bench-require", "test", "python -m tests.bench.require_ssl")
-_program("format", "tools", "ruff check --fix-only .", "ruff format .")
+_program("format", "tools", "ruff check --fix-only .", "ruff format .", "python -m tests.tools.wrapped")
 _program("role-readme", "runtime", "python -m tests.tools.role_readme", "python -m tests.tools.playbook_variables")
 
 

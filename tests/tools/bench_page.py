@@ -10,6 +10,8 @@ import json
 import typing as t
 from pathlib import Path
 
+from .wrapped import wrapped
+
 PAGE = Path("docs/docsite/rst/fleet_speed.rst")
 FIGURES = Path("docs/bench.json")
 START, END = "..\n  Figures: made from docs/bench.json.\n\n", "..\n  End of figures.\n"
@@ -45,7 +47,7 @@ def figures(measured: t.Mapping[str, t.Any]) -> str:
                 target,
             )
         )
-    return "\n".join(lines) + "\n\n"
+    return wrapped("\n".join(lines)) + "\n\n"
 
 
 def _row(cells: t.Iterable[str]) -> list[str]:
