@@ -228,7 +228,7 @@ def notice(report: model.Report, path: str) -> dict[str, t.Any]:
         strict=True,
     )
     # It may be published with set_stats, by tasks of the user's own.
-    return without_templates(  # type: ignore[no-any-return]
+    published: dict[str, t.Any] = without_templates(
         all_visible(
             {
                 "subject": f"{report.title}: {sentence(report.summary)}",
@@ -240,6 +240,7 @@ def notice(report: model.Report, path: str) -> dict[str, t.Any]:
             }
         )
     )
+    return published
 
 
 def sentence(summary: model.Summary) -> str:
