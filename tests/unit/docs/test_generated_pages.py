@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools import bench_page, diagrams, playbook_variables, wrapped
+from docs.tools import bench_page, diagrams, playbook_variables, wrapped
 
 ROOT = Path(__file__).resolve().parents[3]
 GUIDES = ROOT / "docs" / "docsite" / "rst"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The figures of the page Performance, from what ``make bench`` has measured: ``python -m tests.tools.bench_page``."""
+"""The figures of the page Performance, from what ``make bench`` has measured: ``python -m docs.tools.bench_page``."""
 
 from __future__ import annotations
 
