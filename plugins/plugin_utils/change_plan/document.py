@@ -173,4 +173,5 @@ def _server(value: t.Any) -> Server:
         Planned.parse(value["plan"])
     elif outcome == "change":
         raise ValueError("a change is missing")
-    return Server(name, outcome, value["plan"], str(value["reason"] or "") or None, tuple(aliases))
+    members = tuple(map(str, value.get("members", ())))
+    return Server(name, outcome, value["plan"], str(value["reason"] or "") or None, tuple(aliases), members=members)

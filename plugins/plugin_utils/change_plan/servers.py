@@ -30,7 +30,7 @@ class Server:
     ``plan`` is what the option of that name of mysql_require_ssl takes, None where it is not known. ``reason`` says why
     a server is refused, skipped or not checked. ``readiness`` has account, state and reason of the accounts that would
     change, where somebody watches; ``left_out`` are accounts that do not change, as they are not ready; ``statements``
-    is what would be run, for people.
+    is what would be run, for people. ``members`` are the hosts of its cluster, by their names in the inventory.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Server:
     readiness: tuple[dict[str, str], ...] = ()
     left_out: tuple[str, ...] = ()
     statements: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
 
     @property
     def accounts(self) -> list[dict[str, t.Any]]:
@@ -127,6 +128,7 @@ def _server(host: str, result: t.Mapping[str, t.Any]) -> Server:
         readiness=tuple({key: _safe(judged[name][key]) for key in _SHOWN} for name in names if name in judged),
         left_out=tuple(_safe(name) for name in names[len(server.accounts) :]),
         statements=tuple(map(_safe, result.get("statements") or ())),
+        members=tuple(result.get("members") or ()),
     )
 
 
