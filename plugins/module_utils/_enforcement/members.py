@@ -77,18 +77,19 @@ def with_members(
         check = replace(check, sessions=check.sessions + sessions, encrypted=check.encrypted + encrypted)
         if its.obstacle and (its.blind or sessions):
             found.unseen.append(f"{its.obstacle}. {its.remedy.rstrip(',')}.")
-    return replace(check, unseen=(*found.unseen, *found.not_checked()), members=tuple(found.members.values()))
+    return replace(check, unseen=(*found.unseen, *found.not_checked()), members=found.others())
 
 
 class _Cluster:
     """The servers that have the accounts of one, as far as they know of each other: a replica has replicas, too."""
 
     def __init__(self, control: Session, dialect: Dialect) -> None:
-        self.members: dict[str, Member] = {}
+        self._members: dict[str, Member] = {}
         self.unseen: list[str] = []
         self._endpoint = control.options.endpoint
         self._mine = read_identity(control, dialect)
-        self._checked = set(own_keys(control, dialect, read_role(control, dialect), self._mine))
+        self._own = own_keys(control, dialect, read_role(control, dialect), self._mine)
+        self._checked = set(self._own)
         self._blind: list[str] = []
         self._find(control, dialect)
 
@@ -106,9 +107,13 @@ class _Cluster:
         self._find(session, dialect)
         return True
 
+    def others(self) -> tuple[Member, ...]:
+        """Everybody but the server itself."""
+        return tuple(member for member in self._members.values() if member.key not in self._own)
+
     def not_checked(self) -> tuple[str, ...]:
         """Sentences about who is known and was not checked."""
-        others = [member for member in self.members.values() if member.key not in self._checked]
+        others = [member for member in self._members.values() if member.key not in self._checked]
         if not others:
             return ()
         blind = self._blind if any(member.key.startswith(SERVER_IDS) for member in others) else ()
@@ -118,7 +123,7 @@ class _Cluster:
 
     def _find(self, session: Session, dialect: Dialect) -> None:
         try:
-            self.members.update((member.key, member) for member in find_members(session, dialect))
+            self._members.update((member.key, member) for member in find_members(session, dialect))
         except QueryFailed as e:
             if e.connection_lost:
                 raise
