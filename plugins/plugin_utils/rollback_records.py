@@ -17,7 +17,7 @@ import json
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import ChangeRecord
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.change_record import ChangeRecord
 
 VARIABLE = "mysql_tls_rollback_records"
 FORMAT = "dbtls.rds_mysql.records"
