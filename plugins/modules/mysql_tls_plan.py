@@ -182,8 +182,9 @@ plans:
   type: dict
 members:
   description:
-    - By host the option C(members) of M(dbtls.rds_mysql.mysql_require_ssl). What the variable C(mysql_tls_members) lists,
-      and the servers of those hosts that are in the same cluster. Hosts without such others are not in it.
+    - By host the option C(members) of M(dbtls.rds_mysql.mysql_require_ssl), with what the variable
+      C(mysql_tls_members) lists and the servers of those hosts that are in the same cluster. Hosts without such others
+      are not in it.
   returned: success
   type: dict
   sample: {orders-db: ["orders-replica.example.com:3306"]}
