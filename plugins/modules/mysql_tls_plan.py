@@ -180,6 +180,14 @@ plans:
     - What would change, by host, as the option C(plan) of M(dbtls.rds_mysql.mysql_require_ssl) takes it.
   returned: success
   type: dict
+members:
+  description:
+    - By host the option C(members) of M(dbtls.rds_mysql.mysql_require_ssl), with what the variable
+      C(mysql_tls_members) lists and the servers of those hosts that are in the same cluster. Hosts without such others
+      are not in it.
+  returned: success
+  type: dict
+  sample: {orders-db: ["orders-replica.example.com:3306"]}
 plan:
   description: The files, C(json) and C(html).
   returned: with O(dest)

@@ -21,13 +21,12 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import
     open_trusted,
     read_bounded,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import has_template
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.planned import Planned
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.servers import (
     CHANGE,
     OUTCOMES,
-    TEMPLATE_MARKS,
     Server,
-    texts,
     totals,
 )
 
@@ -159,7 +158,7 @@ class PlanFile:
             raise self.error("was made by another release of the collection. Use that one, or make a new plan.")
         if described.get("sha256") != digest(described):
             raise self.error("was changed after it was made: its SHA-256 is another one. Make a new plan.")
-        if any(mark in text for text in texts(described) for mark in TEMPLATE_MARKS):
+        if has_template(described):
             raise self.error("holds a text that could be taken for a template, so the playbook plan has not made it.")
         found = decode(_Approved, described)
         for server in found.servers:
