@@ -38,6 +38,11 @@ options:
       - The hosts. The default is all hosts of the play.
     type: list
     elements: str
+  members:
+    description:
+      - By host the option O(dbtls.rds_mysql.mysql_require_ssl#module:members). What these servers have counted is in
+        RV(readiness) of the host, too. The default is C(mysql_tls_members) of each host.
+    type: dict
 seealso:
   - module: dbtls.rds_mysql.mysql_tls_watch
   - module: dbtls.rds_mysql.mysql_require_ssl
@@ -46,6 +51,7 @@ seealso:
 EXAMPLES = r"""
 - name: Determine which accounts are ready
   dbtls.rds_mysql.mysql_tls_readiness:
+    only_ready: true
   run_once: true
   register: judged
 
@@ -54,11 +60,13 @@ EXAMPLES = r"""
     login_host: "{{ ansible_host }}"
     all_accounts: true
     only_ready: true
-    readiness: "{{ judged.readiness[inventory_hostname] }}"
+    readiness: "{{ judged.readiness[inventory_hostname] | default(omit) }}"
 
 - name: Determine which accounts of one group are ready, with quarterly jobs
   dbtls.rds_mysql.mysql_tls_readiness:
     hosts: "{{ groups['orders'] }}"
+    members:
+      orders-db: [orders-replica.example.com]
     state_dir: /srv/mysql-tls-state
     state_group: dba
     history_days: 730

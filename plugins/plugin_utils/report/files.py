@@ -13,6 +13,7 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import WrongShape, decode, encode, load
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import (
     Untrusted,
@@ -21,7 +22,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import
     write_atomically,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Readiness
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import WrongShape, decode, encode
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
     FORMAT,
     FORMAT_VERSION,
@@ -72,13 +72,13 @@ def read_report(path: Path, option: str, *, anyones: bool = True) -> Report:
     """
     try:
         with open_trusted(str(path), anyones=anyones) as file:
-            data = json.loads(read_bounded(file.read, _MAX_BYTES))
+            data = load(read_bounded(file.read, _MAX_BYTES))
     except Untrusted as e:
         raise RdsMysqlError(f"{option}: {path} is not read: it {e}.") from e
     except OSError as e:
         raise RdsMysqlError(f"{option}: {path} cannot be read: {e.strerror}.") from e
-    except (ValueError, RecursionError) as e:
-        raise RdsMysqlError(f"{option}: {path} is not JSON: {e}.") from e
+    except WrongShape as e:
+        raise RdsMysqlError(f"{option}: {path} is not JSON: {e.__cause__}.") from e
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise RdsMysqlError(f"{option}: {path} is not a report of mysql_tls_report (its format is not {FORMAT}).")
     data = upgrade(data)
