@@ -87,7 +87,9 @@ def readiness_of_hosts(
                 for each in found
                 if each.counted and each.counted.at >= recent
             }
-            judged = {host: [] for host in (server.inventory_hostname for server in known.values()) if host in places_of}
+            judged = {
+                host: [] for host in (server.inventory_hostname for server in known.values()) if host in places_of
+            }
             for each in found:
                 host, endpoint = known[each.server].inventory_hostname, str(known[each.server].endpoint).lower()
                 # A name that is shown in another way than it is could be taken for another account.
