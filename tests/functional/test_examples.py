@@ -42,6 +42,7 @@ FAILS = {
     "Report a sweep of many endpoints from one host, compare with last month, and fail for severe findings": (
         "findings of severity high"
     ),
+    "Fail if the server has findings that are not waived": "severity medium or more: .*account-without-tls",
 }
 OF_THE_PLAY = (
     "Check every host of the play, and report the result in any case",
@@ -217,6 +218,7 @@ def fleet(here: Here) -> list[dict[str, Any]]:
         *of("rollout_summary"),
         *of("mysql_tls_history"),
         *of("mysql_tls_records"),
+        *({**each, "run_once": True} for task in of("failing_findings") for each in failing(task)),
         look,
         {"ansible.builtin.shell": {"cmd": copied, "chdir": str(here.directory)}, "run_once": True},
         *(each for task in of("mysql_tls_report") if task["name"] in OF_THE_PLAY for each in failing(task)),
