@@ -401,7 +401,7 @@ mysql_ssl_sessions:
       type: dict
       sample: {version: 11.8.6-MariaDB, family: mariadb, managed_by: null, id: /run/m.pid cTvF /var/lib/mysql/ 3306}
     checked_at:
-      description: When.
+      description: When the server was checked.
       type: str
       sample: "2026-11-24T15:40:00Z"
     connection_id:
