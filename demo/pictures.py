@@ -22,7 +22,8 @@ _SIZE: ViewportSize = {"width": 1100, "height": 760}
 _SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 _TERMINAL = """<!doctype html><meta charset="utf-8"><style>
 body {{ margin: 0; padding: 20px; font: 14px/1.35 "DejaVu Sans Mono", monospace; color: {text}; background: {page}; }}
-pre {{ margin: 0; font: inherit; white-space: pre-wrap; }} b {{ color: {strong}; }} .ok {{ color: {ok}; }} .bad {{ color: {bad}; }}
+pre {{ margin: 0; font: inherit; white-space: pre-wrap; }} b {{ color: {strong}; }}
+.ok {{ color: {ok}; }} .bad {{ color: {bad}; }}
 </style><pre>{content}</pre>"""
 _COLORS = {
     "light": {"text": "#24292f", "page": "#ffffff", "strong": "#0550ae", "ok": "#116329", "bad": "#a40e26"},

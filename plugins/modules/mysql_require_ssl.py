@@ -632,7 +632,7 @@ server:
     replica_of:
       description:
         - Host and port of the server that this one replicates accounts from. V(null) for none, or where the login lacks
-          the privilege C(REPLICATION CLIENT) (C(REPLICA MONITOR) on MariaDB) to see it.
+          the privilege C(REPLICATION CLIENT) (C(SLAVE MONITOR) on MariaDB) to see it.
       type: str
       sample: null
 cluster:
