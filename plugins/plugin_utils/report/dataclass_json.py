@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import types
 import typing as t
+from collections.abc import Mapping
 
 T = t.TypeVar("T")
 
@@ -17,11 +18,25 @@ T = t.TypeVar("T")
 _SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "\N{REPLACEMENT CHARACTER}")
 _KINDS: dict[type, str] = {str: "text", int: "a whole number", bool: "true or false"}
 
-_known: dict[t.Any, dict[str, tuple[t.Any, bool]]] = {}
+_NONE = type(None)
+_Decoder = t.Callable[[t.Any], t.Any]
 
 
 class WrongShape(Exception):
     """A value is missing, or not of the type that it has to be; the message names the place."""
+
+
+class _Wrong(Exception):
+    """What is wrong with a value, and the place, which is known from the inside out."""
+
+    def __init__(self, what: str, place: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.place = place
+
+    def inside(self, part: str) -> _Wrong:
+        rest = self.place if not self.place or self.place.startswith("[") else f".{self.place}"
+        return _Wrong(self.what, part + rest)
 
 
 def encode(value: t.Any) -> t.Any:
@@ -32,7 +47,7 @@ def encode(value: t.Any) -> t.Any:
     if isinstance(value, tuple):
         return [encode(item) for item in value]
     if dataclasses.is_dataclass(value):
-        return {name: encode(getattr(value, name)) for name in _fields(type(value))}
+        return {name: encode(item) for name, item in vars(value).items()}
     return value
 
 
@@ -42,16 +57,11 @@ def decode(kind: type[T], value: t.Any, place: str = "") -> T:
     :arg place: Where the value is, for the message.
     :raises WrongShape: when it is not one.
     """
-    if not isinstance(value, t.Mapping):
-        raise WrongShape(f"{place or 'the whole'} is not a dictionary")
-    given = {}
-    for name, (hint, required) in _fields(kind).items():
-        where = f"{place}.{name}" if place else name
-        if name in value:
-            given[name] = _decode(hint, value[name], where)
-        elif required:
-            raise WrongShape(f"{where} is missing")
-    return kind(**given)
+    try:
+        return t.cast("T", _decoder_of_class(t.cast("t.Hashable", kind))(value))
+    except _Wrong as e:
+        where = e.inside(place) if place else e
+        raise WrongShape(f"{where.place or 'the whole'} {e.what}") from None
 
 
 def clean(text: str) -> str:
@@ -63,55 +73,69 @@ def clean(text: str) -> str:
     return text if text.isascii() else text.translate(_SURROGATES)
 
 
-def _fields(kind: t.Any) -> dict[str, tuple[t.Any, bool]]:
-    """The type of each field, and whether it has to be given."""
-    if kind not in _known:
-        hints = t.get_type_hints(kind)
-        missing = dataclasses.MISSING
-        _known[kind] = {
-            field.name: (hints[field.name], field.default is missing and field.default_factory is missing)
-            for field in dataclasses.fields(kind)
-        }
-    return _known[kind]
-
-
-_NONE = type(None)
-
-
-class _Shape(t.NamedTuple):
-    """What a type says: whether None is one, whether it is a list of these, and whether these are dataclasses."""
-
-    optional: bool
-    listed: bool
-    kind: t.Any
-    dataclass: bool
-
-
+# What a type says is worked out once: a large fleet has a million values.
 @functools.cache
-def _shape(hint: t.Any) -> _Shape:
-    optional = t.get_origin(hint) in (t.Union, types.UnionType)
-    if optional:
-        hint = next(argument for argument in t.get_args(hint) if argument is not _NONE)
-    listed = t.get_origin(hint) is tuple
-    if listed:
-        hint = t.get_args(hint)[0]
-    return _Shape(optional, listed, hint, dataclasses.is_dataclass(hint))
+def _decoder_of_class(kind: t.Any) -> _Decoder:
+    hints = t.get_type_hints(kind)
+    missing = dataclasses.MISSING
+    fields = [
+        (field.name, _decoder(hints[field.name]), field.default is missing and field.default_factory is missing)
+        for field in dataclasses.fields(kind)
+    ]
+
+    def decoder(value: t.Any) -> t.Any:
+        if not isinstance(value, Mapping):
+            raise _Wrong("is not a dictionary")
+        given = {}
+        for name, decode_field, required in fields:
+            if name in value:
+                try:
+                    given[name] = decode_field(value[name])
+                except _Wrong as e:
+                    raise e.inside(name) from None
+            elif required:
+                raise _Wrong("is missing", name)
+        return kind(**given)
+
+    return decoder
 
 
-def _decode(hint: t.Any, value: t.Any, place: str) -> t.Any:
-    shape = _shape(hint)
-    if value is None and shape.optional:
-        return None
-    if not shape.listed:
-        return _decode_one(shape, value, place)
-    if not isinstance(value, (list, tuple)):
-        raise WrongShape(f"{place} is not a list")
-    return tuple(_decode_one(shape, item, f"{place}[{number}]") for number, item in enumerate(value))
+def _decoder(hint: t.Any) -> _Decoder:
+    if t.get_origin(hint) in (t.Union, types.UnionType):
+        of_value = _decoder(next(argument for argument in t.get_args(hint) if argument is not _NONE))
+        return lambda value: None if value is None else of_value(value)
+    if t.get_origin(hint) is tuple:
+        return _decoder_of_list(_decoder(t.get_args(hint)[0]))
+    is_class = dataclasses.is_dataclass(hint)
+    return _decoder_of_class(t.cast("t.Hashable", hint)) if is_class else _decoder_of_value(hint)
 
 
-def _decode_one(shape: _Shape, value: t.Any, place: str) -> t.Any:
-    if shape.dataclass:
-        return decode(t.cast("type[t.Any]", shape.kind), value, place)
-    if not isinstance(value, shape.kind) or (isinstance(value, bool) and shape.kind is int):
-        raise WrongShape(f"{place} is not {_KINDS[shape.kind]}")
-    return clean(value) if shape.kind is str else value
+def _decoder_of_list(of_item: _Decoder) -> _Decoder:
+    def decoder(value: t.Any) -> t.Any:
+        if not isinstance(value, (list, tuple)):
+            raise _Wrong("is not a list")
+        found = []
+        for number, item in enumerate(value):
+            try:
+                found.append(of_item(item))
+            except _Wrong as e:
+                raise e.inside(f"[{number}]") from None
+        return tuple(found)
+
+    return decoder
+
+
+def _decoder_of_value(kind: type) -> _Decoder:
+    wrong = f"is not {_KINDS[kind]}"
+
+    def text(value: t.Any) -> t.Any:
+        if not isinstance(value, str):
+            raise _Wrong(wrong)
+        return clean(value)
+
+    def number(value: t.Any) -> t.Any:
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise _Wrong(wrong)
+        return value
+
+    return text if kind is str else number

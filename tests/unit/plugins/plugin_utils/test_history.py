@@ -25,15 +25,15 @@ import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history import storage
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import CHANGE, History, entry
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import (
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.bundles import (
     Use,
     bundle_of,
     bundles_without,
     clients_without,
     record_bundles,
-    record_changes,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import CHANGE, History, entry
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import record_changes
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, model
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import encode
 from cryptography import x509
