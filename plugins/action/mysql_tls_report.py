@@ -40,9 +40,6 @@ class ActionModule(ControllerAction):
         """Read what the hosts have registered, and write the report of it."""
         hostvars = variables["hostvars"]
         hosts = list(dict.fromkeys(hosts_of(options, variables, "ansible_play_hosts_all")))
-        for host in hosts:
-            if host not in hostvars:
-                return {"failed": True, "msg": visible(f"hosts: {host} is not in the inventory.")}
         found: dict[str, t.Any] = {}
 
         def results() -> t.Iterator[tuple[str, t.Any]]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import clean
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import HostVariables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import clean
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.from_results import Place
 
 # "ARNs", Amazon RDS User Guide: arn:partition:rds:region:account:...

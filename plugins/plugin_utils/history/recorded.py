@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import clean
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import CHANGE, History, entry
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import from_results, model
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import clean
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rollout_summary import NO_RECORD, UNREACHED, outcome
 
 Results = t.Mapping[str, t.Mapping[str, t.Any]]
