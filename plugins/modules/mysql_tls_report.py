@@ -348,7 +348,7 @@ summary:
       type: int
       sample: 2
     earlier:
-      description: How many servers this run was not to check. They are as their last check has found them.
+      description: How many servers this run did not cover. They are as their last check has found them.
       type: int
       sample: 0
     oldest_check:
@@ -460,7 +460,7 @@ msg:
   sample: "42 servers: 31 compliant, 9 non-compliant, 2 unreachable. /srv/reports/mysql-tls/report.html"
 failing:
   description:
-    - Why hosts are to fail, by host, as the role's variable C(mysql_tls_fail_on) of each says. Waived findings do not
+    - Why hosts fail, by host, as the role's variable C(mysql_tls_fail_on) of each says. Waived findings do not
       count.
   returned: when the report was written
   type: dict
