@@ -149,5 +149,5 @@ class _Seen:
         """Why the play fails, in a sentence; empty where it does not."""
         if self.partial:
             return self.partial
-        failed = [host for host, facts in self.hosts.items() if facts["failed"]]
+        failed = sorted(host for host, facts in self.hosts.items() if facts["failed"])
         return f"The check of {servers_named(failed)} failed." if failed else ""
