@@ -33,7 +33,7 @@ from ansible.module_utils.common.text.converters import to_text
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.pool import Pool
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement import enforce
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement import enforce, parameter_group
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.argument_spec import REQUIRE
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import STATUS, ModuleSpec
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import run as status
@@ -76,6 +76,8 @@ STATUS_JOB = Job("mysql_ssl_status", STATUS, role_options.status, status.run)
 SESSIONS_JOB = Job("mysql_ssl_status", STATUS, role_options.sessions, status.run)
 # mysql_require_ssl in check mode: what it would change, or why it refuses.
 PLAN_JOB = Job("mysql_require_ssl", REQUIRE, role_options.require, lambda options: enforce.run(options, True))
+# Its guards for the server-wide switch, where that is in a parameter group of RDS.
+LOCK_JOB = Job("mysql_require_ssl", REQUIRE, role_options.lock, parameter_group.run)
 
 
 @dataclass

@@ -45,7 +45,7 @@ def test_contradictions(monkeypatch: pytest.MonkeyPatch, ansible: Ansible, serve
             for server in report["servers"]
         }
 
-    with aws_on_loopback(monkeypatch) as aws:
+    with aws_on_loopback(monkeypatch, tmp_path) as aws:
         rds = client()
         instance(rds, "orders", EngineVersion="8.0.28", PubliclyAccessible=True)
         aurora = {"Engine": "aurora-mysql", "EngineVersion": OFFERED["aurora-mysql"]}

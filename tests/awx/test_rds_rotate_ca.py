@@ -114,7 +114,7 @@ class Rotation:
 def rotation(monkeypatch: pytest.MonkeyPatch, ansible: Ansible, tmp_path: Path) -> Iterator[Rotation]:
     """One instance, with a certificate of the retired CA."""
     with ExitStack() as stack:
-        aws = stack.enter_context(aws_on_loopback(monkeypatch))
+        aws = stack.enter_context(aws_on_loopback(monkeypatch, tmp_path))
         try:
             yield Rotation(aws, ansible, tmp_path, stack)
         except ServerUnavailable as e:
