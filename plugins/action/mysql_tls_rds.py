@@ -183,7 +183,7 @@ class ActionModule(ControllerAction):
 
 
 def _found(
-    hosts: t.Iterable[str], variables: dict[str, t.Any], fleet: Fleet
+    hosts: t.Collection[str], variables: dict[str, t.Any], fleet: Fleet
 ) -> tuple[dict[str, dict[str, t.Any]], dict[str, str]]:
     """By host the database that it is, or why that is not known."""
     places = plain(variables[PLACES])
@@ -192,21 +192,23 @@ def _found(
         for name in (INSTANCES, CLUSTERS)
     }
     databases: dict[str, dict[str, t.Any]] = {}
-    errors: dict[str, str] = {}
+    errors = {host: f"{host}: {places['errors'][host]}" for host in hosts if host in places["errors"]}
     for host in hosts:
+        if host in errors:
+            continue
         try:
-            if host in places["errors"]:
-                raise RdsMysqlError(places["errors"][host])
             place = places["places"][places["hosts"][host]]
-            of_place = [answers[name].get(tuple(place.values())) for name in (INSTANCES, CLUSTERS)]
-            if of_place[0] is not None:  # else of a region that was not read again
-                databases[host] = {**place, **_database(fleet.of(host), *of_place)}
+            instances, clusters = (answers[name].get(tuple(place.values())) for name in (INSTANCES, CLUSTERS))
+            if instances is not None:  # else of a region that was not read again
+                databases[host] = {**place, **_database(fleet.of(host), instances, clusters)}
         except (AnsibleError, RdsMysqlError) as e:
             errors[host] = f"{host}: {to_text(e)}"
     return databases, errors
 
 
-def _database(values: HostVariables, instances: dict[str, t.Any], clusters: dict[str, t.Any] | None) -> dict[str, t.Any]:
+def _database(
+    values: HostVariables, instances: dict[str, t.Any], clusters: dict[str, t.Any] | None
+) -> dict[str, t.Any]:
     for answer in (instances, clusters or {}):
         if answer.get("failed"):
             raise RdsMysqlError(f"The RDS API could not be read: {answer.get('msg')}")
@@ -214,8 +216,8 @@ def _database(values: HostVariables, instances: dict[str, t.Any], clusters: dict
     endpoint = parse_endpoint(login_host)
     if values.value("mysql_tls_role") == "proxy" or (endpoint and endpoint.proxy):
         raise RdsMysqlError(
-            f"{login_host} is an endpoint of RDS Proxy, which has neither a parameter group nor a certificate of an RDS "
-            "CA. Leave it out of mysql_tls_hosts."
+            f"{login_host} is an endpoint of RDS Proxy, which has neither a parameter group nor a certificate of an "
+            "RDS CA. Leave it out of mysql_tls_hosts."
         )
     # No cluster was asked for where no instance is in one.
     identifier, known = values.value("mysql_tls_db_identifier"), (clusters or {}).get("clusters", ())

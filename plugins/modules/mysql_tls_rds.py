@@ -34,7 +34,8 @@ options:
         hosts are in.
       - V(databases) finds the instances and clusters that the hosts are.
       - V(lock) does the same, and decides whether TLS can be required in their parameter groups. It logs in to every
-        server that one of these counts for, with the guards of M(dbtls.rds_mysql.mysql_require_ssl), and writes nothing.
+        server that one of these counts for, with the guards of M(dbtls.rds_mysql.mysql_require_ssl), and writes
+        nothing.
         The role has registered what M(dbtls.rds_mysql.mysql_tls_readiness) has returned for the hosts.
       - V(rotation) decides whether the certificate of the task's host can be replaced.
     type: str

@@ -219,10 +219,11 @@ class RdsApiPerHost:
         """One for all of them."""
         if not self._hosts:
             return []
-        return [
+        sentence = (
             f"mysql_tls_rds_api is set for {listed(self._hosts)} and has no effect with a task for each host. Use the "
             "playbook audit without mysql_tls_per_host, or set mysql_tls_rds_api to false."
-        ]
+        )
+        return [sentence]
 
 
 class OtherStorage:

@@ -289,7 +289,8 @@ def _refuse_switch(endpoint: t.Any, known: t.Sequence[AccountState], request: Re
     not_ready = request.readiness.refused(
         state.account
         for state in known
-        if state.requirement.ssl_type == "NONE" and not (state.is_role or state.system or state.by_socket)
+        if state.requirement.ssl_type == "NONE"
+        and not (state.is_role or state.system or state.by_socket)
         # The machine of a server of RDS is not open to anybody but AWS.
         and not (state.on_aws and state.local)
     )

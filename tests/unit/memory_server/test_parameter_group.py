@@ -78,5 +78,5 @@ def test_accounts_that_are_not_ready(server: MemoryServer, check: t.Callable[...
 def test_a_login_that_proves_nothing(check: t.Callable[..., dict[str, t.Any]]) -> None:
     with pytest.raises(core.errors.RdsMysqlError, match="There is no login, so clients without TLS cannot be seen"):
         check(login_user=None, login_password=None)
-    with pytest.raises(core.errors.RdsMysqlError, match="was not verified. Set ca_cert"):
+    with pytest.raises(core.errors.RdsMysqlError, match=r"was not verified\. Set ca_cert"):
         check(ca_cert=None, ssl_mode="required")
