@@ -48,7 +48,7 @@ pictures:  ## Take the README's pictures of what make demo has left.
 bench:  ## Measure whole playbook runs beside ansible.mysql. ARGS='--hosts 50,200 --forks 10 --rounds 3 --json FILE'.
 bench-bundle:  ## Measure rds_ca_bundle beside get_url: time and bytes on the wire. ARGS='--rounds 9 --json FILE'.
 bench-require:  ## Time mysql_require_ssl on thousands of accounts, by server.
-format:  ## Let ruff put the code in order.
+format:  ## Format the code, and wrap the text of the guides.
 environments:  ## Make the virtual environments that the gates need.
 $(OTHERS):
 	@$(NOX) --session $@ -- $(ARGS)

@@ -105,7 +105,7 @@ def lint(session: nox.Session) -> None:
         lambda: run(session, "ruff", "check", ruff, "."),
         lambda: run(session, "ruff", "format", "--check", "--diff", ruff, "."),
         lambda: run(session, *mypy, plugins, cwd=COLLECTIONS, MYPYPATH=str(COLLECTIONS)),  # by the name Ansible uses
-        lambda: run(session, *mypy, "tests", "demo", MYPYPATH=str(COLLECTIONS)),
+        lambda: run(session, *mypy, "tests", "demo", "docs/tools", MYPYPATH=str(COLLECTIONS)),
         lambda: run(session, *mypy, "--python-executable", sys.executable, "noxfile.py"),
         lambda: nox.registry.get()["license-check"](session),
         lambda: nox.registry.get()["extra-checks"](session),
@@ -291,8 +291,8 @@ _program("pictures", "browser", "python -m demo.pictures")
 _program("bench", "bench", "python -m tests.bench.fleet")
 _program("bench-bundle", "test", "python -m tests.bench.bundle")
 _program("bench-require", "test", "python -m tests.bench.require_ssl")
-_program("format", "tools", "ruff check --fix-only .", "ruff format .")
-_program("role-readme", "runtime", "python -m tests.tools.role_readme", "python -m tests.tools.playbook_variables")
+_program("format", "tools", "ruff check --fix-only .", "ruff format .", "python -m docs.tools.wrapped")
+_program("role-readme", "runtime", "python -m docs.tools.role_readme", "python -m docs.tools.playbook_variables")
 
 
 @nox.session(python=False, default=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import clean
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report import STATE_OPTIONS, history_of
@@ -19,7 +20,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded i
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import clean
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rollout_summary import registered, with_unchanged
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.run_identity import run_of
 

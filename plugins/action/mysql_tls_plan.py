@@ -17,7 +17,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors impor
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check, fleet_readiness
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_certs import ca_cert
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan import document, page, published
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan import clusters, document, page, published
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.batches import batches
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.servers import (
     CHANGE,
@@ -54,7 +54,18 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "lasting_dir": {"type": "path"},
 }
 
-_KEPT = ("accounts", "failed", "left_out", "msg", "plan", "skipped_reason", "statements", "warnings")
+_KEPT = (
+    "accounts",
+    "cluster",
+    "failed",
+    "left_out",
+    "msg",
+    "plan",
+    "server",
+    "skipped_reason",
+    "statements",
+    "warnings",
+)
 # On the console; all of them are in the plan.
 _MOST_LINES = 25
 
@@ -69,13 +80,14 @@ class ActionModule(ControllerAction):
     def work(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """Make a plan, or read one."""
         hosts = hosts_of(options, variables, "ansible_play_hosts_all")
+        fleet = Fleet(self._task, variables, self._loader)
         try:
             if options["source"]:
-                return self._read(options, variables, hosts)
+                return self._read(options, variables, hosts, fleet)
             strict: set[str] = set()
-            servers = servers_of(self._results(options, variables, hosts, strict))
+            servers = servers_of(_results(options, hosts, fleet, strict))
             if options["dest"]:
-                return _written(options, variables, servers)
+                return _written(options, variables, servers, fleet)
         except RdsMysqlError as e:
             return {"changed": False, "failed": True, "msg": visible(e.message)}
         # Only a host whose findings may fail it is checked where nothing changes.
@@ -88,43 +100,11 @@ class ActionModule(ControllerAction):
             names = listed([server.name for server in servers])
             said = f"Nothing can be changed: every server is read-only ({names}). Name the source."
             return {"changed": False, "failed": True, "msg": visible(said)}
-        return _described(servers, [*order, *others], totals(servers).sentence(), unchanged)
+        return _described(servers, [*order, *others], totals(servers).sentence(), fleet, unchanged)
 
-    def _results(
-        self, options: dict[str, t.Any], variables: dict[str, t.Any], hosts: list[str], strict: set[str]
-    ) -> dict[str, dict[str, t.Any]]:
-        """What mysql_require_ssl would do on the server of each host, in the order of the hosts.
-
-        :arg strict: Gets the hosts whose findings fail them.
-        """
-
-        def bundle(values: HostVariables) -> str:
-            if values.value("mysql_tls_fail_on") not in (None, "none"):
-                strict.add(str(values.value("inventory_hostname")))
-            role = values.value("mysql_tls_role")
-            if role not in (None, "writer"):
-                reason = f"mysql_tls_role is {role}; accounts are changed through a writer."
-                raise RdsMysqlError(reason, failed=False, skipped_reason="read_only")
-            return ca_cert(options["bundles"], str(values.value("inventory_hostname")))
-
-        fleet = Fleet(self._task, variables, self._loader)
-        judged, warnings = fleet_readiness.readiness_of_hosts(options, hosts, fleet)
-        for warning in warnings:
-            _display.warning(visible(warning))
-
-        def module_options(values: HostVariables, ca_certs: str) -> dict[str, t.Any]:
-            known = judged.get(str(values.value("inventory_hostname")))
-            return {**fleet_check.PLAN_JOB.options(values, ca_certs), **({} if known is None else {"readiness": known})}
-
-        job = replace(fleet_check.PLAN_JOB, options=module_options)
-        prepared = fleet_check.prepare(fleet, hosts, job, bundle)
-        with closing(fleet_check.run(prepared, job, show_progress)) as found:
-            results = {host: {name: result[name] for name in _KEPT if name in result} for host, result in found}
-        for host in results.keys() & judged.keys():
-            results[host]["readiness"] = judged[host]
-        return {host: results[host] for host in hosts if host in results}
-
-    def _read(self, options: dict[str, t.Any], variables: dict[str, t.Any], hosts: list[str]) -> dict[str, t.Any]:
+    def _read(
+        self, options: dict[str, t.Any], variables: dict[str, t.Any], hosts: list[str], fleet: Fleet
+    ) -> dict[str, t.Any]:
         """The plan of a file, as far as it is about these hosts."""
         source = options["source"]
         given = (
@@ -141,16 +121,82 @@ class ActionModule(ControllerAction):
         for server in read.servers:
             name = next((name for name in (server.name, *server.aliases) if name in selected), None)
             if name is not None:
-                servers.append(Server(name, server.outcome, server.plan, server.reason))
+                members = tuple(member for member in server.members if member in known)
+                servers.append(Server(name, server.outcome, server.plan, server.reason, members=members))
         order = [server.name for server in servers if server.outcome == CHANGE]
         told = f"{totals(servers).sentence()} (plan {read.sha256[:12]}, made by {read.author} at {read.made_at})"
         if (not order and any(server.outcome != "unchanged" for server in servers)) or not servers:
             raise RdsMysqlError(f"mysql_tls_plan: the plan has no change for these hosts: {told}.")
-        return {**_described(servers, order, told), "sha256": read.sha256}
+        return {**_described(servers, order, told, fleet), "sha256": read.sha256}
+
+
+def _results(
+    options: dict[str, t.Any], hosts: list[str], fleet: Fleet, strict: set[str]
+) -> dict[str, dict[str, t.Any]]:
+    """What mysql_require_ssl would do on the server of each host, in the order of the hosts.
+
+    :arg strict: Gets the hosts whose findings fail them.
+    """
+    readers: list[str] = []
+
+    def any_bundle(values: HostVariables) -> str:
+        return ca_cert(options["bundles"], str(values.value("inventory_hostname")))
+
+    def bundle(values: HostVariables) -> str:
+        host = str(values.value("inventory_hostname"))
+        if values.value("mysql_tls_fail_on") not in (None, "none"):
+            strict.add(host)
+        role = values.value("mysql_tls_role")
+        if role == "reader":
+            readers.append(host)
+        if role not in (None, "writer"):
+            reason = f"mysql_tls_role is {role}; accounts are changed through a writer."
+            raise RdsMysqlError(reason, failed=False, skipped_reason="read_only")
+        return any_bundle(values)
+
+    judged, warnings = fleet_readiness.readiness_of_hosts(options, hosts, fleet)
+    for warning in warnings:
+        _display.warning(visible(warning))
+
+    def module_options(values: HostVariables, ca_certs: str) -> dict[str, t.Any]:
+        known = judged.get(str(values.value("inventory_hostname")))
+        return {**fleet_check.PLAN_JOB.options(values, ca_certs), **({} if known is None else {"readiness": known})}
+
+    job = replace(fleet_check.PLAN_JOB, options=module_options)
+    prepared = fleet_check.prepare(fleet, hosts, job, bundle)
+    results = _run(prepared, job)
+    known, endpoints = dict(results), _endpoints_of(prepared)
+    if readers and clusters.wanted(results):
+        # For which cluster they are of alone: what is said of them is what their variable says.
+        others = fleet_check.prepare(fleet, readers, job, any_bundle)
+        known.update(_run(others, job))
+        endpoints.update(_endpoints_of(others))
+    members = clusters.members_of({host: known[host] for host in endpoints}, endpoints)
+    again = fleet_check.Prepared()
+    for host in prepared.options.keys() & members.keys():
+        results[host]["members"] = members[host]
+        given = prepared.options[host].get("members")
+        option = clusters.option(given, [endpoints[name] for name in members[host]])
+        again.options[host] = {**prepared.options[host], "members": option}
+    for host, result in _run(again, job).items():
+        results[host] = {**result, "members": members[host]}
+    for host in results.keys() & judged.keys():
+        results[host]["readiness"] = judged[host]
+    return {host: results[host] for host in hosts if host in results}
+
+
+def _run(prepared: fleet_check.Prepared, job: fleet_check.Job) -> dict[str, dict[str, t.Any]]:
+    with closing(fleet_check.run(prepared, job, show_progress)) as found:
+        return {host: {name: result[name] for name in _KEPT if name in result} for host, result in found}
+
+
+def _endpoints_of(prepared: fleet_check.Prepared) -> dict[str, clusters.Endpoint]:
+    found = ((host, clusters.endpoint_of(options)) for host, options in prepared.options.items())
+    return {host: endpoint for host, endpoint in found if endpoint}
 
 
 def _described(
-    servers: t.Sequence[Server], order: list[str], told: str, unchanged: t.Sequence[str] = ()
+    servers: t.Sequence[Server], order: list[str], told: str, fleet: Fleet, unchanged: t.Sequence[str] = ()
 ) -> dict[str, t.Any]:
     """What a roll-out needs: the hosts in their order, those that follow, and exactly what changes on each.
 
@@ -164,10 +210,26 @@ def _described(
         "read_only": followers,
         "unchanged": list(unchanged),
         "plans": {server.name: server.plan for server in servers if server.outcome in (CHANGE, READ_ONLY)},
+        "members": {server.name: _members_option(server, fleet) for server in servers if server.members},
     }
 
 
-def _written(options: dict[str, t.Any], variables: dict[str, t.Any], servers: tuple[Server, ...]) -> dict[str, t.Any]:
+def _members_option(server: Server, fleet: Fleet) -> list[str]:
+    """Its option members: what its variable lists, and where its cluster's other hosts are by now."""
+
+    def endpoint(host: str) -> clusters.Endpoint | None:
+        values = fleet.of(host)
+        names = ("login_host", "login_port")
+        return clusters.endpoint_of({name: values.value(f"mysql_tls_{name}") for name in names})
+
+    return clusters.option(
+        fleet.of(server.name).value("mysql_tls_members"), filter(None, map(endpoint, server.members))
+    )
+
+
+def _written(
+    options: dict[str, t.Any], variables: dict[str, t.Any], servers: tuple[Server, ...], fleet: Fleet
+) -> dict[str, t.Any]:
     run = run_of(variables, iso8601(utc_now()))
     changing = [server.name for server in servers if server.outcome == CHANGE]
     made = document.PlanDocument(
@@ -197,7 +259,7 @@ def _written(options: dict[str, t.Any], variables: dict[str, t.Any], servers: tu
         f"The plan is {paths['json']} (SHA-256 {described['sha256']}); to read: {paths['html']}",
     ]
     result = {
-        **_described(servers, changing, told),
+        **_described(servers, changing, told, fleet),
         "lines": [visible(line) for line in lines],
         "plan": paths,
         "sha256": described["sha256"],

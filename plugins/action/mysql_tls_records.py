@@ -13,9 +13,8 @@ from pathlib import Path
 
 from ansible import constants
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.change_record import ChangeRecord, Endpoint
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import (
-    ChangeRecord,
-    Endpoint,
     RecordError,
     RollbackFile,
 )

@@ -30,10 +30,15 @@ options:
 """
 
 EXAMPLES = r"""
+- name: Fetch CA bundles
+  dbtls.rds_mysql.mysql_tls_bundles:
+  run_once: true
+  register: bundles
+
 - name: Check TLS status
   dbtls.rds_mysql.mysql_ssl_status:
     login_host: "{{ ansible_host }}"
-    ca_cert: "{{ needed | dbtls.rds_mysql.ca_cert(inventory_hostname) }}"
+    ca_cert: "{{ bundles | dbtls.rds_mysql.ca_cert(inventory_hostname) }}"
 """
 
 RETURN = r"""

@@ -41,8 +41,19 @@ options:
 """
 
 EXAMPLES = r"""
+- name: Read the plan
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Read the plan
+      dbtls.rds_mysql.mysql_tls_plan:
+        source: /var/lib/dbtls/plan/plan.json
+      run_once: true
+      register: __mysql_tls_planned
+
 - name: Require TLS
   hosts: "{{ groups['all'] | dbtls.rds_mysql.planned_hosts(hostvars) }}"
+  gather_facts: false
   tasks:
     - name: Name the server
       ansible.builtin.debug:

@@ -153,8 +153,9 @@ options:
     default: fail
   members:
     description:
-      - Other servers that have the same accounts (replicas, Aurora readers, nodes of a Galera cluster), as V(host) or
-        V(host:port). Accounts replicate and sessions do not, so that clients of these could be locked out as well.
+      - Other servers that have the same accounts (replicas, Aurora readers, nodes of a Galera cluster, members of a
+        replication group), as V(host) or V(host:port). Accounts replicate and sessions do not, so that clients of these
+        could be locked out as well.
       - This login connects to each, with the options for this server, and checks clients as O(plaintext_sessions)
         says. V(kill) ends none of them, and fails. This server itself may be among them, so that one list serves a
         whole cluster.
@@ -541,11 +542,13 @@ EXAMPLES = r"""
     login_password: "{{ db_root_password }}"
     ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
     restore_file: /var/lib/dbtls/db.example.com.json
+    rollback_group: dba
 
 - name: Roll back all changes
   dbtls.rds_mysql.mysql_require_ssl:
     config_file: ~/.my.cnf
     restore_file: /var/lib/dbtls/db.example.com.json
+    rollback_group: dba
     restore: all
 
 - name: Plan what would change
@@ -632,6 +635,23 @@ server:
           the privilege C(REPLICATION CLIENT) (C(REPLICA MONITOR) on MariaDB) to see it.
       type: str
       sample: null
+cluster:
+  description: The other servers that have the same accounts, as far as this one knows them.
+  returned: once the accounts are known
+  type: dict
+  version_added: 0.2.0
+  contains:
+    keys:
+      description: What other servers know this one as.
+      type: list
+      elements: str
+      sample: ["server_uuid 3e11fa47-71ca-11e1-9e33-c80aa9429562"]
+    members:
+      description:
+        - Names for people, by what the others call themselves in RV(cluster.keys). Empty with V(allow) in
+          O(plaintext_sessions), and where no account would have to use TLS.
+      type: dict
+      sample: {"server_uuid 6d1f2b52-71ca-11e1-9e33-c80aa9429562": "the replica db-2.example.com:3306"}
 skipped_reason:
   description:
     - V(read_only) where accounts should change, and the server is read-only or replicates them from another one.

@@ -140,7 +140,7 @@ EXAMPLES = r"""
     login_password: "{{ db_root_password }}"
     ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
 
-- name: Check a server without credentials
+- name: Check a server without credentials, where there is no ~/.my.cnf
   dbtls.rds_mysql.mysql_ssl_status:
     login_host: db.example.com
 
@@ -160,8 +160,9 @@ EXAMPLES = r"""
 
 - name: Show which accounts may log in without TLS
   ansible.builtin.debug:
-    msg: "{{ ansible_facts.mysql_ssl.accounts | selectattr('ssl_type', 'eq', 'NONE') | map(attribute='user') | list }}"
-  when: not ansible_facts.mysql_ssl.compliant
+    msg: >-
+      {{ ansible_facts.mysql_ssl.findings | selectattr('id', 'eq', 'account-without-tls') | map(attribute='subject')
+      | list }}
 
 - name: See who is connected right now, with which driver and program
   dbtls.rds_mysql.mysql_ssl_status:
@@ -174,7 +175,7 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ connected.mysql_ssl_sessions.clients | selectattr('transport', 'ne', 'SSL/TLS') | list }}"
 
-- name: Check a whole fleet in one task, without credentials
+- name: Check a whole fleet in one task, with the user and the password of ~/.my.cnf if there is one
   dbtls.rds_mysql.mysql_ssl_status:
     endpoints:
       - host: orders.example.com

@@ -54,7 +54,7 @@ EXAMPLES = r"""
 - name: Record what was changed
   dbtls.rds_mysql.mysql_tls_history:
     kind: enforce
-    hosts: [orders, stock]
+    hosts: [orders-db, stock]
     unchanged: [billing]
     plan: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
     state_dir: /srv/mysql-tls-state

@@ -105,19 +105,19 @@ EXAMPLES = r"""
 - name: Fetch CA bundles
   dbtls.rds_mysql.mysql_tls_bundles:
   run_once: true
-  register: needed
+  register: bundles
 
 - name: Plan
   dbtls.rds_mysql.mysql_tls_plan:
     dest: /var/lib/dbtls/plan
-    bundles: "{{ needed }}"
+    bundles: "{{ bundles }}"
   run_once: true
 
 - name: Plan for the servers of one group, in batches of five
   dbtls.rds_mysql.mysql_tls_plan:
     dest: /var/lib/dbtls/plan
     hosts: "{{ groups['orders'] }}"
-    bundles: "{{ needed }}"
+    bundles: "{{ bundles }}"
     serial: [1, 5]
     max_fail_percentage: 10
     only_ready: true
@@ -133,7 +133,7 @@ EXAMPLES = r"""
 - name: Plan for the next job of a workflow, which reads a longer plan from storage that lasts
   dbtls.rds_mysql.mysql_tls_plan:
     dest: /var/lib/dbtls/plan
-    bundles: "{{ needed }}"
+    bundles: "{{ bundles }}"
     artifact_bytes: 1048576
     lasting_dir: /var/lib/dbtls
   run_once: true
@@ -180,6 +180,14 @@ plans:
     - What would change, by host, as the option C(plan) of M(dbtls.rds_mysql.mysql_require_ssl) takes it.
   returned: success
   type: dict
+members:
+  description:
+    - By host the option C(members) of M(dbtls.rds_mysql.mysql_require_ssl), with what the variable
+      C(mysql_tls_members) lists and the servers of those hosts that are in the same cluster. Hosts without such others
+      are not in it.
+  returned: success
+  type: dict
+  sample: {orders-db: ["orders-replica.example.com:3306"]}
 plan:
   description: The files, C(json) and C(html).
   returned: with O(dest)

@@ -46,6 +46,7 @@ seealso:
 EXAMPLES = r"""
 - name: Determine which accounts are ready
   dbtls.rds_mysql.mysql_tls_readiness:
+    only_ready: true
   run_once: true
   register: judged
 
@@ -54,7 +55,7 @@ EXAMPLES = r"""
     login_host: "{{ ansible_host }}"
     all_accounts: true
     only_ready: true
-    readiness: "{{ judged.readiness[inventory_hostname] }}"
+    readiness: "{{ judged.readiness[inventory_hostname] | default(omit) }}"
 
 - name: Determine which accounts of one group are ready, with quarterly jobs
   dbtls.rds_mysql.mysql_tls_readiness:

@@ -72,19 +72,19 @@ EXAMPLES = r"""
 - name: Determine required CA bundles
   dbtls.rds_mysql.mysql_tls_bundles:
   run_once: true
-  register: needed
+  register: bundles
 
 - name: Record who is connected, every minute for a quarter of an hour
   dbtls.rds_mysql.mysql_tls_watch:
     state_dir: /var/lib/dbtls
-    bundles: "{{ needed }}"
+    bundles: "{{ bundles }}"
     watch_for: 900
     interval: 60
   run_once: true
 
 - name: Watch for refused logins for five minutes after a change
   dbtls.rds_mysql.mysql_tls_watch:
-    bundles: "{{ needed }}"
+    bundles: "{{ bundles }}"
     changes: change
     watch_for: 300
     stop_on_refusals: true
@@ -94,7 +94,7 @@ EXAMPLES = r"""
   dbtls.rds_mysql.mysql_tls_watch:
     hosts: "{{ groups['orders'] }}"
     state_dir: /var/lib/dbtls
-    bundles: "{{ needed }}"
+    bundles: "{{ bundles }}"
     history_days: 366
     state_group: dba
   run_once: true

@@ -11,6 +11,7 @@ import typing as t
 from contextlib import suppress
 
 from ansible.errors import AnsibleError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import encode
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
@@ -24,7 +25,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables imp
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness import store
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import READY
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.assess import assess
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import encode
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import Endpoint
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import visible
 

@@ -11,6 +11,7 @@ import typing as t
 from dataclasses import replace
 from pathlib import Path
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import clean, encode
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import SEVERITIES, at_least
@@ -27,7 +28,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller impo
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Rules
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, labels, model
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import problem_lines
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import clean, encode
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import all_visible, clip, counted, visible
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.run_identity import run_of
 
@@ -228,7 +228,7 @@ def notice(report: model.Report, path: str) -> dict[str, t.Any]:
         strict=True,
     )
     # It may be published with set_stats, by tasks of the user's own.
-    return without_templates(  # type: ignore[no-any-return]
+    published: dict[str, t.Any] = without_templates(
         all_visible(
             {
                 "subject": f"{report.title}: {sentence(report.summary)}",
@@ -240,6 +240,7 @@ def notice(report: model.Report, path: str) -> dict[str, t.Any]:
             }
         )
     )
+    return published
 
 
 def sentence(summary: model.Summary) -> str:

@@ -10,9 +10,10 @@ import abc
 import re
 import typing as t
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable_values
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable, printable_values
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 
 
@@ -69,6 +70,14 @@ def without_templates(value: t.Any) -> t.Any:
 
 
 def hosts_of(options: dict[str, t.Any], variables: dict[str, t.Any], default: str) -> list[str]:
-    """The option ``hosts``, or what this variable of Ansible's has."""
-    hosts = options["hosts"]
-    return list(plain(variables.get(default, ())) if hosts is None else hosts)
+    """The option ``hosts``, or what this variable of Ansible's has.
+
+    :raises AnsibleActionFail: for a host that is not in the inventory.
+    """
+    hosts: list[str] | None = options["hosts"]
+    if hosts is None:
+        return list(plain(variables.get(default, ())))
+    for host in hosts:
+        if host not in variables["hostvars"]:
+            raise AnsibleActionFail(printable(f"hosts: {host} is not in the inventory."))
+    return hosts

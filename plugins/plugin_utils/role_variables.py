@@ -160,16 +160,6 @@ class MissingCredentials:
         return found
 
 
-def unknown_variables(fleet: t.Mapping[str, HostVariables], variables: t.Collection[str]) -> list[str]:
-    """A sentence for each variable that is set for a host and is not one of these."""
-    return checked(fleet.items(), UnknownVariables(variables))
-
-
-def missing_scope(fleet: t.Mapping[str, HostVariables]) -> list[str]:
-    """A sentence where it was not said, or said twice, which accounts are meant."""
-    return checked(fleet.items(), MissingScope())
-
-
 class UnwritableRecords:
     """Directories in which no rollback record could be written.
 

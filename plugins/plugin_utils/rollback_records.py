@@ -17,12 +17,12 @@ import json
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import ChangeRecord
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import has_template
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.change_record import ChangeRecord
 
 VARIABLE = "mysql_tls_rollback_records"
 FORMAT = "dbtls.rds_mysql.records"
 _VERSION = 1
-_TEMPLATE_MARKS = ("{{", "{%", "{#")
 
 
 def encode(records: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]]) -> str:
@@ -70,21 +70,9 @@ def _hosts_of_text(value: str) -> dict[str, t.Any]:
 def _hosts_of_dictionary(value: t.Any) -> dict[str, t.Any]:
     if not isinstance(value, dict):
         raise OptionError(f"{VARIABLE}: it is not the text that the playbook enforce has published.")
-    if any(mark in text for text in _texts(value) for mark in _TEMPLATE_MARKS):
+    if has_template(value):
         raise OptionError(
             f"{VARIABLE}: these are records of version 0.1.0, and a name in them can be taken for a template, which "
             "could run commands here. Use the rollback files of that run instead."
         )
     return {str(host): [record] for host, record in value.items()}
-
-
-def _texts(value: t.Any) -> t.Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            yield from _texts(name)
-            yield from _texts(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _texts(item)

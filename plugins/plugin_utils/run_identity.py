@@ -17,10 +17,10 @@ from importlib import metadata
 from pathlib import Path
 
 from ansible.release import __version__ as ansible_core_version
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import clean
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import model
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import clean
 
 # Tells one run of Ansible from another: the main process imports this once, and each forked one inherits it.
 RUN_ID = uuid.uuid4().hex

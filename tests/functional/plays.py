@@ -112,6 +112,32 @@ class Ansible:
         return self.run("ansible-playbook", "-i", "localhost,", "-e", f"@{secrets}", str(playbook), *arguments)
 
 
+class Site:
+    """An inventory, and playbooks on it."""
+
+    def __init__(self, ansible: Ansible) -> None:
+        self.ansible = ansible
+        self.hosts: dict[str, dict[str, Any]] = {}
+        self.plan = ansible.directory / "mysql-tls-report" / "plan.json"
+
+    def add(self, name: str, db: Database, login: Account, **more: Any) -> None:
+        self.ansible.secrets.append(login.password)
+        self.hosts[name] = {
+            "ansible_host": db.server.host,
+            "mysql_tls_login_port": db.server.port,
+            "mysql_tls_login_user": login.user,
+            "mysql_tls_login_password": login.password,
+            "mysql_tls_ca_cert": str(db.pki.bundle),
+            **more,
+        }
+
+    def run(self, playbook: str, *extra: str) -> Run:
+        inventory = self.ansible.directory / "hosts.yml"
+        inventory.write_text(json.dumps({"all": {"hosts": self.hosts}}))
+        given = [argument for pair in extra for argument in (["-e", pair] if "=" in pair else [pair])]
+        return self.ansible.run("ansible-playbook", "-i", str(inventory), f"dbtls.rds_mysql.{playbook}", *given)
+
+
 def connection(db: Database, account: Account) -> tuple[dict[str, Any], dict[str, Any]]:
     """Connection options for a play, and the variables that they take the password from."""
     options = db.options(account)

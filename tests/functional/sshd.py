@@ -71,6 +71,8 @@ def sshd(directory: Path) -> Iterator[dict[str, Any]]:
         command = ["unshare", "-m", "sh", "-c", _AS_ROOT, "sh", *command]
     with open(directory / "log", "wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=directory)
+    client = ["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
+    client += ["-o", f"ControlPath={directory}/control"]
     try:
         _wait(process, port, directory / "log")
         yield {
@@ -80,12 +82,11 @@ def sshd(directory: Path) -> Iterator[dict[str, Any]]:
             "ansible_user": getpass.getuser(),
             "ansible_pipelining": True,
             "ansible_ssh_private_key_file": str(directory / "user"),
-            # No connection is kept open: it would outlast the test.
-            "ansible_ssh_args": shlex.join(
-                ["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
-            ),
+            "ansible_ssh_args": shlex.join([*client, "-o", "ControlMaster=auto", "-o", f"ControlPersist={_SECONDS}"]),
         }
     finally:
+        # The connection that the client keeps open.
+        subprocess.run(["ssh", *client, "-O", "exit", "127.0.0.1"], stderr=subprocess.DEVNULL, check=False)
         process.terminate()
         process.wait(_SECONDS)
 

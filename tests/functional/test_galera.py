@@ -14,6 +14,7 @@ from tests.servers import Pki, ServerUnavailable
 from tests.servers.galera import NAME, galera_cluster
 
 from .database import Account, Database, Tls
+from .plays import Ansible, Site
 from .runner import Modules
 
 Nodes = tuple[Database, Database]
@@ -86,3 +87,22 @@ def test_a_node_that_is_not_named(nodes: Nodes, modules: Modules) -> None:
     assert one.ssl_type(app) == ""
     # By the other node it is the first one that is missing.
     assert "the Galera node node1" in modules.require(**two.options(me, user=app.user)).msg
+
+
+def test_nodes_of_a_play_are_checked_together(nodes: Nodes, ansible: Ansible) -> None:
+    """Nobody has to list them."""
+    one, two = nodes
+    me, app = people(nodes)
+    site = Site(ansible)
+    for name, node in (("one", one), ("two", two)):
+        site.add(name, node, me)
+    with two.login(app, None):
+        refused = site.run("enforce", f"mysql_tls_accounts={app.user}")
+        assert refused.status == 2
+        assert f"{app.user} from 127.0.0.1 (connection" in " ".join(refused.output.split())
+        assert f"on {address(two)}" in refused.output
+        assert one.ssl_type(app) == ""
+    two.wait_for_sessions_to_end(app.user)
+    done = site.run("enforce", f"mysql_tls_accounts={app.user}").ok()
+    assert "2 servers: 1 changed, 1 nothing to change" in done.output
+    assert one.ssl_type(app) == two.ssl_type(app) == "ANY"

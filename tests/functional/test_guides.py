@@ -26,9 +26,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_variables imp
 
 from tests import ansible_yaml
 
-from .runner import Modules
-from .servers import Servers
-
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted((ROOT / "docs" / "docsite" / "rst").glob("*.rst")), ROOT / "README.md"]
 RST = re.compile(
@@ -122,36 +119,6 @@ def test_ansible_takes_it(example: Example, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, f"{example}: {done.stdout}"
-
-
-def test_ansible_takes_the_examples_of_modules(tmp_path: Path) -> None:
-    """All in one run. Tasks of amazon.aws, which is not installed here, are left out."""
-    assert len(OF_MODULES) == len(list((ROOT / "plugins" / "modules").glob("[!_]*.py")))
-    tasks = [task for example in OF_MODULES for task in example.content if "amazon.aws" not in str(list(task))]
-    playbook = tmp_path / "playbook.yml"
-    playbook.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")
-    done = subprocess.run(
-        ["ansible-playbook", "-i", "localhost,", "--syntax-check", str(playbook)],
-        env={**os.environ, "ANSIBLE_NOCOLOR": "true"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-
-
-def test_the_first_example_of_a_module_works(servers: Servers, modules: Modules) -> None:
-    """One server, with a login; only where that is and who logs in is this server's."""
-    db = servers.get("mariadb-11.8")
-    me = db.administrator()
-    for name, run in (("mysql_ssl_status", modules.status), ("mysql_require_ssl", modules.require)):
-        example = next(each for each in OF_MODULES if each.page == f"{name}.py")
-        options = {**example.content[0][OURS + name], **db.options(me, ca_cert=str(db.pki.bundle))}
-        if "user" in options:
-            options["user"] = me.user
-        done = run(**options).ok()
-        assert done["verified"] if name == "mysql_require_ssl" else done["mysql_ssl"]["session"]["verified"]
 
 
 @functools.lru_cache

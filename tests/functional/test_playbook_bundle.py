@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The playbook that brings the CA bundle to application hosts, over a real SSH connection."""
+"""The playbook that brings the CA bundle to application hosts, once over a real SSH connection."""
 
 from __future__ import annotations
 
@@ -48,12 +48,13 @@ def host(tmp_path: Path) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture
-def bundle(host: dict[str, Any], ansible: Ansible, mirror: Mirror, pki: Pki, tmp_path: Path) -> Bundle:
-    """Runs the playbook on two names of that host."""
+def bundle(ansible: Ansible, mirror: Mirror, pki: Pki, tmp_path: Path) -> Bundle:
+    """Runs the playbook on two names of this machine."""
     dest = tmp_path / "application"
     dest.mkdir()
     variables = {
-        **host,
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
         "mysql_tls_region": "eu-central-1",
         "mysql_tls_base_url": mirror.url,
         "mysql_tls_ca_path": str(pki.bundle),
@@ -69,12 +70,19 @@ def bundle(host: dict[str, Any], ansible: Ansible, mirror: Mirror, pki: Pki, tmp
     return run
 
 
+@pytest.fixture
+def bundle_over_ssh(bundle: Bundle, host: dict[str, Any]) -> Bundle:
+    """The same over SSH."""
+    return lambda *arguments, **extra: bundle(*arguments, **host, **extra)
+
+
 def changed(run: Run) -> list[int]:
     return [run.recap()[name]["changed"] for name in ("app1", "app2")]
 
 
-def test_install_and_reload(bundle: Bundle, mirror: Mirror, pki: Pki, tmp_path: Path) -> None:
+def test_install_and_reload(bundle_over_ssh: Bundle, mirror: Mirror, pki: Pki, tmp_path: Path) -> None:
     """Fetched once, copied to each, reloaded where it has changed and nowhere else."""
+    bundle = bundle_over_ssh
     dest, marks = tmp_path / "application", tmp_path / "marks"
     tasks = tmp_path / "reload.yml"
     mark = {"ansible.builtin.lineinfile": {"path": str(marks), "line": "{{ inventory_hostname }}", "create": True}}
@@ -152,7 +160,6 @@ def test_a_weaker_bundle_and_unknown_roots(bundle: Bundle, mirror: Mirror, tmp_p
     refused = bundle(mysql_tls_bundle_unknown_roots="fail")
     assert refused.status != 0
     assert "No CA bundle: mysql_tls_bundle_unknown_roots: " in " ".join(refused.output.split())
-    bundle("--limit", "app1").ok()
     source.write_bytes(good + other.bundle.read_bytes())
     bundle("--limit", "app1").ok()
     source.write_bytes(good)

@@ -7,44 +7,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.document import digest
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import History
 
-from .database import Account, Database
-from .plays import Ansible, Run
+from .plays import Ansible, Site
 from .replication import caught_up, pair_of
 from .servers import Servers
 
 NEW, MARIA = "new-db", "maria-db"
-
-
-class Site:
-    """An inventory, and playbooks on it."""
-
-    def __init__(self, ansible: Ansible) -> None:
-        self.ansible = ansible
-        self.hosts: dict[str, dict[str, Any]] = {}
-        self.plan = ansible.directory / "mysql-tls-report" / "plan.json"
-
-    def add(self, name: str, db: Database, login: Account, **more: Any) -> None:
-        self.ansible.secrets.append(login.password)
-        self.hosts[name] = {
-            "ansible_host": db.server.host,
-            "mysql_tls_login_port": db.server.port,
-            "mysql_tls_login_user": login.user,
-            "mysql_tls_login_password": login.password,
-            "mysql_tls_ca_cert": str(db.pki.bundle),
-            **more,
-        }
-
-    def run(self, playbook: str, *extra: str) -> Run:
-        inventory = self.ansible.directory / "hosts.yml"
-        inventory.write_text(json.dumps({"all": {"hosts": self.hosts}}))
-        given = [argument for pair in extra for argument in (["-e", pair] if "=" in pair else [pair])]
-        return self.ansible.run("ansible-playbook", "-i", str(inventory), f"dbtls.rds_mysql.{playbook}", *given)
 
 
 @pytest.fixture
@@ -127,15 +99,24 @@ def test_a_replica_follows_and_is_never_the_canary(servers: Servers, site: Site)
     assert "every server is read-only (a-replica)" in " ".join(alone.output.split())
     checked = site.run("enforce", "mysql_tls_accounts=planned*", "--check")
     assert checked.status == 2
-    # All hosts of a group, as the guide has it; by their ports here, as they have one address.
-    ports = "groups['all'] | map('extract', hostvars, 'mysql_tls_login_port')"
-    members = "{{ " + ports + " | map('regex_replace', '^', '127.0.0.1:') }}"
-    site.add("source", source, me, mysql_tls_members=members)
-    site.add("the-source-again", source, me, mysql_tls_members=members)
+    for name in ("source", "the-source-again"):
+        site.add(name, source, me)
+    # The clients of the replica are checked with those of the source, which nobody has to list.
+    with replica.login(app, None):
+        refused = site.run("enforce", "mysql_tls_accounts=planned*")
+        assert refused.status == 2
+        assert f"{app.user} from 127.0.0.1 (connection" in " ".join(refused.output.split())
+        assert f"on 127.0.0.1:{replica.server.port}" in " ".join(refused.output.split())
+    replica.wait_for_sessions_to_end(app.user)
+    alone = site.run("enforce", "mysql_tls_accounts=planned*", "--limit", "source")
+    assert "also those of the replica" in " ".join(alone.output.split())
+    assert replica.ssl_type(app) == source.ssl_type(app) == ""
     assert (
         "1 account on 1 server would change, 1 read-only" in site.run("plan", "mysql_tls_accounts=planned*").ok().output
     )
-    done = site.run("enforce", "mysql_tls_accounts=planned*").ok()
+    (planned,) = [each for each in json.loads(site.plan.read_text())["servers"] if each["name"] == "source"]
+    assert planned["members"] == ["a-replica"]
+    done = site.run("enforce", f"mysql_tls_plan={site.plan}").ok()
     assert "1 server: 1 changed" in done.output
     assert "The change has arrived from the source." in done.output
     assert done.recap()["source"]["changed"] == 1

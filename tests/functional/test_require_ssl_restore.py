@@ -327,27 +327,12 @@ def test_tampered_files(db: Database, modules: Modules, file: Path) -> None:
     original = file.read_text()
     record = changes(file)[0]
     (entry,) = record["accounts"]
-    none = entry["before"]
+    # What else it may hold instead is tried without a server.
     spoiled: list[tuple[dict[str, Any], str]] = [
         ({"server": {**record["server"], "host": "other.example.com"}}, "is about other.example.com:"),
         ({"server": {**record["server"], "port": 1}}, "is about 127.0.0.1:1, and this is"),
-        ({"server": {**record["server"], "port": True}}, "port is bool"),
-        ({"server": {**record["server"], "socket": "/x"}}, "host and port, or socket"),
         ({"server": {**record["server"], "family": "postgresql"}}, "of the family postgresql"),
-        ({"server": None}, "server is NoneType"),
-        ({"state": "done"}, "'done' is not a state"),
-        ({"accounts": [entry, entry]}, "twice"),
-        ({"accounts": [{**entry, "before": {**none, "ssl_type": "NONE; DROP USER x"}}]}, "is not a requirement"),
-        ({"accounts": [{**entry, "before": {**none, "ssl_type": "SSL"}}]}, "'SSL' is not a requirement"),
-        ({"accounts": [{**entry, "before": {**none, "subject": 5}}]}, "subject is int"),
-        ({"accounts": [{**entry, "before": entry["after"]}]}, "same requirement before and after"),
-        ({"accounts": [{**entry, "user": "x" * 129}]}, "user is too long for a server"),
-        ({"accounts": [{**entry, "host": "\0"}]}, "host is too long for a server, or has a null byte"),
-        ({"accounts": [{**entry, "user": "\ud800"}]}, "user is not text"),
-        ({"accounts": "all"}, "accounts is str"),
-        ({"require_secure_transport": {"before": {"value": 1, "persisted": None}}}, "value is int"),
-        ({"rollback_statements": [1]}, "something other than texts"),
-        ({"id": None}, "id is NoneType"),
+        ({"accounts": [{**entry, "user": "\ud800"}]}, "accounts[0].user is not text"),
     ]
     for changed, said in spoiled:
         file.write_text(original)

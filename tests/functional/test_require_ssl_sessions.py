@@ -227,6 +227,21 @@ def test_replicas_are_called_out_and_never_ended(source: Database, modules: Modu
         assert modules.require(**db.options(me, user=repl.user)).ok()["plaintext_sessions"] == []
 
 
+def test_replicas_that_the_login_may_not_list(source: Database, modules: Modules) -> None:
+    """Somebody reads the binary log, and their clients would be locked out as well."""
+    db = source
+    me, app = db.create(db.name_of("me"), "127.0.0.1", grants="CREATE USER ON *.*"), db.create(db.name_of("app"))
+    for table in ("mysql.*", "performance_schema.*"):
+        db.query(f"GRANT SELECT ON {table} TO %s@%s", me.user, me.host)
+    repl = db.create(db.name_of("repl"), grants="REPLICATION SLAVE ON *.*")
+    with replica(db, repl, TLS):
+        refused = modules.require(**db.options(me, user=app.user))
+        assert refused.failed
+        assert f"Which other servers have the accounts of 127.0.0.1:{db.server.port} is unknown: " in refused.msg
+        assert db.ssl_type(app) == ""
+    assert modules.require(**db.options(me, user=app.user)).ok()["changed"]
+
+
 def test_replicas_where_transport_is_not_seen(servers: Servers, modules: Modules) -> None:
     db = servers.get("mariadb-11.8", options=("--log-bin=binlog", "--server-id=1"))
     me = db.administrator()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What servers say, safe to print to a terminal.
+"""What servers say, safe to print to a terminal, and whether Ansible would take it for a template.
 
 Error texts, account names and names in certificates are chosen by others. A terminal takes control characters in them
 for commands: clear the screen, set the clipboard, move the cursor to a line that was printed before.
@@ -18,6 +18,7 @@ import typing as t
 _CONTROLS = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
 _UNPRINTABLE = re.compile(f"[{_CONTROLS}]")
 _UNPRINTABLE_IN_LINES = re.compile(f"(?!\n)[{_CONTROLS}]")
+_TEMPLATE_MARKS = ("{{", "{%", "{#")
 # Printed as a whole only where a task has failed. A record with another name in it would be one of another account.
 _EXACT = "rollback_record"
 
@@ -39,6 +40,24 @@ def printable_values(value: t.Any) -> t.Any:
     if isinstance(value, t.Mapping):
         return {printable_values(name): printable_values(item) for name, item in value.items()}
     return [printable_values(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def texts(value: t.Any) -> t.Iterator[str]:
+    """Every text in plain data, names of values included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, t.Mapping):
+        for name, item in value.items():
+            yield from texts(name)
+            yield from texts(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from texts(item)
+
+
+def has_template(value: t.Any) -> bool:
+    """Whether Ansible would take a text in plain data for a template."""
+    return any(mark in text for text in texts(value) for mark in _TEMPLATE_MARKS)
 
 
 def printable_result(result: dict[str, t.Any]) -> dict[str, t.Any]:

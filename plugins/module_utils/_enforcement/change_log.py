@@ -11,6 +11,14 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.change_record import (
+    BEGUN,
+    MADE,
+    RESTORED,
+    UNDONE,
+    ChangeRecord,
+    Endpoint,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Decision, Plan, complete_plan
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import Request
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.restore import (
@@ -20,12 +28,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.resto
     restoration,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import (
-    BEGUN,
-    MADE,
-    RESTORED,
-    UNDONE,
-    ChangeRecord,
-    Endpoint,
     RecordError,
     RollbackFile,
 )

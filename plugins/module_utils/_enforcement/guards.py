@@ -176,6 +176,7 @@ def _refuse_unknown_sessions(check: SessionCheck, request: Request, replicates: 
     )
 
 
+_MOST_NAMED = 10
 _REPLICAS = (
     "Make replication use TLS first, on the replica: CHANGE REPLICATION SOURCE TO SOURCE_SSL = 1 (CHANGE MASTER TO "
     "MASTER_SSL = 1 on MariaDB and before MySQL 8.0.23)."
@@ -213,7 +214,7 @@ def session_warnings(plan: Plan, request: Request) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def list_sessions(sessions: t.Sequence[PlaintextSession], most: int = 10) -> str:
+def list_sessions(sessions: t.Sequence[PlaintextSession]) -> str:
     """The first of them for a message, and how many more."""
-    rest = len(sessions) - most
-    return ", ".join(str(session) for session in sessions[:most]) + (f" and {rest} more" if rest > 0 else "")
+    rest = len(sessions) - _MOST_NAMED
+    return ", ".join(str(session) for session in sessions[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")

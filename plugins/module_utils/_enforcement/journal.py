@@ -17,7 +17,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.state
     NEVER_CREATE,
     Statement,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import ER_NO_SUCH_THREAD, QueryFailed
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
@@ -119,19 +118,10 @@ class Journal:
             raise
         self.done.append(statement)
 
-    def may_have_changed(self, account: Account) -> bool:
-        """Whether a statement about this account was sent."""
-        return any(change.account == account for statement in self.sent for change in statement.changes)
-
     @property
     def flush_was_sent(self) -> bool:
         """Whether the server may go by what was in mysql.user meanwhile."""
         return any(statement.text == FLUSH_PRIVILEGES for statement in self.sent)
-
-    @property
-    def flush_was_done(self) -> bool:
-        """Whether it surely does."""
-        return any(statement.text == FLUSH_PRIVILEGES for statement in self.done)
 
     @property
     def wrote(self) -> bool:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import re
-import typing as t
 from dataclasses import replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
@@ -17,11 +16,18 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plain
     find_plaintext_sessions,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import Request
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.cluster import find_members, own_keys
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import current_account, quote_account
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.cluster import (
+    SERVER_IDS,
+    Member,
+    find_members,
+    own_keys,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect, discover
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import QueryFailed
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import read_identity
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.replication import read_role
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
 _HARMLESS = re.compile(r"[^\s'\"{}@=]{0,255}")
@@ -52,39 +58,73 @@ def with_members(
     accounts = replace(who, everybody=False)
     if not accounts:
         return check
-    mine = read_identity(control, dialect)
-    checked: set[str] = set()
-    unseen: list[str] = []
+    found = _Cluster(control, dialect)
     for host, port in endpoints:
         options = replace(control.options.encrypted(), host=host, port=port or control.options.port, unix_socket=None)
         try:
             with open_session(options) as session:
                 its_dialect = discover(session)
-                if read_identity(session, its_dialect) == mine:
+                if not found.add(session, its_dialect):
                     continue
-                checked |= own_keys(session, its_dialect)
                 its = find_plaintext_sessions(session, its_dialect, accounts)
         except RdsMysqlError as e:
-            unseen.append(f"The sessions of {options.endpoint} could not be checked: {e.message}")
+            found.unseen.append(f"The sessions of {options.endpoint} could not be checked: {e.message}")
             continue
-        found, encrypted = (
+        sessions, encrypted = (
             tuple(replace(session, server=options.endpoint) for session in sessions)
             for sessions in (its.sessions, its.encrypted)
         )
-        check = replace(check, sessions=check.sessions + found, encrypted=check.encrypted + encrypted)
-        if its.obstacle and (its.blind or found):
-            unseen.append(f"{its.obstacle}. {its.remedy.rstrip(',')}.")
-    return replace(check, unseen=(*unseen, *_not_named(control, dialect, checked)))
+        check = replace(check, sessions=check.sessions + sessions, encrypted=check.encrypted + encrypted)
+        if its.obstacle and (its.blind or sessions):
+            found.unseen.append(f"{its.obstacle}. {its.remedy.rstrip(',')}.")
+    return replace(check, unseen=(*found.unseen, *found.not_checked()), members=found.others())
 
 
-def _not_named(control: Session, dialect: Dialect, checked: t.Collection[str]) -> tuple[str, ...]:
-    endpoint = control.options.endpoint
-    try:
-        others = [member.name for member in find_members(control, dialect) if member.key not in checked]
-    except QueryFailed as e:
-        if e.connection_lost:
-            raise
-        return (f"Somebody reads the binary log of {endpoint}, and whether these are replicas could not be seen: {e}.",)
-    if not others:
-        return ()
-    return (f"The accounts of {endpoint} are also those of {', '.join(others)}, whose sessions were not checked.",)
+class _Cluster:
+    """The servers that have the accounts of one, as far as they know of each other: a replica has replicas, too."""
+
+    def __init__(self, control: Session, dialect: Dialect) -> None:
+        self._members: dict[str, Member] = {}
+        self.unseen: list[str] = []
+        self._endpoint = control.options.endpoint
+        self._mine = read_identity(control, dialect)
+        self._own = own_keys(control, dialect, read_role(control, dialect), self._mine)
+        self._checked = set(self._own)
+        self._blind: list[str] = []
+        self._find(control, dialect)
+
+    def add(self, session: Session, dialect: Dialect) -> bool:
+        """Another server; False where it is the one itself."""
+        identity = read_identity(session, dialect)
+        if identity == self._mine:
+            return False
+        role = read_role(session, dialect)
+        self._checked |= own_keys(session, dialect, role, identity)
+        if role.unseen and dialect.is_mariadb:
+            login = quote_account(current_account(session), dialect)
+            grant = f"GRANT {dialect.replica_status_privilege} ON *.* TO {login}"
+            self._blind.append(f"Whether {session.options.endpoint} is a replica could not be seen: {grant}.")
+        self._find(session, dialect)
+        return True
+
+    def others(self) -> tuple[Member, ...]:
+        """Everybody but the server itself."""
+        return tuple(member for member in self._members.values() if member.key not in self._own)
+
+    def not_checked(self) -> tuple[str, ...]:
+        """Sentences about who is known and was not checked."""
+        others = [member for member in self._members.values() if member.key not in self._checked]
+        if not others:
+            return ()
+        blind = self._blind if any(member.key.startswith(SERVER_IDS) for member in others) else ()
+        names = ", ".join(member.name for member in others)
+        told = f"The accounts of {self._endpoint} are also those of {names}, whose sessions were not checked."
+        return (told, *blind)
+
+    def _find(self, session: Session, dialect: Dialect) -> None:
+        try:
+            self._members.update((member.key, member) for member in find_members(session, dialect))
+        except QueryFailed as e:
+            if e.connection_lost:
+                raise
+            self.unseen.append(f"Which other servers have the accounts of {session.options.endpoint} is unknown: {e}.")

@@ -16,6 +16,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
     current_account,
     quote_account,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.cluster import Member
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect, is_on
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import QueryFailed
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.proxy_users import proxies_of, read_proxy_grants
@@ -69,7 +70,8 @@ class SessionCheck:
 
     ``obstacle`` says why it is not known which sessions use TLS, and ``remedy`` what would show it; ``sessions`` are
     then all that may be concerned. ``blind``: not even these can be seen. ``encrypted``: clients that use TLS, perhaps
-    without the certificate that they will need. ``unseen``: what could not be seen of other members of the cluster.
+    without the certificate that they will need. ``unseen``: what could not be seen of other members of the cluster, and
+    ``members``: who these are.
     """
 
     sessions: tuple[PlaintextSession, ...] = ()
@@ -78,6 +80,7 @@ class SessionCheck:
     blind: bool = False
     encrypted: tuple[PlaintextSession, ...] = ()
     unseen: tuple[str, ...] = ()
+    members: tuple[Member, ...] = ()
 
 
 def find_plaintext_sessions(

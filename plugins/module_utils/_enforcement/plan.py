@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
@@ -48,7 +49,9 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
     quote,
     quote_account,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.cluster import find_members, own_keys
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import QueryFailed
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import ServerIdentity, read_only_identity
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.replication import ServerRole, read_role
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchChange
@@ -63,7 +66,7 @@ class Plan:
 
     ``held_back`` are changes that are not made here, as the server's accounts come from another one. ``left_out`` are
     accounts that a wildcard does not stand for, or that cannot be changed. ``unproven`` says what of the targets could
-    not be read, or done, as sentences.
+    not be read, or done, as sentences. ``keys``: what other servers of its cluster know the server as.
     """
 
     identity: ServerIdentity
@@ -80,6 +83,7 @@ class Plan:
     held_back: tuple[Change, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     unproven: tuple[str, ...] = ()
+    keys: frozenset[str] = frozenset()
 
     @property
     def plaintext_sessions(self) -> tuple[PlaintextSession, ...]:
@@ -203,6 +207,10 @@ class Plan:
             "flushed": bool(self.changes) and self.flushes,
             "plaintext_sessions": [session.describe() for session in self.plaintext_sessions],
             "server": self.role.describe(),
+            "cluster": {
+                "keys": sorted(self.keys),
+                "members": {member.key: printable(member.name) for member in self.session_check.members},
+            },
             "plan": self.exactly(),
             "diff": {
                 "before_header": f"TLS requirements on {self.endpoint}",
@@ -333,8 +341,9 @@ def complete_plan(control: Session, dialect: Dialect, request: Request, decision
     told: tuple[str, ...] = ()
     if method in (ALTER_USER, GRANT_USAGE):
         changes, unchangeable, told = changeable(control, dialect, changes, decision.known, request)
+    identity = read_only_identity(control, dialect)
     plan = Plan(
-        identity=read_only_identity(control, dialect),
+        identity=identity,
         targets=decision.targets,
         changes=changes,
         method=method,
@@ -348,10 +357,15 @@ def complete_plan(control: Session, dialect: Dialect, request: Request, decision
         held_back=decision.changes if holds_back else (),
         left_out=decision.left_out + unchangeable,
         unproven=decision.unproven + told,
+        keys=own_keys(control, dialect, role, identity),
     )
     counted = request.readiness.counted_on(plan.identity.data)
     check = find_plaintext_sessions(control, dialect, plan.who_has_to_use_tls, counted)
-    if request.plaintext_sessions != "allow" and not holds_back:
+    if holds_back:
+        # Its clients are checked with those of the source, which has to hear of them, and of its own replicas.
+        with suppress(QueryFailed):
+            check = replace(check, members=find_members(control, dialect))
+    elif request.plaintext_sessions != "allow":
         check = with_members(control, dialect, plan.who_has_to_use_tls, request, check)
     warnings = decision.warnings + plan.unproven + _warnings(dialect, plan)
     return replace(plan, session_check=check, warnings=warnings)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import WrongShape, decode
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Decision, Plan, complete_plan
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.record_values import (
-    get_changes,
-    get_identity,
-    get_switch_state,
-    get_value,
+    RecordedChange,
+    RecordedSwitch,
+    changes_of,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import EnforcementError, Request
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import Change
@@ -30,6 +30,16 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session imp
 
 # The return value reason.
 CHANGED_SINCE_PLAN = "changed_since_plan"
+
+
+@dataclass(frozen=True)
+class _PlanValue:
+    """The return value ``plan``."""
+
+    identity: ServerIdentity
+    read_only: bool
+    accounts: tuple[RecordedChange, ...]
+    require_secure_transport: RecordedSwitch | None
 
 
 @dataclass(frozen=True)
@@ -55,21 +65,22 @@ class Planned:
             return None
         try:
             return cls.parse(_with_empty_parts(value))
-        except ValueError as e:
+        except WrongShape as e:
             raise OptionError(f"plan: this is not a plan of mysql_require_ssl: {e}.") from e
 
     @classmethod
     def parse(cls, value: t.Any) -> Planned:
         """From the form that the return value ``plan`` has.
 
-        :raises ValueError: saying what is wrong.
+        :raises WrongShape: saying what is wrong.
         """
-        switch = get_value(value, secure_transport.NAME, (dict, type(None)))
+        found = decode(_PlanValue, value, exact=True)
+        switch = found.require_secure_transport
         return cls(
-            identity=get_identity(value),
-            read_only=get_value(value, "read_only", (bool,)),
-            changes=get_changes(value),
-            switch=(get_switch_state(switch, "before"), get_switch_state(switch, "after")) if switch else None,
+            identity=found.identity,
+            read_only=found.read_only,
+            changes=changes_of(found.accounts),
+            switch=switch.states() if switch else None,
         )
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import (
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.change_record import (
     BEGUN,
     RESTORED,
     UNDONE,

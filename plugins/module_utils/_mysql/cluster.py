@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Other servers that have the same accounts: replicas, Aurora readers, Galera nodes.
+"""Other servers that have the same accounts: replicas, Aurora readers, Galera nodes, members of a replication group.
 
 Accounts replicate, and sessions do not: a client of a replica is locked out by what is changed on its source.
 """
@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect, is_on
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import QueryFailed
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import ServerIdentity
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.replication import ServerRole
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import listed_sessions, live_sessions
 
@@ -31,12 +33,22 @@ def find_members(session: Session, dialect: Dialect) -> tuple[Member, ...]:
 
     :raises QueryFailed: where this login may not see them, and there are some, or may be.
     """
-    return (*_replicas(session, dialect), *_aurora_readers(session, dialect), *_galera_nodes(session, dialect))
+    return (
+        *_replicas(session, dialect),
+        *_aurora_readers(session, dialect),
+        *_galera_nodes(session, dialect),
+        *_group_members(session, dialect),
+    )
 
 
-def own_keys(session: Session, dialect: Dialect) -> frozenset[str]:
+def own_keys(session: Session, dialect: Dialect, role: ServerRole, identity: ServerIdentity) -> frozenset[str]:
     """What others know this server as."""
-    keys = {f"server_id {_value(session, 'server_id')}"}
+    keys = set()
+    if not dialect.is_mariadb:
+        keys.add(f"server_uuid {identity.server_id}")
+    if role.source_ids:
+        own = _value(session, "server_id")
+        keys |= {_replica_key(own, source) for source in role.source_ids}
     if dialect.managed_by == "aurora":
         keys.add(f"aurora {_value(session, 'aurora_server_id')}")
     if is_on(dialect.variables.get("wsrep_on")):
@@ -52,8 +64,23 @@ def _replicas(session: Session, dialect: Dialect) -> list[Member]:
         if e.connection_lost or _has_dump_sessions(session, dialect):
             raise
         return []
-    # Server_Id, Host (report_host of the replica, mostly empty), Port, ...
-    return [Member(f"server_id {row[0]}", _replica_name(row)) for row in rows]
+    return [Member(_key_of_replica(row), _replica_name(row)) for row in rows]
+
+
+def _key_of_replica(row: tuple[t.Any, ...]) -> str:
+    """Of Server_Id, Host (report_host of the replica, mostly empty), Port, Source_Id, and on MySQL Replica_UUID."""
+    if len(row) > 4 and row[4]:
+        return f"server_uuid {row[4]}"
+    return _replica_key(row[0], row[3])
+
+
+def _replica_key(replica: t.Any, source: t.Any) -> str:
+    """Where servers have no identifier of their own, other clusters may use the same numbers."""
+    return f"{SERVER_IDS} {replica} of {source}"
+
+
+SERVER_IDS = "server_id"
+"""Begins the keys that are not unique."""
 
 
 def _replica_name(row: tuple[t.Any, ...]) -> str:
@@ -89,6 +116,18 @@ def _galera_nodes(session: Session, dialect: Dialect) -> list[Member]:
         return []
     rows = session.query("SELECT node_uuid, node_name, node_incoming_address FROM mysql.wsrep_cluster_members")
     return [Member(f"galera {key}", _node_name(name, address)) for key, name, address in rows if key != status.own]
+
+
+def _group_members(session: Session, dialect: Dialect) -> list[Member]:
+    """Of InnoDB Cluster. Source: "The replication_group_members Table", MySQL Reference Manual."""
+    if not dialect.variables.get("group_replication_group_name"):
+        return []
+    # A server that has left its group knows itself alone, perhaps without its identifier.
+    rows = session.query(
+        "SELECT MEMBER_ID, MEMBER_HOST, MEMBER_PORT FROM performance_schema.replication_group_members "
+        "WHERE MEMBER_ID NOT IN ('', @@server_uuid)"
+    )
+    return [Member(f"server_uuid {key}", f"the group member {host}:{port}") for key, host, port in rows]
 
 
 def _node_name(name: t.Any, address: t.Any) -> str:

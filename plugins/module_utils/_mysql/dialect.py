@@ -23,6 +23,7 @@ _VARIABLES = (
     "basedir",
     "caching_sha2_password_proxy_users",
     "check_proxy_users",
+    "group_replication_group_name",
     "have_openssl",
     "have_ssl",
     "innodb_read_only",

@@ -135,7 +135,7 @@ class LoginConnection(Connection):
         if self._packets_left < 0:
             self._force_close()
             raise _operational_error(CR_NET_PACKET_TOO_LARGE, f"more than {self._most_packets} packets")
-        packet = super()._read_packet(*arguments, **keywords)  # type: ignore[no-untyped-call]
+        packet = super()._read_packet(*arguments, **keywords)  # type: ignore[no-untyped-call]  # the stubs have no types for it
         if self._authenticating:
             self._transport.admit(self, packet)
             self._last_packet = packet

@@ -15,6 +15,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session imp
 
 # Columns of SHOW REPLICA STATUS, after those that MariaDB puts in front. Their names have changed, their order has not.
 _HOST, _PORT, _IO_RUNNING, _SQL_RUNNING = 1, 3, 10, 11
+_SOURCE_ID = 39
 # Replicate_Do_DB, _Ignore_DB, _Do_Table, _Ignore_Table, _Wild_Do_Table, _Wild_Ignore_Table
 _FILTERS = slice(12, 18)
 
@@ -24,13 +25,15 @@ class ServerRole:
     """``read_only``: the server refuses to be written to, as replicas and Aurora readers do.
 
     ``replica_of`` is the source whose accounts it replicates, None where there is none or the login may not see it;
-    ``stopped``: at present it does not. ``unseen``: the login may not see whether there is one.
+    ``stopped``: at present it does not. ``unseen``: the login may not see whether there is one. ``source_ids`` are the
+    values of server_id of all its sources.
     """
 
     read_only: bool = False
     replica_of: str | None = None
     stopped: bool = False
     unseen: bool = False
+    source_ids: tuple[str, ...] = ()
 
     @property
     def follows(self) -> bool:
@@ -53,10 +56,12 @@ def read_role(session: Session, dialect: Dialect) -> ServerRole:
         if e.connection_lost:
             raise
         return ServerRole(dialect.read_only, unseen=True)
-    sources = [source for source in (_source(row, dialect.replica_status_offset) for row in rows) if source]
+    offset = dialect.replica_status_offset
+    sources = [source for source in (_source(row, offset) for row in rows) if source]
     # Of several sources one that is running.
     name, stopped = min(sources, key=lambda source: source[1]) if sources else (None, False)
-    return ServerRole(dialect.read_only, name, stopped)
+    ids = tuple(_text(row[offset + _SOURCE_ID]) for row in rows if len(row) > offset + _SOURCE_ID)
+    return ServerRole(dialect.read_only, name, stopped, source_ids=ids)
 
 
 def _source(row: t.Sequence[t.Any], offset: int) -> tuple[str, bool] | None:

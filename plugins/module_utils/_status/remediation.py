@@ -11,6 +11,7 @@ import shlex
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import has_template
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
     Account,
     Requirement,
@@ -38,8 +39,6 @@ FLUSH: Todo = (
 )
 _SAFE_CIPHERS = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:"
 _SAFE_CIPHERS += "ECDHE-RSA-AES128-GCM-SHA256"
-# What Ansible would render in a variable.
-_TEMPLATE_MARKS = ("{{", "{%", "{#")
 
 
 def task(module: str, **options: t.Any) -> Command:
@@ -58,9 +57,10 @@ def _require_by_playbook(user: str, host: str) -> tuple[Command, ...]:
 
     :arg host: A pattern.
     """
-    if "*" in user or any(mark in user + host for mark in _TEMPLATE_MARKS):
+    account = f"{user}@{host}"
+    if "*" in user or has_template(account):
         return ()
-    return (playbook("enforce", mysql_tls_accounts=[f"{user}@{host}"]),)
+    return (playbook("enforce", mysql_tls_accounts=[account]),)
 
 
 def _by_hand(statements: str) -> tuple[str, ...]:

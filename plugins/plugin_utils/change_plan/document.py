@@ -11,21 +11,22 @@ import hashlib
 import json
 import os
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import WrongShape, decode, encode, load
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import (
     Untrusted,
     open_trusted,
     read_bounded,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import has_template
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.planned import Planned
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.servers import (
+    CHANGE,
     OUTCOMES,
-    TEMPLATE_MARKS,
     Server,
-    texts,
     totals,
 )
 
@@ -65,15 +66,8 @@ class PlanDocument:
         content = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
-            **vars(self),
-            "author": asdict(self.author),
-            "inventory": list(self.inventory),
-            "totals": asdict(totals(self.servers)),
-            "batches": [list(batch) for batch in self.batches],
-            "servers": [
-                {name: list(value) if isinstance(value, tuple) else value for name, value in vars(server).items()}
-                for server in self.servers
-            ],
+            **encode(self),
+            "totals": encode(totals(self.servers)),
         }
         return {"sha256": digest(content), **content}
 
@@ -100,6 +94,16 @@ class ReadPlan:
     servers: tuple[Server, ...]
 
 
+@dataclass(frozen=True)
+class _Approved:
+    """What of the file is read again."""
+
+    sha256: str
+    made_at: str
+    author: Author
+    servers: tuple[Server, ...]
+
+
 class PlanFile:
     """A plan that somebody has approved."""
 
@@ -117,11 +121,11 @@ class PlanFile:
         :raises RdsMysqlError: when it cannot be read, is not a plan, was changed, is too old, or all may write to it.
         """
         try:
-            plan = self._checked(json.loads(self._content(anyones=bool(sha256))))
+            plan = self._checked(load(self._content(anyones=bool(sha256))))
             made = dt.datetime.strptime(plan.made_at, _TIME).replace(tzinfo=dt.UTC)
         except OSError as e:
             raise self.error(f"cannot be read: {e.strerror}.") from e
-        except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as e:
+        except (RecursionError, ValueError) as e:
             raise self.error("is not a plan that the playbook plan has written.") from e
         if sha256 and plan.sha256 != sha256.strip().lower():
             raise self.error(f"has the SHA-256 {plan.sha256}, and mysql_tls_plan_sha256 is another one.")
@@ -154,23 +158,22 @@ class PlanFile:
             raise self.error("was made by another release of the collection. Use that one, or make a new plan.")
         if described.get("sha256") != digest(described):
             raise self.error("was changed after it was made: its SHA-256 is another one. Make a new plan.")
-        if any(mark in text for text in texts(described) for mark in TEMPLATE_MARKS):
+        if has_template(described):
             raise self.error("holds a text that could be taken for a template, so the playbook plan has not made it.")
-        author = described["author"]
-        servers = tuple(_server(value) for value in described["servers"])
-        names = [name for server in servers for name in (server.name, *server.aliases)]
+        found = decode(_Approved, described)
+        for server in found.servers:
+            _check(server)
+        names = [name for server in found.servers for name in (server.name, *server.aliases)]
         if len(set(names)) != len(names):
-            raise ValueError("a name is there twice")
-        by = f"{author.get('user') or 'unknown'} on {author.get('host') or 'unknown'}"
-        return ReadPlan(described["sha256"], str(described["made_at"]), by, servers)
+            raise WrongShape("a name is there twice")
+        by = f"{found.author.user or 'unknown'} on {found.author.host or 'unknown'}"
+        return ReadPlan(found.sha256, found.made_at, by, found.servers)
 
 
-def _server(value: t.Any) -> Server:
-    name, aliases, outcome = value["name"], value["aliases"], value["outcome"]
-    if not all(isinstance(text, str) for text in (name, *aliases)) or outcome not in OUTCOMES:
-        raise ValueError("a server is wrong")
-    if value["plan"] is not None:
-        Planned.parse(value["plan"])
-    elif outcome == "change":
-        raise ValueError("a change is missing")
-    return Server(name, outcome, value["plan"], str(value["reason"] or "") or None, tuple(aliases))
+def _check(server: Server) -> None:
+    if server.outcome not in OUTCOMES:
+        raise WrongShape(f"{server.outcome!r} is not an outcome")
+    if server.plan is not None:
+        Planned.parse(server.plan)
+    elif server.outcome == CHANGE:
+        raise WrongShape("a change is missing")

@@ -9,14 +9,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import has_template, printable, texts
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.readiness import NOT_READY, STATES
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import without_templates
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted
 
 CHANGE, UNCHANGED, REFUSED, READ_ONLY, NOT_CHECKED = "change", "unchanged", "refused", "read_only", "not_checked"
 OUTCOMES = (CHANGE, UNCHANGED, REFUSED, READ_ONLY, NOT_CHECKED)
-TEMPLATE_MARKS = ("{{", "{%", "{#")
 
 _SHOWN = ("account", "state", "reason")
 
@@ -30,7 +29,7 @@ class Server:
     ``plan`` is what the option of that name of mysql_require_ssl takes, None where it is not known. ``reason`` says why
     a server is refused, skipped or not checked. ``readiness`` has account, state and reason of the accounts that would
     change, where somebody watches; ``left_out`` are accounts that do not change, as they are not ready; ``statements``
-    is what would be run, for people.
+    is what would be run, for people. ``members`` are the hosts of its cluster, by their names in the inventory.
     """
 
     name: str
@@ -42,6 +41,7 @@ class Server:
     readiness: tuple[dict[str, str], ...] = ()
     left_out: tuple[str, ...] = ()
     statements: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
 
     @property
     def accounts(self) -> list[dict[str, t.Any]]:
@@ -127,6 +127,7 @@ def _server(host: str, result: t.Mapping[str, t.Any]) -> Server:
         readiness=tuple({key: _safe(judged[name][key]) for key in _SHOWN} for name in names if name in judged),
         left_out=tuple(_safe(name) for name in names[len(server.accounts) :]),
         statements=tuple(map(_safe, result.get("statements") or ())),
+        members=tuple(result.get("members") or ()),
     )
 
 
@@ -172,19 +173,6 @@ def _safe(text: str) -> str:
 def _unsafe(value: t.Any) -> str | None:
     """The first text that could be taken for a template, or does not stay what it is when it is printed."""
     for text in texts(value):
-        if any(mark in text for mark in TEMPLATE_MARKS) or printable(text) != text:
+        if has_template(text) or printable(text) != text:
             return text
     return None
-
-
-def texts(value: t.Any) -> t.Iterator[str]:
-    """Every text in plain data, names of values included."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, t.Mapping):
-        for name, item in value.items():
-            yield from texts(name)
-            yield from texts(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from texts(item)

@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import WrongShape, decode, encode
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import BY_ID, Evidence
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history import storage
@@ -23,7 +24,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.index impo
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import model
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.compare import has_seen
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import WrongShape, decode, encode
 
 CHANGE, BUNDLE = "change", "bundle"
 DAYS = 400

@@ -10,12 +10,12 @@ import hashlib
 import typing as t
 from pathlib import Path
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import clean
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._rds import rds_authority, rds_region
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import parse_pem
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import BUNDLE, CHANGE, History, entry
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.storage import HistoryError
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import from_results, model
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import clean
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rollout_summary import NO_RECORD, UNREACHED, outcome
 
 Results = t.Mapping[str, t.Mapping[str, t.Any]]

@@ -13,10 +13,10 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import WrongShape, decode, encode, load
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import write_atomically
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Readiness
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import WrongShape, decode, encode
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
     FORMAT,
     FORMAT_VERSION,
@@ -62,11 +62,11 @@ def read_report(path: Path, option: str) -> Report:
     :raises RdsMysqlError: when it cannot be read, or is not a report.
     """
     try:
-        data = json.loads(path.read_bytes())
+        data = load(path.read_bytes())
     except OSError as e:
         raise RdsMysqlError(f"{option}: {path} cannot be read: {e.strerror}.") from e
-    except (ValueError, RecursionError) as e:
-        raise RdsMysqlError(f"{option}: {path} is not JSON: {e}.") from e
+    except WrongShape as e:
+        raise RdsMysqlError(f"{option}: {path} is not JSON: {e.__cause__}.") from e
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise RdsMysqlError(f"{option}: {path} is not a report of mysql_tls_report (its format is not {FORMAT}).")
     data = upgrade(data)

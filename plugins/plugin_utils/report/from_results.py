@@ -9,8 +9,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import WrongShape, clean, decode
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._rds import parse_endpoint
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import WrongShape, clean, decode
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
     CHECKED,
     NOT_CHECKED,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ansible.module_utils.common.yaml import yaml_load
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import clean
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import (
     Untrusted,
@@ -22,7 +23,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import BY_ID
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import verdict
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import clean
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import CHECKED, Finding, Server, Waiver
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.readiness_picture import PICTURE, picture
+from docs.tools.readiness_picture import PICTURE, picture
 
 ROOT = Path(__file__).resolve().parents[3]
 UNITS = sorted((ROOT / "docs" / "docsite" / "rst" / "systemd").iterdir())

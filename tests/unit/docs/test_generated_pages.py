@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools import bench_page, diagrams, playbook_variables
+from docs.tools import bench_page, diagrams, playbook_variables, wrapped
 
 ROOT = Path(__file__).resolve().parents[3]
 GUIDES = ROOT / "docs" / "docsite" / "rst"
@@ -30,6 +30,21 @@ def test_a_page_shows_the_diagram_with_its_text(name: str) -> None:
     assert alone
     for page in pages:
         assert page.read_text("utf-8").count(f"images/{name}.svg\n   :alt: ") == (page.name in alone)
+
+
+@pytest.mark.parametrize("page", wrapped.guides(), ids=lambda page: page.name)
+def test_a_guide_is_wrapped(page: Path) -> None:
+    """``make format`` does it."""
+    text = page.read_text("utf-8")
+    assert text.splitlines() == wrapped.wrapped(text).splitlines()
+
+
+def test_what_is_wrapped_and_what_is_not() -> None:
+    code = ".. code-block:: yaml\n   :caption: x\n\n   key: value\n   other: value\n\n"
+    words = " ".join(["word"] * 22)
+    text = f"Title\n=====\n\n{code}- one\n  two\n- {words} ``a literal`` - end\n"
+    item = f"- {words}\n  ``a literal`` - end\n"
+    assert wrapped.wrapped(text) == f"Title\n=====\n\n{code}- one two\n{item}"
 
 
 def test_the_variables_of_the_playbooks_are_what_the_specs_say() -> None:

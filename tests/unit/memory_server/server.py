@@ -519,7 +519,8 @@ class MemoryServer:
         if model.REPLICATION_SLAVE not in session.grants:
             told = "REPLICATION MASTER ADMIN" if self.release.mariadb else "REPLICATION SLAVE"
             raise ServerError(1227, _DENIED.format(told))
-        return [(number, host, port, 1, "uuid") for number, host, port in self.replicas]
+        uuid = () if self.release.mariadb else ("uuid",)
+        return [(number, host, port, 1, *uuid) for number, host, port in self.replicas]
 
     def _shown_account(self, session: ServerSession, parser: Parser) -> Key:
         if parser.word("CURRENT_USER"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.tools.role_readme import entry_points, readme
+from docs.tools.role_readme import entry_points, readme
 
 ROLE = Path(__file__).parents[3] / "roles" / "mysql_tls"
 # What the role itself makes, and what it hands to its own task files.

@@ -279,7 +279,9 @@ def test_an_interrupt_ends_a_check(stage: str, many: bool) -> None:
         if many:
             given["endpoints"] = [{"host": "127.0.0.1", "port": server.port}]
         code = (
-            "import os\n"
+            "import signal\n"
+            # A shell's background job has it ignored.
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
             "from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import sweep\n"
             f"sweep.run({given!r})\n"
         )
@@ -289,7 +291,7 @@ def test_an_interrupt_ends_a_check(stage: str, many: bool) -> None:
         started = time.monotonic()
         process.send_signal(signal.SIGINT)
         _out, told = process.communicate(timeout=30)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 15
     assert "KeyboardInterrupt" in told
     for end in ready:
         os.close(end)

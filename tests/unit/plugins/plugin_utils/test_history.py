@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import encode
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history import storage
@@ -35,7 +36,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded i
     record_changes,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, model
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.dataclass_json import encode
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec

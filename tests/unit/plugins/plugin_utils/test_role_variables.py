@@ -107,17 +107,21 @@ def test_every_default_of_the_role_is_known() -> None:
     assert "mysql_tls_max_fail_percentage" in role_variables.known()
 
 
+def unknown_variables(fleet: dict[str, HostVariables], known: t.Collection[str]) -> list[str]:
+    return role_variables.checked(fleet.items(), role_variables.UnknownVariables(known))
+
+
 def test_unknown_variables() -> None:
     fleet = {
         "one": values(mysql_tls_acounts=1, mysql_tls_hosts="all", other=1),
         "two": values(mysql_tls_acounts=1, mysql_tls_zzz=2),
     }
-    assert role_variables.unknown_variables(fleet, KNOWN) == [
+    assert unknown_variables(fleet, KNOWN) == [
         "mysql_tls_acounts is not a variable of dbtls.rds_mysql (set for one, two). Did you mean mysql_tls_accounts?",
         "mysql_tls_zzz is not a variable of dbtls.rds_mysql (set for two).",
         "Custom variables can be listed in mysql_tls_own_variables.",
     ]
-    assert role_variables.unknown_variables({"one": values(mysql_tls_hosts=1)}, KNOWN) == []
+    assert unknown_variables({"one": values(mysql_tls_hosts=1)}, KNOWN) == []
 
 
 @pytest.mark.parametrize(
@@ -129,17 +133,17 @@ def test_variables_of_ones_own(own: t.Any) -> None:
     mine = values(
         mysql_tls_mine=1, mysql_tls_yours=2, mysql_tls_own_variables=own, list=["mysql_tls_mine", "mysql_tls_yours"]
     )
-    assert role_variables.unknown_variables({"one": mine}, known) == []
-    found = role_variables.unknown_variables({"one": mine, "two": values(mysql_tls_mine=1)}, known)
+    assert unknown_variables({"one": mine}, known) == []
+    found = unknown_variables({"one": mine, "two": values(mysql_tls_mine=1)}, known)
     assert found[0] == "mysql_tls_mine is not a variable of dbtls.rds_mysql (set for two)."
     # What cannot be evaluated allows nothing.
     undefined = values(mysql_tls_mine=1, mysql_tls_own_variables="{{ nothing }}")
-    assert len(role_variables.unknown_variables({"one": undefined}, known)) == 2
+    assert len(unknown_variables({"one": undefined}, known)) == 2
 
 
 def test_many_hosts_are_not_all_named() -> None:
     fleet = {f"db{number}": values(mysql_tls_x=1) for number in range(1000)}
-    assert "(set for db0, db1, db2, db3, db4 and 995 more)" in role_variables.unknown_variables(fleet, KNOWN)[0]
+    assert "(set for db0, db1, db2, db3, db4 and 995 more)" in unknown_variables(fleet, KNOWN)[0]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +164,7 @@ def test_many_hosts_are_not_all_named() -> None:
     ],
 )
 def test_scope(given: dict[str, t.Any], sentence: str | None) -> None:
-    found = role_variables.missing_scope({"db": values(**given)})
+    found = role_variables.checked([("db", values(**given))], role_variables.MissingScope())
     assert [text[: len(sentence or "")] for text in found] == ([sentence] if sentence else [])
 
 

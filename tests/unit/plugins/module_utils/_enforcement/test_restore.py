@@ -9,19 +9,19 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.restore import (
-    ALL,
-    LAST,
-    Restoration,
-    restoration,
-)
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import (
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.change_record import (
     BEGUN,
     MADE,
     RESTORED,
     UNDONE,
     ChangeRecord,
     Endpoint,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.restore import (
+    ALL,
+    LAST,
+    Restoration,
+    restoration,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import Change
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, AccountState, Requirement

@@ -9,17 +9,20 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import typing as t
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import (
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.change_record import (
     BEGUN,
-    FORMAT,
     MADE,
     RESTORED,
     UNDONE,
     ChangeRecord,
     Endpoint,
+)
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import (
+    FORMAT,
     RecordError,
     RollbackFile,
 )
@@ -91,7 +94,7 @@ def test_a_record_is_read_as_it_was_written(record: ChangeRecord) -> None:
 @settings(deadline=None)
 @given(anything)
 def test_whatever_stands_there_instead(value: t.Any) -> None:
-    with pytest.raises(ValueError, match="is missing"):
+    with pytest.raises(ValueError, match=r"is missing$|^the whole is not a dictionary$"):
         ChangeRecord.parse(value)
 
 
@@ -130,6 +133,56 @@ def test_a_record_that_somebody_has_changed(record: ChangeRecord, data: st.DataO
         for entry in value["accounts"]
     ]
     assert again["state"] == value["state"]
+
+
+_NONE = {"ssl_type": "NONE", "cipher": "", "issuer": "", "subject": ""}
+_ENTRY: dict[str, t.Any] = {"user": "app", "host": "%", "before": _NONE, "after": {**_NONE, "ssl_type": "ANY"}}
+_SERVER = {"host": "db", "port": 3306, "socket": None, "family": "mysql", "version": "9.7.4"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"server": {**_SERVER, "port": True}}, "server.port is not a whole number"),
+        ({"server": {**_SERVER, "socket": "/x"}}, "server has to have host and port, or socket"),
+        ({"server": None}, "server is not a dictionary"),
+        ({"state": "done"}, "'done' is not a state of a change"),
+        ({"accounts": [_ENTRY, _ENTRY]}, "an account is in a change twice"),
+        (
+            {"accounts": [{**_ENTRY, "before": {**_NONE, "ssl_type": "NONE; DROP USER x"}}]},
+            "'NONE; DROP USER x' is not a requirement",
+        ),
+        ({"accounts": [{**_ENTRY, "before": {**_NONE, "ssl_type": "SSL"}}]}, "'SSL' is not a requirement"),
+        ({"accounts": [{**_ENTRY, "before": {**_NONE, "subject": 5}}]}, "accounts[0].before.subject is not text"),
+        ({"accounts": [{**_ENTRY, "before": {"ssl_type": "NONE"}}]}, "accounts[0].before.cipher is missing"),
+        ({"accounts": [{**_ENTRY, "before": {}}]}, "accounts[0].before.ssl_type is missing"),
+        ({"accounts": [{**_ENTRY, "before": _ENTRY["after"]}]}, "app@% has the same requirement before and after"),
+        ({"accounts": [{**_ENTRY, "user": "x" * 129}]}, "accounts[0].user has more than 128 characters"),
+        ({"accounts": [{**_ENTRY, "host": "\0"}]}, "accounts[0].host has a null byte"),
+        ({"accounts": [{**_ENTRY, "user": "\ud800"}]}, "accounts[0].user is not text"),
+        ({"accounts": "all"}, "accounts is not a list"),
+        (
+            {"require_secure_transport": {"before": {"value": 1, "persisted": None}}},
+            "require_secure_transport.before.value is not true or false",
+        ),
+        ({"rollback_statements": [1]}, "rollback_statements[0] is not text"),
+        ({"id": None}, "id is not text"),
+    ],
+)
+def test_a_record_that_cannot_be_meant(changed: dict[str, t.Any], said: str) -> None:
+    value = {
+        "id": "0" * 32,
+        "state": MADE,
+        "begun_at": "2026-11-28T00:00:00Z",
+        "ended_at": None,
+        "server": _SERVER,
+        "accounts": [_ENTRY],
+        "require_secure_transport": None,
+        "rollback_statements": [],
+    }
+    assert ChangeRecord.parse(value).changes[0].after.ssl_type == "ANY"
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        ChangeRecord.parse({**value, **changed})
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

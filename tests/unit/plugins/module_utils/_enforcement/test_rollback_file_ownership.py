@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement import rollback_file
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.change_record import Endpoint
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.rollback_file import (
-    Endpoint,
     RecordError,
     RollbackFile,
 )

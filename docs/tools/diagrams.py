@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The diagrams of the guides, which are data here and SVG on the site: ``python -m tests.tools.diagrams``."""
+"""The diagrams of the guides, which are data here and SVG on the site: ``python -m docs.tools.diagrams``."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def picture(diagram: Diagram) -> str:
     opening = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" {_FONT}>'
     parts = [
         opening,
-        f"<!-- {_LICENCE}; made by tests/tools/diagrams.py -->",
+        f"<!-- {_LICENCE}; made by docs/tools/diagrams.py -->",
         f"<title>{escape(diagram.title)}</title>",
         f'<defs>{head}<path d="M0 0L8 4L0 8z" fill="{_GREY}"/></marker></defs>',
         f'<rect width="{width}" height="{height}" rx="8" fill="#ffffff"/>',

@@ -2,13 +2,15 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The figures of the page Performance, from what ``make bench`` has measured: ``python -m tests.tools.bench_page``."""
+"""The figures of the page Performance, from what ``make bench`` has measured: ``python -m docs.tools.bench_page``."""
 
 from __future__ import annotations
 
 import json
 import typing as t
 from pathlib import Path
+
+from .wrapped import wrapped
 
 PAGE = Path("docs/docsite/rst/fleet_speed.rst")
 FIGURES = Path("docs/bench.json")
@@ -45,7 +47,7 @@ def figures(measured: t.Mapping[str, t.Any]) -> str:
                 target,
             )
         )
-    return "\n".join(lines) + "\n\n"
+    return wrapped("\n".join(lines)) + "\n\n"
 
 
 def _row(cells: t.Iterable[str]) -> list[str]:

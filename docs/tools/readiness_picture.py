@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The picture of the guide "When is an account ready?": ``python -m tests.tools.readiness_picture``."""
+"""The picture of the guide "When is an account ready?": ``python -m docs.tools.readiness_picture``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def picture() -> str:
     width = _RIGHT + 200
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" {_FONT}>',
-        f"<!-- {_LICENCE}; made by tests/tools/readiness_picture.py -->",
+        f"<!-- {_LICENCE}; made by docs/tools/readiness_picture.py -->",
         "<title>Four accounts over 35 days: one ready, one not ready, two unknown</title>",
         f'<rect width="{width}" height="{height}" rx="8" fill="#ffffff"/>',
         _text(_LEFT, 26, "35 days ago", _GREY),
