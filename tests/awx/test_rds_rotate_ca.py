@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""rds_rotate_ca: amazon.aws against moto's server, and a real server whose certificate is replaced."""
+"""rds_rotate_ca: amazon.aws against moto's server, and a real server whose certificate is replaced.
+
+moto has no engine versions: those answers are written after the Amazon RDS API Reference. None was recorded from AWS.
+"""
 
 from __future__ import annotations
 

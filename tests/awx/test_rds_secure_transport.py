@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""rds_secure_transport: amazon.aws against moto's server, and real servers behind the endpoints."""
+"""rds_secure_transport: amazon.aws against moto's server, and real servers behind the endpoints.
+
+moto applies parameters to no server: what RDS does then is done here. Values of parameters are answered in the form of
+the Amazon RDS API Reference, with what moto was given. No answer was recorded from AWS.
+"""
 
 from __future__ import annotations
 
