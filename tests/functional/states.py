@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from docs.tools.wrapped import wrapped
 from tests.servers import MATRIX, TlsFiles
 from tests.servers.balancers import mysql_router
 from tests.servers.pki import account_names
@@ -37,7 +38,8 @@ class Scene:
     """A server in its state: whose logins are tried, and how.
 
     ``ports`` are where clients connect, ``about`` are the findings of the state beside those about the account, and
-    ``client`` the certificate of clients. ``live`` opens a session in plain text that is captured instead of a new one.
+    ``client`` the certificate of clients. ``owner`` is an account that the app acts as.
+    ``live`` opens a session in plain text that is captured instead of a new one.
     """
 
     db: Database
@@ -46,6 +48,7 @@ class Scene:
     stack: ExitStack
     port: int
     client: TlsFiles | None = None
+    owner: Account | None = None
     options: dict[str, Any] = field(default_factory=dict)
     live: Callable[[], None] = lambda: None
 
@@ -176,6 +179,23 @@ def _required_after_login(scene: Scene) -> None:
     _require("SSL")(scene)
 
 
+def _acts_as_another(own: str, others: str) -> Make:
+    """By GRANT PROXY, which MySQL heeds for passwords that it keeps only with two variables."""
+
+    def make(scene: Scene) -> None:
+        scene.owner = scene.db.create(scene.db.name_of("owner"))
+        scene.db.query(
+            "GRANT PROXY ON %s@%s TO %s@%s", scene.owner.user, scene.owner.host, scene.app.user, scene.app.host
+        )
+        for name in ("check_proxy_users", "caching_sha2_password_proxy_users"):
+            scene.db.query(f"SET GLOBAL {name} = ON")
+            scene.stack.callback(scene.db.query, f"SET GLOBAL {name} = OFF")
+        scene.db.require(scene.app.user, scene.app.host, own)
+        scene.db.require(scene.owner.user, scene.owner.host, others)
+
+    return make
+
+
 def _without_access_control(scene: Scene) -> None:
     _require("SSL")(scene)
     scene.db.disconnect()
@@ -294,6 +314,34 @@ STATES = (
         (
             Seen(("mysql-9.7",), NOTHING, "refused (3118)", NONE, NONE),
             Seen(MARIADB, NOTHING, REFUSED, NONE, NONE),
+        ),
+    ),
+    State(
+        "Account with REQUIRE SSL that acts as another one, which requires nothing (GRANT PROXY; "
+        "caching_sha2_password_proxy_users is on)",
+        _acts_as_another("SSL", "NONE"),
+        (
+            Seen(
+                ("mysql-9.7",),
+                "high: owner@% may log in, and does not require TLS. By GRANT PROXY app@% can act as it without TLS: "
+                "what they require themselves does not count.",
+                "accepted",
+                READABLE,
+            ),
+        ),
+    ),
+    State(
+        "Account that requires nothing and acts as another one with REQUIRE SSL (GRANT PROXY; "
+        "caching_sha2_password_proxy_users is on)",
+        _acts_as_another("NONE", "SSL"),
+        (
+            Seen(
+                ("mysql-9.7",),
+                "info: app@% does not require TLS itself. By GRANT PROXY it acts as owner@%, whose requirement counts "
+                "instead.",
+                REFUSED,
+                NONE,
+            ),
         ),
     ),
     State(
@@ -460,7 +508,7 @@ def table() -> str:
     for state in STATES:
         for seen in state.seen:
             lines += _row(state.title, _names(seen.servers), seen.audit, seen.login, f"{seen.plaintext}; {seen.tls}")
-    return "\n".join([*lines, "", END])
+    return wrapped("\n".join([*lines, "", END]))
 
 
 def _row(*cells: str) -> list[str]:

@@ -16,7 +16,7 @@ import pytest
 from tests.servers import Pki, ServerUnavailable
 from tests.servers.aws_iam import IamPlugin, a_token, asking_for_tokens
 
-from .database import Database
+from .database import Account, Database, Tls
 from .runner import Modules
 
 USER = "iam_user"
@@ -135,3 +135,66 @@ def test_requiring_tls_with_a_token(iam: Iam, modules: Modules) -> None:
     again = modules.require(**iam.options(), user=USER).ok()
     assert not again["changed"]
     assert set(iam.plugin.received()) == {iam.options()["login_password"]}
+
+
+HUMAN = "iam_human"
+
+
+@dataclass(frozen=True)
+class Proxied:
+    """``human`` logs in with a token and goes on as ``owner``; the server checks what ``checked`` requires."""
+
+    db: Database
+    human: Account
+    owner: Account
+
+    @property
+    def checked(self) -> Account:
+        """Measured: MariaDB checks the account that logs in, MySQL the one that it goes on as."""
+        return self.human if self.db.mariadb else self.owner
+
+
+@pytest.fixture
+def proxied(iam: Iam) -> Proxied:
+    """GRANT PROXY; the owner may do everything."""
+    db = iam.database
+    owner = db.create("iam_owner", grants="ALL PRIVILEGES ON *.*")
+    db.query(f"CREATE USER {HUMAN}@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'as:{owner.user}'")
+    db.adopt(HUMAN, "%")
+    db.query(f"GRANT PROXY ON {owner.user}@'%' TO {HUMAN}@'%'")
+    return Proxied(db, Account(HUMAN, "%", a_token(db.server.host, db.server.port, HUMAN)), owner)
+
+
+def test_whose_requirement_is_checked_under_grant_proxy(proxied: Proxied, modules: Modules) -> None:
+    db, human = proxied.db, proxied.human
+    with db.login(human, None) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT CURRENT_USER()")
+        assert cursor.fetchone() == (f"{proxied.owner.user}@%",)
+    for account in (human, proxied.owner):
+        db.require(account.user, "%", "SSL")
+        assert db.admits(human, None) == (account != proxied.checked)
+        assert db.admits(human, Tls())
+        db.require(account.user, "%", "NONE")
+    me = db.administrator()
+    with db.login(human, None):
+        refused = modules.require(**db.options(me, user=proxied.checked.user))
+        assert refused.failed
+        assert f"{HUMAN} from 127.0.0.1" in refused.msg
+        if db.mariadb:
+            assert modules.require(**db.options(me, user=proxied.owner.user)).ok()["changed"]
+    db.wait_for_sessions_to_end(HUMAN)
+    assert modules.require(**db.options(me, user=proxied.checked.user)).ok()["changed"]
+    assert not db.admits(human, None)
+
+
+def test_a_login_of_the_module_under_grant_proxy(proxied: Proxied, modules: Modules) -> None:
+    """Its own account is the one that the server checks."""
+    db, checked = proxied.db, proxied.checked
+    for check in (True, False):
+        refused = modules.require(**db.options(proxied.human, user=checked.user, ssl_type="x509"), check=check)
+        assert refused.failed
+        assert f"{checked.user}@%, the account of this login, would need a client certificate" in refused.msg
+    done = modules.require(**db.options(proxied.human, accounts=[proxied.owner.user, HUMAN])).ok()
+    assert f"'{checked.user}'" in done["statements"][-1]
+    assert (done["verification"][0]["user"], done["verification"][0]["method"]) == (checked.user, "tls_login")
+    assert done["verified"]

@@ -337,17 +337,6 @@ def test_clients_over_the_socket(seeing_db: Database, modules: Modules) -> None:
         pymysql.connect(unix_socket=db.server.socket, user=app.user, password=app.password, ssl_disabled=True)
 
 
-@pytest.mark.parametrize("name", ["mariadb-10.5", "mariadb-10.11", "mariadb-11.8"])
-def test_users_who_go_on_as_the_account_on_mariadb(servers: Servers, modules: Modules, name: str) -> None:
-    """Measured with a plugin that lets users go on: what they require themselves counts, so they are not concerned."""
-    db = servers.get(name, options=("--performance-schema=ON",))
-    me, app, human = db.administrator(), db.create(db.name_of("app")), db.create(db.name_of("human"))
-    db.query("GRANT PROXY ON %s@%s TO %s@%s", app.user, app.host, human.user, human.host)
-    with db.login(human, None):
-        assert modules.require(**db.options(me, user=app.user)).ok()["changed"]
-        assert modules.require(**db.options(me, user=human.user)).failed
-
-
 def test_addresses_and_names(servers: Servers, modules: Modules) -> None:
     """A server that resolves names shows 127.0.0.1 as localhost, and lets app@127.0.0.1 in."""
     db = servers.get("mysql-9.7", options=("--skip-name-resolve=OFF",))

@@ -105,7 +105,9 @@ def audited(scene: Scene, me: Account, state: State) -> str:
     options = {**scene.db.options(me), **scene.options}
     defaults = {name: option.get("default") for name, option in STATUS.argument_spec.items()}
     seen = status.run({**defaults, "config_file": "/dev/null", **options})["mysql_ssl"]
-    names = (f"{scene.app.user}@{scene.app.host}", f"{scene.app.user}@127.0.0.1")
+    names = [f"{scene.app.user}@{scene.app.host}", f"{scene.app.user}@127.0.0.1"]
+    if scene.owner:
+        names.append(f"{scene.owner.user}@{scene.owner.host}")
     words = sorted(
         f"{one['severity']}: {one['message']}"
         for one in seen["findings"]
@@ -114,6 +116,8 @@ def audited(scene: Scene, me: Account, state: State) -> str:
     text = " ".join(words) or NOTHING
     for what, instead in _VARYING:
         text = what.sub(instead, text)
+    if scene.owner:
+        text = text.replace(scene.owner.user, "owner")
     return text.replace(scene.app.user, "app") if scene.app.user else text
 
 

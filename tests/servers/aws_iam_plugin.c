@@ -4,7 +4,8 @@
  *
  * A server's authentication plugin for tests, called AWSAuthenticationPlugin as the one of Amazon RDS: it has the client
  * send its password by mysql_clear_password, and lets in who sends a token for the user that logs in. There is no AWS to
- * ask whether the signature is right; who holds the token is who gets in.
+ * ask whether the signature is right; who holds the token is who gets in. An account whose text begins with "as:" goes on
+ * as the account that follows (GRANT PROXY).
  *
  * What arrives is appended, a line each, to the file that the server's environment variable RECEIVED_TOKENS names.
  *
@@ -29,10 +30,13 @@ struct channel {
   void (*info)(struct channel *channel, void *info);
 };
 
-/* What follows these is of no use here. */
+/* What follows these is of no use here; there is more room for a name than this. */
 struct login {
   const char *user;
   unsigned int user_length;
+  const char *account;
+  unsigned long account_length;
+  char authenticated_as[97];
 };
 
 static void record(const unsigned char *packet, int length) {
@@ -54,7 +58,11 @@ static int authenticate(struct channel *channel, struct login *login) {
   record(packet, length);
   snprintf(wanted, sizeof wanted, "/?Action=connect&DBUser=%.*s&", (int)login->user_length, login->user);
   if (!memmem(packet, length, wanted, strlen(wanted))) return CR_ERROR;
-  return memmem(packet, length, "X-Amz-Signature=", 16) ? CR_OK : CR_ERROR;
+  if (!memmem(packet, length, "X-Amz-Signature=", 16)) return CR_ERROR;
+  if (login->account_length > 3 && !memcmp(login->account, "as:", 3))
+    snprintf(login->authenticated_as, sizeof login->authenticated_as, "%.*s", (int)login->account_length - 3,
+             login->account + 3);
+  return CR_OK;
 }
 
 #ifdef MARIADB

@@ -45,7 +45,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts im
     Account,
     AccountState,
     Requirement,
-    current_account,
+    login_account,
     quote,
     quote_account,
 )
@@ -348,7 +348,7 @@ def complete_plan(control: Session, dialect: Dialect, request: Request, decision
         changes=changes,
         method=method,
         flushes=method is not None and needs_flush(method, request.flush, control.options.endpoint),
-        login_account=current_account(control),
+        login_account=login_account(control, dialect),
         session_check=SessionCheck(),
         warnings=(),
         switch=decision.switch,

@@ -20,7 +20,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql import secu
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import (
     Account,
     AccountsNotReadable,
-    current_account,
+    login_account,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.authentication import PasswordWithheld
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
@@ -144,7 +144,7 @@ class ChangeVerifier:
             raise EnforcementError(self._locked_out(options, e.message)) from e
         with session:
             require_server(session, self._dialect, self._plan.identity)
-            self._note(session, current_account(session), method)
+            self._note(session, login_account(session, self._dialect), method)
             if then:
                 then(session)
                 require_server(session, self._dialect, self._plan.identity)

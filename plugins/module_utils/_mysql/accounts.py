@@ -231,6 +231,18 @@ def current_account(session: Session) -> Account:
     return Account(user, host)
 
 
+def login_account(session: Session, dialect: Dialect) -> Account:
+    """The account whose requirement the server has checked for this session's login.
+
+    Where that is not the one of a user who acts as another account, the proxy's, such as ``'human'@'%'``.
+    """
+    proxy = None if dialect.checks_proxied_requirement else session.query("SELECT @@proxy_user")[0][0]
+    if not proxy:
+        return current_account(session)
+    user, _unused, host = text_of(proxy)[1:-1].rpartition("'@'")
+    return Account(user, host)
+
+
 def is_without_access_control(account: Account) -> bool:
     """Whether this is whom every login becomes while the server runs with skip-grant-tables.
 

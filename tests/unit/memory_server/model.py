@@ -237,6 +237,7 @@ class ServerSession:
     command: str = "Sleep"
     info: str | None = None
     sql_mode: str = ""
+    proxy: Key | None = None
     # Not among the server's sessions any more.
     gone: bool = False
     # Somebody has ended it; it is still to go.

@@ -204,8 +204,9 @@ class MemoryServer:
         if entry.plugin not in self.plugins:
             raise ServerError(1524, f"Plugin '{entry.plugin}' is not loaded")
         # Measured: MariaDB checks the requirement of who logs in, MySQL that of the account that he goes on as.
-        effective = key if self.release.mariadb else self.proxies.get(key, key)
-        requirement = self.accounts.memory[effective].requirement if effective in self.accounts.memory else NONE
+        effective = self.proxies.get(key, key)
+        checked = key if self.release.mariadb else effective
+        requirement = self.accounts.memory[checked].requirement if checked in self.accounts.memory else NONE
         if not meets(requirement, transport, certificate):
             raise denied
         if entry.locked:
@@ -233,6 +234,7 @@ class MemoryServer:
             self.accounts.memory.get(effective, entry).grants,
             author,
             sql_mode=self.variables["sql_mode"],
+            proxy=None if effective == key else key,
         )
         self._count(session)
         return session
@@ -293,6 +295,8 @@ class MemoryServer:
             raise Unknown(f"the memory server does not know @@{name}")
         if bare == "sql_mode" and scope != "global":
             return session.sql_mode
+        if bare == "proxy_user":
+            return "'{}'@'{}'".format(*session.proxy) if session.proxy else None
         value = self.variables.get(bare)
         if value is None:
             if bare in self.identity:
