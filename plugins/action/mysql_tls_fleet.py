@@ -20,6 +20,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller impo
     hosts_of,
     show_progress,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.places import Places
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rds_audit import RdsAudit
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import grouped
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted
@@ -42,11 +43,12 @@ class ActionModule(ControllerAction):
         """Check variables, fetch bundles, check servers, report."""
         hosts = hosts_of(options, variables, "ansible_play_hosts_all")
         fleet = Fleet(self._task, variables, self._loader)
-        bundles, rds = CaBundles(), RdsAudit()
+        bundles, rds, places = CaBundles(), RdsAudit(), Places(variables["hostvars"])
         checks: tuple[role_variables.Check, ...] = (
             role_variables.UnknownVariables(role_variables.known()),
             role_variables.MissingCredentials(),
             rds,
+            places,
         )
         prepared = fleet_check.prepare(
             fleet, hosts, fleet_check.STATUS_JOB, bundles.path_of, checks, LoginSecrets(self._loader)
@@ -87,6 +89,7 @@ class ActionModule(ControllerAction):
                     {**options, "ca_certs": [*options["ca_certs"], *prepared.ca_certs()]},
                     variables,
                     results(),
+                    places,
                     whole_fleet=options["hosts"] is None,
                     limits=limits,
                     interrupted=lambda: bool(interrupts.received),
@@ -95,7 +98,6 @@ class ActionModule(ControllerAction):
                 for _result in results():
                     pass
                 result = {"msg": ""}
-        result.pop("found", None)
         seen.fail(result.pop("failing", {}))
         lines = [*filter(None, [seen.partial, result["msg"]]), *seen.not_contacted(), *result.pop("lines", [])]
         result.pop("failure", None)

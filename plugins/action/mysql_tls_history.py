@@ -13,11 +13,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents im
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report import STATE_OPTIONS, history_of
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import (
-    bundle_of,
-    record_bundles,
-    record_changes,
-)
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.bundles import bundle_of, record_bundles
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import record_changes
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rollout_summary import registered, with_unchanged

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import typing as t
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 from ansible.utils.display import Display
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check, fleet_readiness
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement import enforce
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.argument_spec import REQUIRE
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check, fleet_readiness, role_options
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_certs import ca_cert
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan import clusters, document, page, published
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.batches import batches
@@ -160,9 +161,10 @@ def _results(
 
     def module_options(values: HostVariables, ca_certs: str) -> dict[str, t.Any]:
         known = judged.get(str(values.value("inventory_hostname")))
-        return {**fleet_check.PLAN_JOB.options(values, ca_certs), **({} if known is None else {"readiness": known})}
+        return {**role_options.require(values, ca_certs), **({} if known is None else {"readiness": known})}
 
-    job = replace(fleet_check.PLAN_JOB, options=module_options)
+    # In check mode: what it would change, or why it refuses.
+    job = fleet_check.Job("mysql_require_ssl", REQUIRE, module_options, lambda given: enforce.run(given, True))
     prepared = fleet_check.prepare(fleet, hosts, job, bundle)
     results = _run(prepared, job)
     known, endpoints = dict(results), _endpoints_of(prepared)

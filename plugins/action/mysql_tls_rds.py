@@ -13,11 +13,13 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.text.converters import to_text
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement import parameter_group
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.argument_spec import REQUIRE
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._rds import parse_endpoint
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check, rds_api, rds_audit
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check, rds_api, rds_audit, role_options
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_certs import ca_cert
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report import STATE_OPTIONS, history_of
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import bundles_without
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.bundles import bundles_without
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, HostVariables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import (
@@ -43,6 +45,9 @@ PLACES, INSTANCES, CLUSTERS = "__mysql_tls_places", "__mysql_tls_rds_instances",
 READY, CLIENT_BUNDLE = "__mysql_tls_ready", "__mysql_tls_client_bundle"
 DATABASES, VERSIONS, LOOKS = "__mysql_tls_databases", "__mysql_tls_engine_versions", "__mysql_tls_client_looks"
 INSTANCE_NOW = "__mysql_tls_instance_now"
+
+# The guards of mysql_require_ssl for the server-wide switch.
+LOCK_JOB = fleet_check.Job("mysql_require_ssl", REQUIRE, role_options.lock, parameter_group.run)
 
 
 class ActionModule(ControllerAction):
@@ -124,7 +129,7 @@ class ActionModule(ControllerAction):
             return ca_cert(options["bundles"], str(values.value("inventory_hostname")))
 
         judged = (plain(variables.get(READY)) or {}).get("readiness") or {}
-        prepared = fleet_check.prepare(fleet, hosts, fleet_check.LOCK_JOB, bundle)
+        prepared = fleet_check.prepare(fleet, hosts, LOCK_JOB, bundle)
         for host, given in prepared.options.items():
             if host in judged:
                 given["readiness"] = judged[host]
@@ -134,7 +139,7 @@ class ActionModule(ControllerAction):
             options_of = {host: given for host, given in prepared.options.items() if host in batch}
             failed = {host: result for host, result in prepared.failed.items() if host in batch}
             now = fleet_check.Prepared(options_of, failed)
-            with closing(fleet_check.run(now, fleet_check.LOCK_JOB, show_progress)) as results:
+            with closing(fleet_check.run(now, LOCK_JOB, show_progress)) as results:
                 for host, result in results:
                     objection = str(result.get("msg")) if result.get("failed") else None
                     endpoints, required = result.get("endpoints", ()), bool(result.get("required"))

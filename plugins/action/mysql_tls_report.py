@@ -19,7 +19,9 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.slices imp
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import visible
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.places import Places
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import from_results
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import all_visible, visible
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **REPORT_OPTIONS,
@@ -38,16 +40,29 @@ class ActionModule(ControllerAction):
         """Read what the hosts have registered, and write the report of it."""
         hostvars = variables["hostvars"]
         hosts = list(dict.fromkeys(hosts_of(options, variables, "ansible_play_hosts_all")))
-        results = ((str(host), _result(hostvars, host, options["variable"])) for host in hosts)
+        found: dict[str, t.Any] = {}
+
+        def results() -> t.Iterator[tuple[str, t.Any]]:
+            for host in map(str, hosts):
+                registered = _result(hostvars, host, options["variable"])
+                words = from_results.summaries_of(host, registered)
+                found.update((visible(name), all_visible(lines)) for name, lines in words)
+                yield host, registered
+
         fleet = Fleet(self._task, variables, self._loader)
+        places = Places(hostvars)
         # The role's checks do not fail where it makes a report, which alone knows which findings are waived.
-        limits = {str(host): str(fleet.of(host).value("mysql_tls_fail_on") or "none") for host in hosts}
+        limits: dict[str, str] = {}
+        for host, known in fleet.items(map(str, hosts)):
+            places.look(host, known)
+            limits[host] = str(known.value("mysql_tls_fail_on") or "none")
         try:
             merge = _merge(options)
         except RdsMysqlError as e:
             return {"failed": True, "msg": visible(e.message)}
         whole = options["hosts"] is None
-        result = report_of(options, variables, results, whole_fleet=whole, limits=limits, merge=merge)
+        result = report_of(options, variables, results(), places, whole_fleet=whole, limits=limits, merge=merge)
+        result["found"] = found
         if merge and not merge.slices:
             # Green means done: where every slice has failed there is nothing to merge.
             result["msg"] = f"slices: there is nothing to merge in {options['slices']}. {result['msg']}"

@@ -33,12 +33,14 @@ from ansible.module_utils.common.text.converters import to_text
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.pool import Pool
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement import enforce, parameter_group
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.argument_spec import REQUIRE
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_spec import STATUS, ModuleSpec
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import run as status
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import NON_COMPLIANT
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import role_options, role_variables
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import (
+    processes,
+    role_options,
+    role_variables,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, HostVariables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import as_module
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.login_secrets import LoginSecrets
@@ -74,10 +76,6 @@ class Job:
 
 STATUS_JOB = Job("mysql_ssl_status", STATUS, role_options.status, status.run)
 SESSIONS_JOB = Job("mysql_ssl_status", STATUS, role_options.sessions, status.run)
-# mysql_require_ssl in check mode: what it would change, or why it refuses.
-PLAN_JOB = Job("mysql_require_ssl", REQUIRE, role_options.require, lambda options: enforce.run(options, True))
-# Its guards for the server-wide switch, where that is in a parameter group of RDS.
-LOCK_JOB = Job("mysql_require_ssl", REQUIRE, role_options.lock, parameter_group.run)
 
 
 @dataclass
@@ -154,7 +152,7 @@ def run(
     def work(host: str) -> Result:
         return _done(job, prepared.options[host])
 
-    pool: Pool[str, Result] = Pool(work, at_once, _most(at_once))
+    pool = _pool(len(prepared.options), work, at_once)
     with closing(pool.run(prepared.options)) as found:
         for one in found:
             if stopped():
@@ -163,6 +161,18 @@ def run(
                 told.count(one[1])
                 yield one
             told.tell(pool.waiting(_LONG_SECONDS) if told.due() else [])
+
+
+def _pool(
+    servers: int, work: t.Callable[[str], Result], at_once: int
+) -> Pool[str, Result] | processes.Processes[str, Result]:
+    count = processes.how_many(servers)
+    most = _most(at_once)
+    return Pool(work, at_once, most) if count == 1 else processes.Processes(work, _lost, at_once, most, count)
+
+
+def _lost(host: str) -> Result:
+    return {"failed": True, "msg": f"The process that checked {host} was killed before it had a result."}
 
 
 def _done(job: Job, options: Options) -> Result:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from dataclasses import replace
 from pathlib import Path
@@ -16,15 +15,15 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors impor
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import SEVERITIES, at_least
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history import storage
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.bundles import Use, clients_without
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import (
     DAYS,
     History,
     default_state_directory,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import Use, clients_without
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.slices import Merge
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import without_templates
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.places import Places
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Rules
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, labels, model
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import problem_lines
@@ -60,8 +59,6 @@ REPORT_OPTIONS: dict[str, dict[str, t.Any]] = {
     "waivers": {"type": "raw"},
 }
 
-# "ARNs", Amazon RDS User Guide: arn:partition:rds:region:account:...
-_ARN = re.compile(r"arn:[a-z-]+:rds:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):")
 _MOST_LINES = 20
 
 
@@ -90,6 +87,7 @@ def report_of(
     options: t.Mapping[str, t.Any],
     variables: t.Mapping[str, t.Any],
     results: t.Iterable[tuple[str, t.Any]],
+    places: Places,
     *,
     whole_fleet: bool,
     limits: t.Mapping[str, str],
@@ -102,6 +100,7 @@ def report_of(
     :arg variables: The task's.
     :arg results: Inventory hosts, each with what mysql_ssl_status has returned for it, in plain types; None where the
         play ended for it before that.
+    :arg places: What the inventory says about their servers.
     :arg limits: By host from which severity on a finding fails it. Waived ones do not.
     :arg interrupted: Asked once there are no more results.
     :arg whole_fleet: Whether servers of other inventory hosts are reported as their last check has found them.
@@ -128,18 +127,14 @@ def report_of(
             rules=rules_of(options),
         )
         own: list[model.Server] = []
-        result["found"] = {}
         # One at a time: the results of thousands of servers may not be there at once.
         for host, found in results:
-            own += from_results.servers_of(host, found, now, _place(hostvars.raw_get(host)))
-            result["found"].update(
-                (visible(name), all_visible(lines)) for name, lines in from_results.summaries_of(host, found)
-            )
+            own += from_results.servers_of(host, found, now, places.of(host))
         request = replace(request, run=replace(request.run, interrupted=interrupted()))
         written = build.write_report(request, own)
     except RdsMysqlError as e:
         return {**result, "failed": True, "msg": visible(e.message)}
-    clients = _clients(request.history, written.report.servers, hostvars)
+    clients = _clients(request.history, written.report.servers, places)
     result.update(_outcome(written, clients))
     result["failing"] = _failing(written.report, limits)
     failures = [
@@ -154,37 +149,19 @@ def report_of(
     return result
 
 
-def _place(known: t.Mapping[str, t.Any]) -> from_results.Place:
-    """Where the server is, as inventories of amazon.aws.aws_rds say it. Texts that are templates are not evaluated."""
-
-    def text(name: str) -> str:
-        # With the prefix of the inventory that this collection documents, or without one.
-        value = plain(known.get(f"aws_{name}", known.get(name)))
-        return clean(value) if isinstance(value, str) and "{" not in value else ""
-
-    arn = _ARN.match(text("db_instance_arn") or text("db_cluster_arn"))
-    groups = plain(known.get("group_names")) or []
-    return from_results.Place(
-        cluster=text("db_cluster_identifier") or None,
-        region=(arn["region"] if arn else text("region")) or None,
-        aws_account=arn["account"] if arn else None,
-        groups=tuple(sorted(clean(str(group)) for group in groups if group not in ("all", "ungrouped"))),
-    )
-
-
-def _clients(history: History, servers: t.Iterable[model.Server], hostvars: t.Any) -> list[str]:
+def _clients(history: History, servers: t.Iterable[model.Server], places: Places) -> list[str]:
     """The application hosts that lack a CA which a server uses, or will use after its next rotation."""
-    uses = []
-    for server in servers:
-        if server.certificate and server.certificate.rds_ca:
-            uses.append(Use(server.certificate.rds_ca, server.region, server.name))
-        known = hostvars.raw_get(server.inventory_hostname) if server.inventory_hostname in hostvars else {}
-        pending = plain(known.get("pending_modified_values"))
-        following = pending.get("ca_certificate_identifier") if isinstance(pending, dict) else None
-        if isinstance(following, str) and "{" not in following:
-            uses.append(Use(clean(following), server.region, server.name, will=True))
+
+    def uses() -> t.Iterator[Use]:
+        for server in servers:
+            if server.certificate and server.certificate.rds_ca:
+                yield Use(server.certificate.rds_ca, server.region, server.name)
+            following = places.next_ca(server.inventory_hostname)
+            if following:
+                yield Use(following, server.region, server.name, will=True)
+
     try:
-        return [visible(line) for line in _some(list(clients_without(history, uses)))]
+        return [visible(line) for line in _some(list(clients_without(history, uses())))]
     except RdsMysqlError:
         return []  # which was a warning before
 

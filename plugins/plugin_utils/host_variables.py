@@ -70,6 +70,10 @@ class HostVariables:
         except _NotPlain:
             return self._evaluated(name)
 
+    def raw(self, name: str) -> t.Any:
+        """The value as it was set: a template is not evaluated."""
+        return self._seen.get(name)
+
     def may_be_set(self, name: str) -> bool:
         """Whether it has a value, as far as that is known without evaluating a template, which may ask a service."""
         try:

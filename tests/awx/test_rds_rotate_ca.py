@@ -16,8 +16,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.bundles import bundle_of, record_bundles
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import History
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import bundle_of, record_bundles
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import model
 
 from tests.functional.database import Database

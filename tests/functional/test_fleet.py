@@ -197,6 +197,10 @@ def silent() -> Iterator[int]:
         yield int(listening.getsockname()[1])
 
 
+# Enough for several processes.
+SILENT = 60
+
+
 def abort(pid: int) -> None:
     """Have this process and its children say where they are, and end."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
@@ -209,7 +213,7 @@ def test_an_interrupt_leaves_a_report_of_what_was_seen(inventory: Inventory, sil
     inventory.hosts.update(
         {
             f"silent{number}": {**mysql, "mysql_tls_login_port": silent, "mysql_tls_connect_timeout": 600}
-            for number in range(3)
+            for number in range(SILENT)
         }
     )
     path = inventory.ansible.directory / "inventory.json"
@@ -252,7 +256,10 @@ def test_an_interrupt_leaves_a_report_of_what_was_seen(inventory: Inventory, sil
         process.wait()
         process.stdout.close()
     states = {name: server["state"] for name, server in inventory.report().items()}
-    assert states == {**dict.fromkeys(NAMES, "checked"), **{f"silent{number}": "not_checked" for number in range(3)}}
+    assert states == {
+        **dict.fromkeys(NAMES, "checked"),
+        **{f"silent{number}": "not_checked" for number in range(SILENT)},
+    }
     report = json.loads((inventory.ansible.directory / "mysql-tls-report" / "report.json").read_text("utf-8"))
     assert report["run"]["interrupted"] is True
 

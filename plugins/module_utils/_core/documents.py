@@ -11,14 +11,17 @@ A field is a text, a whole number, true or false, a dictionary that is taken as 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import typing as t
+from collections.abc import Mapping
 
 T = t.TypeVar("T")
+_Decoder = t.Callable[[t.Any], t.Any]
 
 # Half of a pair that UTF-16 needs two of: JSON can say it, UTF-8 cannot.
 _SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "\N{REPLACEMENT CHARACTER}")
-_KINDS: dict[type, str] = {str: "text", int: "a whole number", bool: "true or false", dict: "a dictionary"}
+_KINDS: dict[type, str] = {int: "a whole number", bool: "true or false", dict: "a dictionary"}
 _OR_NONE = " | None"
 # Of what a server calls something; TEXT, as the parts of a requirement are.
 _LONGEST = 65535
@@ -26,6 +29,19 @@ _LONGEST = 65535
 
 class WrongShape(ValueError):
     """A value is missing, or not of the type that it has to be; the message names the place."""
+
+
+class _Wrong(Exception):
+    """What is wrong with a value, and the place, which is known from the inside out."""
+
+    def __init__(self, what: str, place: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.place = place
+
+    def inside(self, part: str) -> _Wrong:
+        dot = "." if self.place and not self.place.startswith("[") else ""
+        return _Wrong(self.what, f"{part}{dot}{self.place}")
 
 
 def load(content: bytes | str) -> t.Any:
@@ -47,7 +63,7 @@ def encode(value: t.Any) -> t.Any:
     if isinstance(value, tuple):
         return [encode(item) for item in value]
     if dataclasses.is_dataclass(value):
-        return {name: encode(getattr(value, name)) for name in _shapes(type(value))}
+        return {name: encode(item) for name, item in vars(value).items()}
     return value
 
 
@@ -59,16 +75,11 @@ def decode(kind: type[T], value: t.Any, place: str = "", *, exact: bool = False)
         afterwards, whatever they were, and have any length.
     :raises WrongShape: when it is not one.
     """
-    if not isinstance(value, t.Mapping):
-        raise WrongShape(f"{place or 'the whole'} is not a dictionary")
-    given = {}
-    for name, shape in _shapes(kind).items():
-        where = f"{place}.{name}" if place else name
-        if name in value:
-            given[name] = _decode(shape, value[name], where, exact)
-        elif shape.required:
-            raise WrongShape(f"{where} is missing")
-    return kind(**given)
+    try:
+        return t.cast("T", _decoder(t.cast("t.Hashable", kind), exact)(value))
+    except _Wrong as e:
+        found = e.inside(place) if place else e
+        raise WrongShape(f"{found.place or 'the whole'} {found.what}") from None
 
 
 def clean(text: str) -> str:
@@ -77,32 +88,35 @@ def clean(text: str) -> str:
     return text if text.isascii() else text.translate(_SURROGATES)
 
 
-class _Shape(t.NamedTuple):
-    """What a field takes."""
+# What annotations say is worked out once: a large fleet has a million values.
+@functools.cache
+def _decoder(kind: t.Any, exact: bool) -> _Decoder:
+    fields = dataclasses.fields(kind)
+    # Python 3.9 cannot evaluate the bar.
+    texts = {field.name: str(field.type).removesuffix(_OR_NONE) for field in fields}
+    namespace = {"__annotations__": texts, "__module__": kind.__module__}
+    hints = t.get_type_hints(type(kind.__name__, (), namespace), include_extras=True)
+    wanted = [(field.name, *_of_field(field, hints[field.name], exact)) for field in fields]
 
-    required: bool
-    optional: bool
-    listed: bool
-    longest: int
-    kind: t.Any
-    dataclass: bool
+    def decoder(value: t.Any) -> t.Any:
+        if not isinstance(value, Mapping):
+            raise _Wrong("is not a dictionary")
+        given = {}
+        for name, required, of_value in wanted:
+            if name in value:
+                try:
+                    given[name] = of_value(value[name])
+                except _Wrong as e:
+                    raise e.inside(name) from None
+            elif required:
+                raise _Wrong("is missing", name)
+        return kind(**given)
+
+    return decoder
 
 
-_known: dict[type, dict[str, _Shape]] = {}
-
-
-def _shapes(kind: type) -> dict[str, _Shape]:
-    if kind not in _known:
-        fields = dataclasses.fields(t.cast("t.Any", kind))
-        # Python 3.9 cannot evaluate the bar.
-        texts = {field.name: str(field.type).removesuffix(_OR_NONE) for field in fields}
-        namespace = {"__annotations__": texts, "__module__": kind.__module__}
-        hints = t.get_type_hints(type(kind.__name__, (), namespace), include_extras=True)
-        _known[kind] = {field.name: _shape(field, hints[field.name]) for field in fields}
-    return _known[kind]
-
-
-def _shape(field: dataclasses.Field[t.Any], hint: t.Any) -> _Shape:
+def _of_field(field: dataclasses.Field[t.Any], hint: t.Any, exact: bool) -> tuple[bool, _Decoder]:
+    """Whether a field has to be given, and what decodes it."""
     required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     listed = t.get_origin(hint) is tuple
     if listed:
@@ -111,36 +125,56 @@ def _shape(field: dataclasses.Field[t.Any], hint: t.Any) -> _Shape:
     if t.get_origin(hint) is t.Annotated:
         hint, longest = t.get_args(hint)
     kind = t.get_origin(hint) or hint
-    return _Shape(required, str(field.type).endswith(_OR_NONE), listed, longest, kind, dataclasses.is_dataclass(kind))
+    if dataclasses.is_dataclass(kind):
+        of_value = _decoder(t.cast("t.Hashable", kind), exact)
+    else:
+        of_value = _of_text(longest, exact) if kind is str else _of_kind(kind)
+    if listed:
+        of_value = _of_list(of_value)
+    if not str(field.type).endswith(_OR_NONE):
+        return required, of_value
+    return required, lambda value: None if value is None else of_value(value)
 
 
-def _decode(shape: _Shape, value: t.Any, place: str, exact: bool) -> t.Any:
-    if value is None and shape.optional:
-        return None
-    if not shape.listed:
-        return _decode_one(shape, value, place, exact)
-    if not isinstance(value, (list, tuple)):
-        raise WrongShape(f"{place} is not a list")
-    return tuple(_decode_one(shape, item, f"{place}[{number}]", exact) for number, item in enumerate(value))
+def _of_list(of_item: _Decoder) -> _Decoder:
+    def decoder(value: t.Any) -> t.Any:
+        if not isinstance(value, (list, tuple)):
+            raise _Wrong("is not a list")
+        found = []
+        for number, item in enumerate(value):
+            try:
+                found.append(of_item(item))
+            except _Wrong as e:
+                raise e.inside(f"[{number}]") from None
+        return tuple(found)
+
+    return decoder
 
 
-def _decode_one(shape: _Shape, value: t.Any, place: str, exact: bool) -> t.Any:
-    kind = shape.kind
-    if shape.dataclass:
-        return decode(t.cast("type[t.Any]", kind), value, place, exact=exact)
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
-        raise WrongShape(f"{place} is not {_KINDS[kind]}")
-    if kind is not str:
+def _of_kind(kind: t.Any) -> _Decoder:
+    def decoder(value: t.Any) -> t.Any:
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise _Wrong(f"is not {_KINDS[kind]}")
         return value
-    if not exact:
-        return clean(value)
-    if len(value) > shape.longest:
-        raise WrongShape(f"{place} has more than {shape.longest} characters")
-    try:
-        # As names are sent to a server; bytes that are no UTF-8 stay what they are.
-        value.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError as e:
-        raise WrongShape(f"{place} is not text") from e
-    if "\0" in value:
-        raise WrongShape(f"{place} has a null byte")
-    return value
+
+    return decoder
+
+
+def _of_text(longest: int, exact: bool) -> _Decoder:
+    def decoder(value: t.Any) -> t.Any:
+        if not isinstance(value, str):
+            raise _Wrong("is not text")
+        if not exact:
+            return clean(value)
+        if len(value) > longest:
+            raise _Wrong(f"has more than {longest} characters")
+        try:
+            # As names are sent to a server; bytes that are no UTF-8 stay what they are.
+            value.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError as e:
+            raise _Wrong("is not text") from e
+        if "\0" in value:
+            raise _Wrong("has a null byte")
+        return value
+
+    return decoder

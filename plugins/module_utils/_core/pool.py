@@ -89,8 +89,11 @@ class Pool(t.Generic[Item, Result]):
     def waiting(self, seconds: float) -> list[Item]:
         """What has been worked on for longer than that, in the order of beginning."""
         now = time.monotonic()
-        long = [(since, item) for item, since in list(self._running.values()) if now - since > seconds]
-        return [item for _since, item in sorted(long, key=lambda one: one[0])]
+        return [item for item, since in self.running() if now - since > seconds]
+
+    def running(self) -> list[tuple[Item, float]]:
+        """What is worked on and since when, by the clock of this machine, in the order of beginning."""
+        return sorted(self._running.values(), key=lambda one: one[1])
 
     def _patience(self) -> float:
         """After how many seconds an item counts as waiting."""

@@ -65,13 +65,14 @@ class History:
         wanted = {server.name: None if same_time else server.checked_at for server in servers}
         with self._index() as index:
             own = storage.of_run(self.directory, run_id, kind)
-            places = {evidence: index.last(CHECK, wanted, evidence, own) for evidence in (model.CHECKED, *_EVIDENCE)}
+            places = index.last_with((model.CHECKED, *_EVIDENCE), wanted, own)
         read = self._servers({place for found in places.values() for place in found.values()})
         known: dict[str, model.Server] = {}
-        for name, place in places[model.CHECKED].items():
-            if place in read:
-                parts = {evidence: read.get(places[evidence].get(name, place)) for evidence in _EVIDENCE}
-                known[name] = _complete(read[place], parts)
+        for name, found in places.items():
+            last = read.get(found[model.CHECKED]) if model.CHECKED in found else None
+            if last:
+                parts = {evidence: read.get(found[evidence]) if evidence in found else last for evidence in _EVIDENCE}
+                known[name] = _complete(last, parts)
         return known
 
     def of_hosts(self, hosts: t.Container[str], without: t.Container[str] = ()) -> dict[str, model.Server]:
@@ -80,7 +81,7 @@ class History:
             names = [
                 name for name, host in index.names_of_hosts(CHECK).items() if host in hosts and host not in without
             ]
-            places = index.last(CHECK, dict.fromkeys(names))
+            places = index.last(CHECK, names)
         read = self._servers(set(places.values()))
         return {name: read[place] for name, place in places.items() if place in read}
 

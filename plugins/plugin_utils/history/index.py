@@ -116,35 +116,51 @@ class Index:
         )
         database.executemany(f"INSERT OR REPLACE INTO entries VALUES (?, ?, ?, {cursor.lastrowid}, ?, ?, ?)", rows)
 
-    def last(
-        self,
-        kind: str,
-        wanted: t.Mapping[str, str | None] | None = None,
-        seen: str | None = None,
-        without: str | None = None,
-    ) -> dict[str, Place]:
+    def last(self, kind: str, names: t.Iterable[str] | None = None) -> dict[str, Place]:
         """Where the newest entry about each name is.
 
         :arg kind: ``check`` or another type of entry.
-        :arg wanted: The names, each with a time before which it has to be, or None. Without it, all names.
-        :arg seen: What a check must have seen.
+        :arg names: Without them, all that there are.
+        """
+        if names is None:
+            found = self._database.execute("SELECT DISTINCT name FROM entries WHERE type = ?", (kind,))
+            names = [name for (name,) in found.fetchall()]
+        places = {name: next(self._newest(kind, name), None) for name in names}
+        return {name: found[0] for name, found in places.items() if found}
+
+    def last_with(
+        self,
+        evidence: t.Sequence[str],
+        wanted: t.Mapping[str, str | None],
+        without: str | None = None,
+    ) -> dict[str, dict[str, Place]]:
+        """Where the newest check of each server is that has seen something, by server and what it has seen.
+
+        :arg wanted: The names of servers, each with a time before which it has to be, or None.
         :arg without: A file that does not count.
         """
-        if wanted is None:
-            names = self._database.execute("SELECT DISTINCT name FROM entries WHERE type = ?", (kind,))
-            wanted = {name: None for (name,) in names.fetchall()}
-        # By the primary key, from the newest on: the next one nearly always fits.
-        query = (
-            "SELECT f.name, e.line FROM entries e JOIN files f ON f.id = e.file "
-            "WHERE e.type = ? AND e.name = ? AND (? IS NULL OR e.at < ?) AND (? IS NULL OR instr(e.seen, ?)) "
-            "AND f.name IS NOT ? ORDER BY e.at DESC, e.file DESC LIMIT 1"
-        )
-        found = {}
+        places: dict[str, dict[str, Place]] = {}
         for name, before in wanted.items():
-            row = self._database.execute(query, (kind, name, before, before, seen, f" {seen} ", without)).fetchone()
-            if row:
-                found[name] = Place(*row)
-        return found
+            found = places[name] = {}
+            for place, seen in self._newest(CHECK, name, before, without):
+                for each in evidence:
+                    if f" {each} " in seen:
+                        found.setdefault(each, place)
+                if len(found) == len(evidence):  # nearly always with the first one
+                    break
+        return places
+
+    def _newest(
+        self, kind: str, name: str, before: str | None = None, without: str | None = None
+    ) -> t.Iterator[tuple[Place, str]]:
+        """The entries about a name from the newest on, by the primary key, and what they have seen."""
+        rows = self._database.execute(
+            "SELECT f.name, e.line, e.seen FROM entries e JOIN files f ON f.id = e.file "
+            "WHERE e.type = ? AND e.name = ? AND (? IS NULL OR e.at < ?) AND f.name IS NOT ? "
+            "ORDER BY e.at DESC, e.file DESC",
+            (kind, name, before, before, without),
+        )
+        return ((Place(file, line), seen) for file, line, seen in rows)
 
     def names_of_hosts(self, kind: str) -> dict[str, str]:
         """The inventory host of each name."""

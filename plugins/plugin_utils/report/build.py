@@ -77,7 +77,7 @@ def write_report(request: ReportRequest, own: t.Sequence[model.Server]) -> Writt
     waivers = read_waivers(request.waivers, utc_now().date())
     existing = _existing(request.dest / files.JSON)
     gone = _gone(request)
-    servers, baselines = _servers(request, own, waivers, existing)
+    servers, baselines = _servers(request, own, waivers)
     found = _assessment(request, servers)
     report = model.Report(
         title=request.title,
@@ -101,13 +101,13 @@ def write_report(request: ReportRequest, own: t.Sequence[model.Server]) -> Writt
     return WrittenReport(
         report=report,
         paths={kind: str(path) for kind, path in paths.items()},
-        changed=not complete or existing is None or not files.same_content(existing, report),
+        changed=not complete or existing is None or not files.says_the_same(existing, report),
         warnings=(*request.history.warnings, *waivers.warnings()),
     )
 
 
 def _servers(
-    request: ReportRequest, own: t.Sequence[model.Server], waivers: Waivers, existing: model.Report | None
+    request: ReportRequest, own: t.Sequence[model.Server], waivers: Waivers
 ) -> tuple[tuple[model.Server, ...], dict[str, model.Server]]:
     """All servers of the report, and what was known of those that were checked before that.
 
@@ -120,9 +120,7 @@ def _servers(
         *(server for path in request.merge for server in files.read_report(path, "merge").servers),
     ]
     this_run: dict[str, model.Server] = {}
-    # Version 0.1 had no history. What its last report says counts until there is one.
-    old = existing.servers if existing is not None and existing.run.id != request.run.id else ()
-    baselines = {server.name: server for server in old if server.state == model.CHECKED}
+    baselines: dict[str, model.Server] = {}
     known: dict[str, model.Server] = {}
     try:
         this_run = history.of_run(request.run.id, AUDIT)
@@ -133,12 +131,13 @@ def _servers(
         hosts = {server.inventory_hostname for server in merged}
         known = {name: server for name, server in known.items() if server.inventory_hostname not in hosts}
         baselines = {
-            **baselines,
             **history.last_good(merged, request.run.id, AUDIT, same_time=False),
             **history.last_good([*known.values(), *own], request.run.id, AUDIT, same_time=True),
         }
     except HistoryError as e:
         history.warn(e.message)
+    if any(server.name not in baselines for server in own):
+        baselines = {**_reported(request), **baselines}
     if request.previous is not None:
         baselines = {server.name: server for server in files.read_report(request.previous, "previous").servers}
     dated = from_results.keep_times(compare.with_first_seen(own, this_run, baselines), this_run)
@@ -201,9 +200,21 @@ def _texts(request: ReportRequest, report: model.Report) -> dict[str, tuple[str,
     return texts
 
 
-def _existing(path: Path) -> model.Report | None:
-    """The report that is about to be replaced. It is only asked whether it says the same."""
+def _existing(path: Path) -> dict[str, t.Any] | None:
+    """The data of the report that is about to be replaced."""
     try:
-        return files.read_report(path, "dest") if path.is_file() else None
+        return files.read_data(path, "dest") if path.is_file() else None
     except RdsMysqlError:
         return None
+
+
+def _reported(request: ReportRequest) -> dict[str, model.Server]:
+    """What the report that is about to be replaced says of servers: version 0.1 had no history."""
+    path = request.dest / files.JSON
+    try:
+        report = files.read_report(path, "dest") if path.is_file() else None
+    except RdsMysqlError:
+        return {}
+    if report is None or report.run.id == request.run.id:
+        return {}
+    return {server.name: server for server in report.servers if server.state == model.CHECKED}

@@ -26,15 +26,15 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents im
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history import storage
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import CHANGE, History, entry
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import (
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.bundles import (
     Use,
     bundle_of,
     bundles_without,
     clients_without,
     record_bundles,
-    record_changes,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import CHANGE, History, entry
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import record_changes
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, model
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, dbtls contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Processes that work on many items: every item has a result, also where one of them is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import typing as t
+from contextlib import closing
+
+import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import processes
+
+Work = t.Callable[[int], t.Any]
+
+
+def of(work: Work, count: int = 2, at_once: int = 4) -> processes.Processes[int, t.Any]:
+    """So many processes, with a result for the items that one of them has lost."""
+    return processes.Processes(work, lambda item: f"lost {item}", at_once, at_once, count)
+
+
+def test_every_item_has_its_result() -> None:
+    found = [one for one in of(lambda number: (number * 2, os.getpid())).run(range(100)) if one]
+    assert {number: result[0] for number, result in found} == {number: number * 2 for number in range(100)}
+    pids = {result[1] for _number, result in found}
+    assert len(pids) == 2
+    assert os.getpid() not in pids
+
+
+def test_fewer_items_than_processes() -> None:
+    assert [one for one in of(lambda number: number, count=3).run([7]) if one] == [(7, 7)]
+    assert not [one for one in of(lambda number: number).run([]) if one]
+
+
+def test_items_of_a_killed_process_are_lost_and_no_others() -> None:
+    def work(number: int) -> int:
+        if number == 3:  # in the second process, which works on one item at a time
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number
+
+    found = dict(one for one in of(work, at_once=2).run(range(10)) if one)
+    assert found == {**{number: number for number in range(10)}, **{n: f"lost {n}" for n in (3, 5, 7, 9)}, 1: found[1]}
+    assert found[1] in (1, "lost 1")  # it had a result, and may not have sent it
+
+
+def test_who_leaves_early_leaves_no_process() -> None:
+    def work(number: int) -> int:
+        if number > 1:
+            threading.Event().wait()
+        return os.getpid()
+
+    with closing(of(work).run(range(8))) as results:
+        pids: set[int] = set()
+        while len(pids) < 2:
+            one = next(results)
+            pids |= {one[1]} if one else set()
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_of_the_terminal_is_the_business_of_the_first_process(number: signal.Signals) -> None:
+    def work(item: int) -> int:
+        os.kill(os.getpid(), number)
+        return item
+
+    assert dict(one for one in of(work).run(range(6)) if one) == {item: item for item in range(6)}
+
+
+def test_those_that_take_long_are_known() -> None:
+    """In the order of beginning, from all processes."""
+
+    def work(item: int) -> int:
+        if item < 2:
+            threading.Event().wait()
+        return item
+
+    many = of(work)
+    with closing(many.run(range(6))) as results:
+        for _one in results:
+            if len(many.waiting(0.3)) == 2:
+                break
+    assert sorted(many.waiting(0.3)) == [0, 1]
+    assert not many.waiting(3600)
+
+
+def test_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: set(range(4)))
+    assert [processes.how_many(items) for items in (0, 1, 49, 50, 10_000)] == [1, 1, 1, 2, 4]
