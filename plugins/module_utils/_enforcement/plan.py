@@ -295,12 +295,7 @@ def _left_alone(endpoint: t.Any, not_ready: t.Mapping[Account, str]) -> tuple[st
 def _refuse_switch(endpoint: t.Any, known: t.Sequence[AccountState], request: Request) -> None:
     """The switch is about every account, whichever were selected."""
     not_ready = request.readiness.refused(
-        state.account
-        for state in known
-        if state.requirement.ssl_type == "NONE"
-        and not (state.is_role or state.system or state.by_socket)
-        # The machine of a server of RDS is not open to anybody but AWS.
-        and not (state.on_aws and state.local)
+        state.account for state in known if state.requirement.ssl_type == "NONE" and state.has_clients
     )
     if not_ready:
         raise EnforcementError(
