@@ -22,7 +22,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller impo
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.places import Places
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rds_audit import RdsAudit
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import grouped
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import grouped, servers_named
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
@@ -149,5 +149,5 @@ class _Seen:
         """Why the play fails, in a sentence; empty where it does not."""
         if self.partial:
             return self.partial
-        failed = sum(facts["failed"] for facts in self.hosts.values())
-        return f"The check of {counted(failed, 'server')} failed." if failed else ""
+        failed = sorted(host for host, facts in self.hosts.items() if facts["failed"])
+        return f"The check of {servers_named(failed)} failed." if failed else ""

@@ -426,7 +426,8 @@ notice:
       type: str
       sample: "MySQL TLS report: 42 servers: 31 compliant, 9 non-compliant, 2 unreachable."
     lines:
-      description: What is new or worse, drifted, resolved, expiring and not checked, with the first of each.
+      description:
+        - What is new or worse, no longer requires TLS, resolved, expiring and not checked, with the first of each.
       type: list
       elements: str
       sample: ["New or worse: 1 (high: db1: app@% can log in without TLS.)"]
@@ -435,7 +436,9 @@ notice:
       type: str
       sample: /srv/reports/mysql-tls/report.html
     changed:
-      description: Whether something is new, worse, drifted or resolved, or there was nothing to compare with.
+      description:
+        - Whether something is new, worse or resolved, an account no longer requires TLS, or there was nothing to
+          compare with.
       type: bool
       sample: true
 found:
