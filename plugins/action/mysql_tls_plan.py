@@ -78,6 +78,10 @@ class ActionModule(ControllerAction):
 
     argument_spec = ARGUMENT_SPEC
 
+    def is_path(self, value: str) -> bool:
+        """What the playbook plan has published is a text."""
+        return not published.is_published(value)
+
     def work(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """Make a plan, or read one."""
         hosts = hosts_of(options, variables, "ansible_play_hosts_all")

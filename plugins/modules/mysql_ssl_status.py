@@ -334,6 +334,14 @@ mysql_ssl:
       sample:
         - {user: app, host: "%", ssl_type: NONE, locked: false, is_role: false, system: false, local: false,
            plugin: caching_sha2_password}
+    proxied:
+      description:
+        - Accounts that others act as by C(GRANT PROXY), and who these are. On MySQL the requirement of the account that
+          they act as counts. Null where the login may not see that; empty on MariaDB, where their own counts.
+      type: list
+      elements: dict
+      sample:
+        - {account: owner@%, by: [human@%]}
     sessions:
       description: The other clients' sessions, with and without TLS; null where the server does not expose them.
       type: dict

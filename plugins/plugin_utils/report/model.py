@@ -135,6 +135,14 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Proxied:
+    """An account, and those that act as it by GRANT PROXY, where its requirement is the one that counts."""
+
+    account: str
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class AccountSessions:
     """How many sessions an account has from a client host."""
 
@@ -219,7 +227,7 @@ class Server:
     ``aws_account`` come from the inventory, ``groups`` are its inventory groups. Everything below ``endpoint`` is None
     where it was not checked. ``in_run`` is whether the run that made the report was to check it; one that was not is as
     its last check has found it. ``last_good_at`` is the time of the last check that could be made, where
-    this one could not.
+    this one could not. ``proxied`` is None where the login may not see who acts as another account.
     """
 
     name: str
@@ -241,6 +249,7 @@ class Server:
     session: Session | None = None
     certificate: Certificate | None = None
     accounts: tuple[Account, ...] | None = None
+    proxied: tuple[Proxied, ...] | None = ()
     sessions: Sessions | None = None
     rds_api: RdsApi | None = None
     findings: tuple[Finding, ...] = ()
