@@ -184,6 +184,12 @@ def _results(
         given = prepared.options[host].get("members")
         option = clusters.option(given, [endpoints[name] for name in members[host]])
         again.options[host] = {**prepared.options[host], "members": option}
+    # What its members have counted is known by now, too.
+    lists = {host: given["members"] for host, given in again.options.items()}
+    by_members, _told = fleet_readiness.readiness_of_hosts({**options, "only_ready": False}, lists, fleet, lists)
+    judged.update(by_members)
+    for host in again.options.keys() & by_members.keys():
+        again.options[host]["readiness"] = by_members[host]
     for host, result in _run(again, job).items():
         results[host] = {**result, "members": members[host]}
     for host in results.keys() & judged.keys():

@@ -214,7 +214,9 @@ options:
           - What a server with C(userstat) had counted of the user's logins when it was observed last. Where the server
             does not expose session TLS status, and has counted no login without TLS since, O(plaintext_sessions)
             takes the user's sessions for ones with TLS.
-        type: dict
+          - One entry for the server itself, and one for each of O(members) that counts.
+        type: list
+        elements: dict
         suboptions:
           at:
             description: When that was.

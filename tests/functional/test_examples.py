@@ -41,6 +41,7 @@ FAILS = {
     "Fail when somebody may log in without TLS, or the certificate expires within 60 days": "may log in without TLS",
     # Nothing was checked before this run, so everything is new.
     "Fail for what is new since the last check, except for what is waived": "new findings of severity medium",
+    "Fail if the server has findings that are not waived": "severity medium or more: .*account-without-tls",
 }
 OF_THE_PLAY = (
     "Check every host of the play, and report the result in any case",
@@ -214,6 +215,7 @@ def fleet(here: Here) -> list[dict[str, Any]]:
         *of("rollout_summary"),
         *of("mysql_tls_history"),
         *of("mysql_tls_records"),
+        *({**each, "run_once": True} for task in of("failing_findings") for each in failing(task)),
         look,
         {"ansible.builtin.shell": {"cmd": copied, "chdir": str(here.directory)}, "run_once": True},
         *(each for task in of("mysql_tls_report") if task["name"] in OF_THE_PLAY for each in failing(task)),

@@ -201,9 +201,9 @@ def _texts(request: ReportRequest, report: model.Report) -> dict[str, tuple[str,
 
 
 def _existing(path: Path) -> dict[str, t.Any] | None:
-    """The data of the report that is about to be replaced."""
+    """The data of the report that is about to be replaced, where it is this user's."""
     try:
-        return files.read_data(path, "dest") if path.is_file() else None
+        return files.read_data(path, "dest", anyones=False) if path.is_file() else None
     except RdsMysqlError:
         return None
 
@@ -212,7 +212,7 @@ def _reported(request: ReportRequest) -> dict[str, model.Server]:
     """What the report that is about to be replaced says of servers: version 0.1 had no history."""
     path = request.dest / files.JSON
     try:
-        report = files.read_report(path, "dest") if path.is_file() else None
+        report = files.read_report(path, "dest", anyones=False) if path.is_file() else None
     except RdsMysqlError:
         return {}
     if report is None or report.run.id == request.run.id:

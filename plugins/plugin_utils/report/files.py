@@ -15,7 +15,12 @@ from pathlib import Path
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import WrongShape, decode, encode, load
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import write_atomically
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import (
+    Untrusted,
+    open_trusted,
+    read_bounded,
+    write_atomically,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Readiness
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
     FORMAT,
@@ -44,6 +49,9 @@ MODE = 0o640
 # Counts, which an exporter that runs as another user has to read.
 METRICS_MODE = 0o644
 
+# Ten thousand servers with a hundred accounts each have a report of some 200 MB.
+_MAX_BYTES = 512 * 1024 * 1024
+
 
 @dataclass(frozen=True)
 class _Stored:
@@ -55,14 +63,18 @@ class _Stored:
     readiness: tuple[Readiness, ...] | None = None
 
 
-def read_data(path: Path, option: str) -> dict[str, t.Any]:
+def read_data(path: Path, option: str, *, anyones: bool = True) -> dict[str, t.Any]:
     """What is in the JSON file of a report, of any version of the format.
 
     :arg option: The option that names the file, for messages.
-    :raises RdsMysqlError: when it cannot be read, or is not a report.
+    :arg anyones: Whether it may belong to another user, as one that was named may.
+    :raises RdsMysqlError: when it cannot be read, all may write to it, or it is not a report.
     """
     try:
-        data = load(path.read_bytes())
+        with open_trusted(str(path), anyones=anyones) as file:
+            data = load(read_bounded(file.read, _MAX_BYTES))
+    except Untrusted as e:
+        raise RdsMysqlError(f"{option}: {path} is not read: it {e}.") from e
     except OSError as e:
         raise RdsMysqlError(f"{option}: {path} cannot be read: {e.strerror}.") from e
     except WrongShape as e:
@@ -72,13 +84,14 @@ def read_data(path: Path, option: str) -> dict[str, t.Any]:
     return data
 
 
-def read_report(path: Path, option: str) -> Report:
+def read_report(path: Path, option: str, *, anyones: bool = True) -> Report:
     """A report from its JSON file, of this version of the format or an older one.
 
     :arg option: The option that names the file, for messages.
+    :arg anyones: As for its data.
     :raises RdsMysqlError: when it cannot be read, or is not a report.
     """
-    data = upgrade(read_data(path, option))
+    data = upgrade(read_data(path, option, anyones=anyones))
     version = data.get("format_version")
     if version != FORMAT_VERSION:
         raise RdsMysqlError(

@@ -9,6 +9,7 @@ The fields are those of ``report.json`` (see ``docs/report.schema.json``). Times
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from dataclasses import dataclass, field
 
@@ -457,7 +458,14 @@ def readiness_problem(found: Readiness) -> str | None:
 
 def is_time(text: str) -> bool:
     """Whether it is a time as reports have it."""
-    return bool(_TIME.match(text))
+    return bool(_TIME.match(text)) and _is_date(text[:10])
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return dt.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def problem_of(server: Server) -> str | None:
@@ -467,6 +475,8 @@ def problem_of(server: Server) -> str | None:
     for finding in server.findings:
         if finding.severity not in SEVERITIES:
             return f"has a finding of severity {finding.severity!r}"
+        if finding.waiver is not None and not _is_date(finding.waiver.expires):
+            return "has a waiver that expires on no date"
     times = [server.checked_at, server.last_good_at, *(finding.first_seen for finding in server.findings)]
     if server.certificate is not None:
         times += [server.certificate.not_before, server.certificate.not_after]
