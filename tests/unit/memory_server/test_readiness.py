@@ -123,7 +123,7 @@ def test_what_the_server_counts_answers_the_guard(counting: Counting) -> None:
 
 def test_what_the_server_counts_answers_the_guard_of_the_switch(counting: Counting) -> None:
     """The switch is about everybody: one more user who is connected, and the server does not tell how."""
-    judged = {**READY, "counted": counting.counted}
+    judged = {**READY, "counted": [counting.counted]}
     server = counting.server
     server.somebody("create", JOB, Entry(plugin="mysql_native_password", password="two"))
     server.connect_client(JOB, "10.0.0.9:1000", "TCP/IP")
