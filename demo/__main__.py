@@ -173,7 +173,7 @@ def walk_through(servers: list[Server], password: str) -> None:
     expect(mariadb, "app@%", "NONE")
     expect(mysql, "app@%", "ANY")
 
-    say("6. Audit again: what has changed is in the report")
+    say(f"6. Audit again: {mysql.name} is compliant, {mariadb.name} is not")
     ansible_playbook("dbtls.rds_mysql.audit")
 
 
@@ -233,13 +233,16 @@ def main() -> int:
 The report: {(WORK / "mysql-tls-report" / "report.html").relative_to(CHECKOUT)}
 The inventory, the plan and the rollback records are beside it in {WORK.relative_to(CHECKOUT)}.
 
-Next, against your own database (see README.md):
+Next, against your own database:
 
+    python3 -m venv ~/dbtls && . ~/dbtls/bin/activate
     python3 -m pip install ansible-core PyMySQL cryptography
     ansible-galaxy collection install git+https://github.com/dbtls/rds_mysql.git
-    ansible-playbook -i databases.yml dbtls.rds_mysql.audit
-    ansible-playbook -i databases.yml dbtls.rds_mysql.plan -e 'mysql_tls_accounts=app@*'
-    ansible-playbook -i databases.yml dbtls.rds_mysql.enforce -e mysql_tls_plan=mysql-tls-report/plan.json
+    export MYSQL_TLS_LOGIN_USER=admin MYSQL_TLS_LOGIN_PASSWORD=...
+    ansible-playbook -i orders.abc123.eu-central-1.rds.amazonaws.com, dbtls.rds_mysql.audit \\
+        -e mysql_tls_region=eu-central-1
+
+The same with plan, enforce and rollback, for an inventory and for servers outside of AWS: README.md.
 """
     )
     return 0

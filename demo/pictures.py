@@ -22,7 +22,8 @@ _SIZE: ViewportSize = {"width": 1100, "height": 760}
 _SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 _TERMINAL = """<!doctype html><meta charset="utf-8"><style>
 body {{ margin: 0; padding: 20px; font: 14px/1.35 "DejaVu Sans Mono", monospace; color: {text}; background: {page}; }}
-pre {{ margin: 0; white-space: pre-wrap; }} b {{ color: {strong}; }} .ok {{ color: {ok}; }} .bad {{ color: {bad}; }}
+pre {{ margin: 0; font: inherit; white-space: pre-wrap; }} b {{ color: {strong}; }}
+.ok {{ color: {ok}; }} .bad {{ color: {bad}; }}
 </style><pre>{content}</pre>"""
 _COLORS = {
     "light": {"text": "#24292f", "page": "#ffffff", "strong": "#0550ae", "ok": "#116329", "bad": "#a40e26"},
@@ -48,12 +49,15 @@ def terminal(text: str, scheme: str) -> str:
 
 def take(browser: Browser, scheme: Literal["light", "dark"]) -> None:
     """Both pictures in one color scheme."""
-    page = browser.new_context(offline=True, viewport=_SIZE, color_scheme=scheme).new_page()
+    context = browser.new_context(offline=True, viewport=_SIZE, color_scheme=scheme)
+    page = context.new_page()
     page.goto((WORK / "mysql-tls-report" / "report.html").as_uri())
     page.screenshot(path=IMAGES / f"report-{scheme}.png")
-    page.set_content(terminal((WORK / "audit.txt").read_text("utf-8"), scheme))
+    # Of another page, as the report does not let anything add styles to it.
+    page = context.new_page()
+    page.set_content(terminal((WORK / "audit.txt").read_text("utf-8").replace(f"{WORK}/", ""), scheme))
     page.screenshot(path=IMAGES / f"terminal-{scheme}.png")
-    page.context.close()
+    context.close()
 
 
 def main() -> int:

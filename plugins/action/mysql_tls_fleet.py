@@ -10,6 +10,7 @@ import typing as t
 from contextlib import closing
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.deferred_signals import Interrupts
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check, role_variables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_bundles import CaBundles
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report import REPORT_OPTIONS, report_of
@@ -22,8 +23,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller impo
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.places import Places
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rds_audit import RdsAudit
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import grouped
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import grouped, servers_named
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.from_results import servers_of
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.waivers import failing, read_waivers
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **REPORT_OPTIONS,
@@ -47,6 +50,7 @@ class ActionModule(ControllerAction):
         checks: tuple[role_variables.Check, ...] = (
             role_variables.UnknownVariables(role_variables.known()),
             role_variables.MissingCredentials(),
+            role_variables.WrongWaivers(),
             rds,
             places,
         )
@@ -62,10 +66,8 @@ class ActionModule(ControllerAction):
         if options["check"]:
             rds.read(self.run_module(variables))
         seen = _Seen()
-        limits: dict[str, str] = {}
-        if options["report"]:
-            # Only the report knows which findings are waived.
-            limits = {host: given.pop("fail_on", "none") for host, given in prepared.options.items()}
+        # Modules do not know which findings are waived.
+        limits = {host: given.pop("fail_on", "none") for host, given in prepared.options.items()}
         with Interrupts() as interrupts:
 
             def results() -> t.Iterator[tuple[str, t.Any]]:
@@ -95,9 +97,11 @@ class ActionModule(ControllerAction):
                     interrupted=lambda: bool(interrupts.received),
                 )
             else:
-                for _result in results():
-                    pass
-                result = {"msg": ""}
+                waivers, now = read_waivers(options["waivers"], utc_now().date()), iso8601(utc_now())
+                failed: dict[str, str] = {}
+                for host, checked in results():
+                    failed.update(failing(waivers.apply(servers_of(host, checked, now)), limits))
+                result = {"msg": "", "failing": failed}
         seen.fail(result.pop("failing", {}))
         lines = [*filter(None, [seen.partial, result["msg"]]), *seen.not_contacted(), *result.pop("lines", [])]
         result.pop("failure", None)
@@ -149,5 +153,5 @@ class _Seen:
         """Why the play fails, in a sentence; empty where it does not."""
         if self.partial:
             return self.partial
-        failed = sum(facts["failed"] for facts in self.hosts.values())
-        return f"The check of {counted(failed, 'server')} failed." if failed else ""
+        failed = sorted(host for host, facts in self.hosts.items() if facts["failed"])
+        return f"The check of {servers_named(failed)} failed." if failed else ""

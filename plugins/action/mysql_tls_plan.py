@@ -78,6 +78,10 @@ class ActionModule(ControllerAction):
 
     argument_spec = ARGUMENT_SPEC
 
+    def is_path(self, value: str) -> bool:
+        """What the playbook plan has published is a text."""
+        return not published.is_published(value)
+
     def work(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """Make a plan, or read one."""
         hosts = hosts_of(options, variables, "ansible_play_hosts_all")
@@ -180,6 +184,12 @@ def _results(
         given = prepared.options[host].get("members")
         option = clusters.option(given, [endpoints[name] for name in members[host]])
         again.options[host] = {**prepared.options[host], "members": option}
+    # What its members have counted is known by now, too.
+    lists = {host: given["members"] for host, given in again.options.items()}
+    by_members, _told = fleet_readiness.readiness_of_hosts({**options, "only_ready": False}, lists, fleet, lists)
+    judged.update(by_members)
+    for host in again.options.keys() & by_members.keys():
+        again.options[host]["readiness"] = by_members[host]
     for host, result in _run(again, job).items():
         results[host] = {**result, "members": members[host]}
     for host in results.keys() & judged.keys():

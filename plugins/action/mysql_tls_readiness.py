@@ -17,6 +17,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **fleet_readiness.OPTIONS,
     "hosts": {"type": "list", "elements": "str"},
+    "members": {"type": "dict"},
 }
 
 
@@ -30,7 +31,7 @@ class ActionModule(ControllerAction):
         hosts = [str(host) for host in hosts_of(options, variables, "ansible_play_hosts_all")]
         try:
             fleet = Fleet(self._task, variables, self._loader)
-            judged, warnings = fleet_readiness.readiness_of_hosts(options, hosts, fleet)
+            judged, warnings = fleet_readiness.readiness_of_hosts(options, hosts, fleet, options["members"])
         except RdsMysqlError as e:
             return {"failed": True, "msg": visible(e.message)}
         return {

@@ -29,7 +29,7 @@ options:
     description:
       - Password to log in with.
       - Without it, the one in the C([client]) section of O(config_file) is used.
-      - It never leaves in clear text. A server that asks for the password itself (C(mysql_clear_password), C(dialog))
+      - It is never sent in clear text. A server that asks for the password itself (C(mysql_clear_password), C(dialog))
         gets it only inside TLS with a verified certificate, one that asks for full authentication
         (C(caching_sha2_password), C(sha256_password)) only inside TLS or over a Unix socket, with a warning where the
         certificate was not verified.
@@ -39,7 +39,7 @@ options:
     type: path
   config_file:
     description:
-      - MySQL option file with a C([client]) section.
+      - MySQL option file. C(user) and C(password) in its C([client]) section are used, and nothing else in it.
       - Without it, C(~/.my.cnf) is used if there is one. A file that is named here has to be there.
     type: path
   connect_timeout:

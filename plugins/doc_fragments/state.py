@@ -30,14 +30,14 @@ options:
 options:
   quiet_days:
     description:
-      - Days without a client without TLS after which an account is ready for it. What was seen of clients is read from
-        C(observations) in O(state_dir), which M(dbtls.rds_mysql.mysql_tls_watch) writes.
+      - An account is ready for TLS when no client has used it without TLS for this many days. What was seen of clients
+        is read from C(observations) in O(state_dir), which M(dbtls.rds_mysql.mysql_tls_watch) writes.
     type: int
     default: 35
     version_added: 0.2.0
   min_coverage:
     description:
-      - The share of that time in which there has to have been a check every O(watch_every) minutes.
+      - The share of O(quiet_days) in which there has to have been a check every O(watch_every) minutes.
     type: float
     default: 0.9
     version_added: 0.2.0

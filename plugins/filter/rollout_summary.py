@@ -122,7 +122,7 @@ def rollout_summary(
 ) -> dict[str, t.Any]:
     """The filter's work. See its documentation."""
     hosts = [str(host) for host in hosts]
-    changes, checks = (rollout.registered(hosts, hostvars, name) for name in ("mysql_tls_change", "mysql_tls_look"))
+    changes, checks = rollout.registered(hosts, hostvars, "mysql_tls_change"), rollout.checked(hosts, hostvars)
     stopped = rollout.stop(changes, checks, float(most_failures))
     planned = planned or {}
     unchanged = [str(host) for host in planned.get("unchanged") or ()]

@@ -214,7 +214,9 @@ options:
           - What a server with C(userstat) had counted of the user's logins when it was observed last. Where the server
             does not expose session TLS status, and has counted no login without TLS since, O(plaintext_sessions)
             takes the user's sessions for ones with TLS.
-        type: dict
+          - One entry for the server itself, and one for each of O(members) that counts.
+        type: list
+        elements: dict
         suboptions:
           at:
             description: When that was.
@@ -632,7 +634,7 @@ server:
     replica_of:
       description:
         - Host and port of the server that this one replicates accounts from. V(null) for none, or where the login lacks
-          the privilege C(REPLICATION CLIENT) (C(REPLICA MONITOR) on MariaDB) to see it.
+          the privilege C(REPLICATION CLIENT) (C(SLAVE MONITOR) on MariaDB) to see it.
       type: str
       sample: null
 cluster:
@@ -642,13 +644,13 @@ cluster:
   version_added: 0.2.0
   contains:
     keys:
-      description: What other servers know this one as.
+      description: The identifiers by which other servers know this one.
       type: list
       elements: str
       sample: ["server_uuid 3e11fa47-71ca-11e1-9e33-c80aa9429562"]
     members:
       description:
-        - Names for people, by what the others call themselves in RV(cluster.keys). Empty with V(allow) in
+        - Readable names, by the identifiers that the other servers have in RV(cluster.keys). Empty with V(allow) in
           O(plaintext_sessions), and where no account would have to use TLS.
       type: dict
       sample: {"server_uuid 6d1f2b52-71ca-11e1-9e33-c80aa9429562": "the replica db-2.example.com:3306"}

@@ -140,9 +140,10 @@ EXAMPLES = r"""
     login_password: "{{ db_root_password }}"
     ca_cert: /etc/ssl/rds/eu-central-1-bundle.pem
 
-- name: Check a server without credentials, where there is no ~/.my.cnf
+- name: Check a server without credentials
   dbtls.rds_mysql.mysql_ssl_status:
     login_host: db.example.com
+    config_file: /dev/null # and not ~/.my.cnf
 
 - name: Fail when somebody may log in without TLS, or the certificate expires within 60 days
   dbtls.rds_mysql.mysql_ssl_status:
@@ -175,12 +176,13 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ connected.mysql_ssl_sessions.clients | selectattr('transport', 'ne', 'SSL/TLS') | list }}"
 
-- name: Check a whole fleet in one task, with the user and the password of ~/.my.cnf if there is one
+- name: Check a whole fleet in one task, without credentials
   dbtls.rds_mysql.mysql_ssl_status:
     endpoints:
       - host: orders.example.com
       - host: stock.example.com
         port: 3307
+    config_file: /dev/null
     ca_cert: /etc/ssl/rds/global-bundle.pem
     connect_timeout: 5
     concurrency: 64
@@ -332,6 +334,14 @@ mysql_ssl:
       sample:
         - {user: app, host: "%", ssl_type: NONE, locked: false, is_role: false, system: false, local: false,
            plugin: caching_sha2_password}
+    proxied:
+      description:
+        - Accounts that others act as by C(GRANT PROXY), and who these are. On MySQL the requirement of the account that
+          they act as counts. Null where the login may not see that; empty on MariaDB, where their own counts.
+      type: list
+      elements: dict
+      sample:
+        - {account: owner@%, by: [human@%]}
     sessions:
       description: The other clients' sessions, with and without TLS; null where the server does not expose them.
       type: dict
@@ -401,7 +411,7 @@ mysql_ssl_sessions:
       type: dict
       sample: {version: 11.8.6-MariaDB, family: mariadb, managed_by: null, id: /run/m.pid cTvF /var/lib/mysql/ 3306}
     checked_at:
-      description: When.
+      description: When the server was checked.
       type: str
       sample: "2026-11-24T15:40:00Z"
     connection_id:

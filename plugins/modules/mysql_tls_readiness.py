@@ -38,6 +38,11 @@ options:
       - The hosts. The default is all hosts of the play.
     type: list
     elements: str
+  members:
+    description:
+      - By host the option O(dbtls.rds_mysql.mysql_require_ssl#module:members). What these servers have counted is in
+        RV(readiness) of the host, too. The default is C(mysql_tls_members) of each host.
+    type: dict
 seealso:
   - module: dbtls.rds_mysql.mysql_tls_watch
   - module: dbtls.rds_mysql.mysql_require_ssl
@@ -60,6 +65,8 @@ EXAMPLES = r"""
 - name: Determine which accounts of one group are ready, with quarterly jobs
   dbtls.rds_mysql.mysql_tls_readiness:
     hosts: "{{ groups['orders'] }}"
+    members:
+      orders-db: [orders-replica.example.com]
     state_dir: /srv/mysql-tls-state
     state_group: dba
     history_days: 730

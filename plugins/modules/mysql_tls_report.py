@@ -348,7 +348,7 @@ summary:
       type: int
       sample: 2
     earlier:
-      description: How many servers this run was not to check. They are as their last check has found them.
+      description: How many servers this run did not cover. They are as their last check has found them.
       type: int
       sample: 0
     oldest_check:
@@ -426,7 +426,8 @@ notice:
       type: str
       sample: "MySQL TLS report: 42 servers: 31 compliant, 9 non-compliant, 2 unreachable."
     lines:
-      description: What is new or worse, drifted, resolved, expiring and not checked, with the first of each.
+      description:
+        - What is new or worse, no longer requires TLS, resolved, expiring and not checked, with the first of each.
       type: list
       elements: str
       sample: ["New or worse: 1 (high: db1: app@% can log in without TLS.)"]
@@ -435,7 +436,9 @@ notice:
       type: str
       sample: /srv/reports/mysql-tls/report.html
     changed:
-      description: Whether something is new, worse, drifted or resolved, or there was nothing to compare with.
+      description:
+        - Whether something is new, worse or resolved, an account no longer requires TLS, or there was nothing to
+          compare with.
       type: bool
       sample: true
 found:
@@ -457,7 +460,7 @@ msg:
   sample: "42 servers: 31 compliant, 9 non-compliant, 2 unreachable. /srv/reports/mysql-tls/report.html"
 failing:
   description:
-    - Why hosts are to fail, by host, as the role's variable C(mysql_tls_fail_on) of each says. Waived findings do not
+    - Why hosts fail, by host, as the role's variable C(mysql_tls_fail_on) of each says. Waived findings do not
       count.
   returned: when the report was written
   type: dict

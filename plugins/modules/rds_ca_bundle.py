@@ -153,8 +153,8 @@ options:
     default: 30
   retries:
     description:
-      - How often to try again when a source does not answer, breaks off, or answers that it cannot do so at the moment
-        (HTTP status 408, 425, 429, 500, 502, 503 or 504).
+      - How often to try again when a source does not answer, closes the connection, or answers that it cannot do so at
+        the moment (HTTP status 408, 425, 429, 500, 502, 503 or 504).
       - The pause before the first is one second or what the server asks for, doubles each time, and is never longer
         than 30 seconds.
     type: int

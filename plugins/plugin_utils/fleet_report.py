@@ -28,6 +28,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge im
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, labels, model
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import problem_lines
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import all_visible, clip, counted, visible
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.waivers import failing
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.run_identity import run_of
 
 _FAIL_ON: dict[str, t.Any] = {"type": "str", "default": "none", "choices": ["none", "low", "medium", "high"]}
@@ -136,7 +137,7 @@ def report_of(
         return {**result, "failed": True, "msg": visible(e.message)}
     clients = _clients(request.history, written.report.servers, places)
     result.update(_outcome(written, clients))
-    result["failing"] = _failing(written.report, limits)
+    result["failing"] = failing(written.report.servers, limits)
     failures = [
         *_failures(written.report, request.fail_on),
         *_new_failures(written.report, None if options["fail_on_new"] == "none" else options["fail_on_new"]),
@@ -293,22 +294,6 @@ def change_lines(report: model.Report) -> dict[str, list[str]]:
 def _some(lines: list[str]) -> list[str]:
     rest = len(lines) - _MOST_LINES
     return [*lines[:_MOST_LINES], *([f"and {rest:,} more"] if rest > 0 else [])]
-
-
-def _failing(report: model.Report, limits: t.Mapping[str, str]) -> dict[str, str]:
-    """The hosts whose servers have findings that are not waived, of this severity or more, with a sentence."""
-    failing: dict[str, str] = {}
-    for server in report.servers:
-        limit = limits.get(server.inventory_hostname, "none")
-        if limit == "none" or not server.in_run:
-            continue
-        bad = [each for each in server.findings if each.waiver is None and at_least(each.severity, limit)]
-        if bad:
-            told = " ".join(f"[{each.id}] {each.message}" for each in bad)
-            failing[server.inventory_hostname] = visible(
-                f"{server.name} has {counted(len(bad), 'finding')} of severity {limit} or more: {told}"
-            )
-    return failing
 
 
 def _failures(report: model.Report, fail_on: str | None) -> t.Iterator[str]:

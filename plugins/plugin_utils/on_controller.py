@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import abc
+import os
 import re
 import typing as t
 
@@ -41,10 +42,33 @@ class ControllerAction(ActionBase):
         validate: t.Callable[..., tuple[t.Any, dict[str, t.Any]]] = self.validate_argument_spec
         _validated, given = validate(self.argument_spec)
         # These make words and names of files. What servers have said is in the words.
-        result.update(printable_values(self.work(plain(given), task_vars or {})))
+        result.update(printable_values(self.work(self._from_playbook(plain(given)), task_vars or {})))
         if "ansible_stats" in result:
             result["ansible_stats"] = without_templates(result["ansible_stats"])
         return result
+
+    def is_path(self, _value: str) -> bool:
+        """Whether an option of type path has one."""
+        return True
+
+    def _from_playbook(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        """With relative paths from the playbook's directory, as those of modules that connect."""
+        directory = os.path.abspath(self._loader.get_basedir())
+
+        def absolute(value: t.Any) -> t.Any:
+            if isinstance(value, list):
+                return [absolute(item) for item in value]
+            is_path = isinstance(value, str) and value and self.is_path(value)
+            return os.path.join(directory, os.path.expanduser(value)) if is_path else value
+
+        paths = [
+            name for name, spec in self.argument_spec.items() if "path" in (spec.get("type"), spec.get("elements"))
+        ]
+        found = {name: absolute(options.get(name)) for name in paths}
+        # A list, or the path of a file with one.
+        if isinstance(options.get("waivers"), str):
+            found["waivers"] = absolute(options["waivers"])
+        return {**options, **found}
 
     def run_module(self, variables: dict[str, t.Any]) -> t.Callable[[str, dict[str, t.Any]], dict[str, t.Any]]:
         """What runs a module with options, where the task's own would run, and returns its result."""

@@ -19,7 +19,6 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._rds import parse_
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding import Finding
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import SEVERITIES
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.rds_findings import not_visible, of_rds_api
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.run import failure
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import rds_api
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import HostVariables
 
@@ -48,7 +47,6 @@ class _Host(t.NamedTuple):
     problem: str
     login_host: str
     identifier: str | None
-    fail_on: str
     is_rds: bool
 
 
@@ -94,7 +92,7 @@ class RdsAudit:
             if not boolean(variables.value("mysql_tls_rds_api") or False, strict=False):
                 return
             role, login_host = variables.value("mysql_tls_role"), str(variables.value("mysql_tls_login_host"))
-            identifier, fail_on = variables.value("mysql_tls_db_identifier"), variables.value("mysql_tls_fail_on")
+            identifier = variables.value("mysql_tls_db_identifier")
         except AnsibleError:
             return  # The check says what cannot be evaluated.
         endpoint = parse_endpoint(login_host)
@@ -108,7 +106,7 @@ class RdsAudit:
         except RdsMysqlError as e:
             problem = e.message
         is_rds = endpoint is not None or identifier is not None
-        self._hosts[host] = _Host(place, problem, login_host, identifier, str(fail_on or "none"), is_rds)
+        self._hosts[host] = _Host(place, problem, login_host, identifier, is_rds)
 
     def sentences(self) -> list[str]:
         """What is missing on the controller."""
@@ -141,8 +139,7 @@ class RdsAudit:
             ),
             "summary": [*status["summary"], *(f"{one.severity}: {one.id}: {one.message}" for one in found)],
         }
-        said = {} if result.get("failed") else failure(name, found, host.fail_on)
-        return {**result, "mysql_ssl": status, **said}
+        return {**result, "mysql_ssl": status}
 
     def _found(self, host: _Host, status: _Data) -> tuple[list[Finding], dict[str, t.Any] | None]:
         region = self._regions[host.place] if host.place else None

@@ -15,9 +15,12 @@ from pathlib import Path
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.yaml import yaml_load
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.option_file import read_client_section
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import PREFIX, HostVariables
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.waivers import read_waivers
 
 # Extra variables that Ansible evaluates before there is a host. See the role's README.
 OF_PLAYBOOKS = frozenset({"mysql_tls_hosts", "mysql_tls_canary", "mysql_tls_serial"})
@@ -222,6 +225,36 @@ class OtherStorage:
                 return file.read(self._LONGEST).strip()
         except (OSError, ValueError):
             return None
+
+
+class WrongWaivers:
+    """Waivers that cannot be read, as it would be too late to say so after a change."""
+
+    def __init__(self) -> None:
+        self._today = utc_now().date()
+        self._problems: dict[str, str | None] = {}
+
+    def look(self, host: str, variables: HostVariables) -> None:
+        """Take in one host."""
+        del host  # Most have the same waivers.
+        try:
+            value = plain(variables.value("mysql_tls_waivers"))
+        except AnsibleError:
+            return  # The host's own task says what cannot be evaluated.
+        key = repr(value)
+        if value and key not in self._problems:
+            self._problems[key] = self._problem(value)
+
+    def _problem(self, value: t.Any) -> str | None:
+        try:
+            read_waivers(value, self._today)
+        except RdsMysqlError as e:
+            return f"{PREFIX}{e.message}"
+        return None
+
+    def sentences(self) -> list[str]:
+        """One for each problem."""
+        return [problem for problem in self._problems.values() if problem]
 
 
 class Check(t.Protocol):

@@ -40,6 +40,16 @@ def registered(hosts: t.Iterable[str], hostvars: t.Any, variable: str) -> dict[s
     return {str(host): plain(read(host).get(variable) or {}) for host in hosts}
 
 
+def checked(hosts: t.Iterable[str], hostvars: t.Any) -> dict[str, t.Any]:
+    """The last check of each host, failed where it has findings that the role fails for."""
+    hosts = list(hosts)
+    checks, found = (registered(hosts, hostvars, name) for name in ("mysql_tls_look", "__mysql_tls_found"))
+    return {
+        host: {**check, "failed": True, "msg": found[host].get("msg")} if check and found[host].get("failed") else check
+        for host, check in checks.items()
+    }
+
+
 def outcome(change: t.Mapping[str, t.Any], check: t.Mapping[str, t.Any]) -> str:
     """What became of one host."""
     if not change:

@@ -39,7 +39,6 @@ def run_of(
     :arg variables: The task's.
     :arg now: ISO 8601.
     """
-    sources = plain(variables.get("ansible_inventory_sources")) or ()
     limit = plain(variables.get("ansible_limit"))
     job = plain(variables.get("awx_job_id", variables.get("tower_job_id")))
     return model.Run(
@@ -51,13 +50,26 @@ def run_of(
         user=_user(),
         host=clean(socket.gethostname()),
         job=None if job is None else clean(str(job)),
-        inventory=tuple(clean(str(source)) for source in ([sources] if isinstance(sources, str) else sources)),
+        inventory=_inventory(variables),
         limit=clean(str(limit)) if limit else None,
         components=tuple(_components()),
         ca_bundles=tuple(_ca_bundle(path) for path in dict.fromkeys(ca_certs)),
         tls_min_version=tls_min_version,
         started_at=STARTED_AT,
     )
+
+
+def _inventory(variables: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+    """The sources of the inventory, or what AWX calls it, which writes all of them to the same place."""
+
+    def of_awx(what: str) -> t.Any:
+        return plain(variables.get(f"awx_inventory_{what}", variables.get(f"tower_inventory_{what}")))
+
+    number = of_awx("id")
+    if number is not None:
+        return (clean(f"{of_awx('name') or 'unnamed'} (AWX inventory {number})"),)
+    sources = plain(variables.get("ansible_inventory_sources")) or ()
+    return tuple(clean(str(source)) for source in ([sources] if isinstance(sources, str) else sources))
 
 
 def _user() -> str | None:

@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from typing import Any
 
 import pytest
 
 from tests.functional.plays import Ansible, Run
 
-from .api import PASSWORD, TOKEN, USER, Awx
+from .api import PASSWORD, TOKEN, USER, Awx, Store
 from .rules import Rejected, answers
 
 SETTINGS: dict[str, Any] = {
@@ -48,6 +49,17 @@ def set_up(ansible: Ansible, *arguments: str, **settings: Any) -> Run:
     return ansible.run(
         "ansible-playbook", "-i", "localhost,", "dbtls.rds_mysql.awx_setup", "-e", f"@{path}", *arguments
     )
+
+
+_MADE: list[Store] = []
+
+
+def set_up_before(ansible: Ansible, awx: Awx) -> None:
+    """What the playbook makes of a new AWX with these settings, for tests of what comes after: made once for all."""
+    if not _MADE:
+        set_up(ansible).ok()
+        _MADE.append(deepcopy(awx.store))
+    vars(awx.store).update(vars(deepcopy(_MADE[0])))
 
 
 def test_everything_is_made_and_stays(ansible: Ansible, awx: Awx) -> None:
@@ -177,7 +189,7 @@ def test_check_mode_makes_nothing(ansible: Ansible, awx: Awx) -> None:
     run = set_up(ansible, "--check").ok()
     assert awx.store.writes == []
     assert run.recap()["localhost"]["changed"] == 3
-    set_up(ansible).ok()
+    set_up_before(ansible, awx)
     awx.store.writes.clear()
     assert set_up(ansible, "--check", awx_setup_forks=9).recap()["localhost"]["changed"] >= 3
     assert awx.store.writes == []
@@ -255,7 +267,7 @@ def test_settings_reach_the_templates_and_additions_stay(ansible: Ansible, awx: 
 
 def test_accounts_have_to_be_named_at_the_launch(ansible: Ansible, awx: Awx) -> None:
     """Where the settings have none."""
-    set_up(ansible).ok()
+    set_up_before(ansible, awx)
     enforce = awx.store.named("job_templates", "MySQL TLS Enforce")
     with pytest.raises(Rejected, match="'mysql_tls_accounts' value missing"):
         awx.store.launch(enforce, {})
@@ -275,7 +287,7 @@ def test_storage_that_does_not_last(ansible: Ansible, awx: Awx) -> None:
 
 def test_records_as_artifacts_alone(ansible: Ansible, awx: Awx) -> None:
     """No directory is needed; Rollback asks for the records. What was there for a directory goes."""
-    set_up(ansible).ok()
+    set_up_before(ansible, awx)
     rollback = awx.store.named("job_templates", "MySQL TLS Rollback")
     assert "mysql_tls_state_dir" in json.loads(rollback["extra_vars"])
     awx.store.items.pop("jobs")
@@ -299,7 +311,7 @@ def test_a_project_that_could_not_be_synchronized(ansible: Ansible, awx: Awx) ->
 
 def test_a_credential_type_in_use(ansible: Ansible, awx: Awx) -> None:
     """Its inputs stay; the fields that differ are named, and all else is brought up to date."""
-    set_up(ansible).ok()
+    set_up_before(ansible, awx)
     kind = awx.store.named("credential_types", "MySQL TLS login")
     kind["inputs"]["fields"][2]["help_text"] = "As it was."
     kind["injectors"] = {"extra_vars": {"mysql_tls_login_user": "{{ login_user }}"}}

@@ -47,10 +47,13 @@ PERFORMANCE_SCHEMA = ("--performance-schema=ON",)
 class Observed:
     """A server in the inventory, its clients, and what passes over it see."""
 
-    def __init__(self, db: Database, *, counts: bool, states: dict[str, str]) -> None:
+    def __init__(
+        self, db: Database, *, counts: bool, states: dict[str, str], people: dict[str, Account] | None = None
+    ) -> None:
         self.db, self.counts, self.states = db, counts, states
-        self.login = db.administrator()
-        self.apps = {kind: db.create(db.name_of(kind)) for kind in states}
+        self.members: list[str] = []
+        self.login = people["login"] if people else db.administrator()
+        self.apps = {kind: people[kind] if people else db.create(db.name_of(kind)) for kind in states}
         self._stay = ExitStack()
 
     def variables(self) -> dict[str, Any]:
@@ -62,6 +65,7 @@ class Observed:
             "mysql_tls_ca_cert": str(self.db.pki.bundle),
             # Those of this server's other names are not its matter.
             "mysql_tls_accounts": [f"{app.user}@*" for app in self.apps.values()],
+            "mysql_tls_members": self.members,
         }
 
     def connect(self, kind: str) -> None:
@@ -70,21 +74,27 @@ class Observed:
     def day(self, name: str, now: dt.datetime) -> Iterator[tuple[dt.datetime, store.Pass]]:
         """The passes of a day, with clients between them."""
         options = {name: self.db.options(self.login, sessions_only=True)}
-        self.connect(OLDER)
+        if OLDER in self.apps:
+            self.connect(OLDER)
         for number in range(PASSES):
             ((_name, result),) = fleet_check.run(fleet_check.Prepared(dict(options)), fleet_check.SESSIONS_JOB)
             seen = result["mysql_ssl_sessions"]
             yield now - (PASSES - 1 - number) * EVERY, store.Pass(name, str(Endpoint(**seen["endpoint"])), seen)
             if number == 0:
                 self.connect(POOL)
+            if number == 0 and SOCKET in self.apps:
                 app = self.apps[SOCKET]
                 socket = pymysql.connect(
                     unix_socket=self.db.server.socket, user=app.user, password=app.password, ssl_disabled=True
                 )
                 self._stay.callback(socket.close)
             for kind, tls in ((JOB, Tls()), (PLAIN, None)):
+                if kind not in self.apps:
+                    continue
                 with self.db.login(self.apps[kind], tls):
                     pass
+                # Otherwise the next pass may still see a session that was closed just before.
+                self.db.wait_for_sessions_to_end(self.apps[kind].user)
 
     def leave(self, *_error: object) -> None:
         self._stay.close()
@@ -188,3 +198,32 @@ def test_ready_accounts_alone_have_to_use_tls(site: Site) -> None:
 
 def of_state(one: Observed, state: str) -> list[Account]:
     return [app for kind, app in one.apps.items() if one.states[kind] == state]
+
+
+def test_a_member_that_counts_logins(servers: Servers, ansible: Ansible) -> None:
+    """The change arrives there, too, and its sessions do not show whether they use TLS."""
+    here, there = (servers.get("mariadb-11.8", options=options) for options in (PERFORMANCE_SCHEMA, ()))
+    people = {
+        "login": Account("member_root", "127.0.0.1", "pw-of-both!"),
+        POOL: Account("member_pool", "%", "pw-of-both!"),
+    }
+    for db in (here, there):
+        for account in people.values():
+            db.query("CREATE USER %s@%s IDENTIFIED BY %s", account.user, account.host, account.password)
+            db.adopt(account.user, account.host)
+        db.query("GRANT ALL ON *.* TO %s@%s WITH GRANT OPTION", people["login"].user, people["login"].host)
+    one, other = (Observed(db, counts=db is there, states={POOL: "ready"}, people=people) for db in (here, there))
+    one.members = [f"{there.server.host}:{there.server.port}"]
+    with ExitStack() as stack:
+        stack.push(one.leave)
+        stack.push(other.leave)
+        stack.callback(there.query, "SET GLOBAL userstat = OFF")
+        site = Site(ansible, {"here": one, "there": other})
+        site.observe()
+        refused = site.run("enforce", "--limit", "here")
+        assert refused.status == 2
+        assert "does not expose session TLS status" in " ".join(refused.output.split())
+        assert here.ssl_type(people[POOL]) == ""
+        site.run("audit").ok()
+        site.run("enforce", "--limit", "here").ok()
+        assert here.ssl_type(people[POOL]) == "ANY"

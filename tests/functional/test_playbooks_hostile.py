@@ -119,7 +119,7 @@ def test_a_bundle_that_cannot_be_fetched(fleet: Fleet, ansible: Ansible, mirror:
     # One with another checksum than asked for is none that can be used, though it is there.
     refused = ansible.run(*fleet.command("audit"), "-e", f"mysql_tls_bundle_checksum=sha256:{'0' * 64}")
     assert ": not checked: No CA bundle: checksum: " in refused.output
-    assert f"The check of {len(MATRIX)} servers failed." in refused.output
+    assert f"The check of {len(MATRIX)} servers (" in refused.output
 
 
 @pytest.mark.parametrize(

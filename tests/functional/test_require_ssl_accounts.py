@@ -147,6 +147,33 @@ def test_what_is_restored_is_what_the_server_went_by(db: Database, modules: Modu
     assert db.admits(app, None)
 
 
+def test_what_only_memory_had_when_a_run_fails(db: Database, modules: Modules, tmp_path: Any) -> None:
+    """The server went by a requirement that the table had lost, and does so after the rollback."""
+    me, apps = db.administrator(), [db.create(db.name_of("app"), require=clause) for clause in ("SSL", "X509", "NONE")]
+    for app in apps[:2]:
+        write_unflushed(db, app, "")
+    some, most, last = apps
+    names, file = [app.user for app in apps], tmp_path / "record.json"
+    options = db.options(me, accounts=names, ssl_type="x509", rollback_file=str(file))
+    # Its login is the one of many that cannot be had after the change.
+    failed = modules.require(**options, verify=[{"user": last.user, "password": last.password}])
+    assert failed.failed
+    assert f"The table has again what the server went by: {most.user}@%." in failed.msg
+    assert "Everything else was rolled back" in failed.msg
+    assert [a["after"] for a in failed["accounts"]] == ["ANY", "X509", "NONE"]
+    for app, without, with_tls in ((some, False, True), (most, False, False), (last, True, True)):
+        assert (db.admits(app, None), db.admits(app, TLS)) == (without, with_tls)
+    # The record of a change that is made has nothing of what the server went by already.
+    done = modules.require(**{**options, "accounts": [some.user, last.user]}).ok()
+    assert done["verified"]
+    write_unflushed(db, some, "")
+    again = modules.require(**options).ok()
+    assert changed(again) == {(some.user, "%")}
+    modules.require(**db.options(me, restore_file=str(file))).ok()
+    for app, without, with_tls in ((some, False, True), (most, False, False), (last, True, True)):
+        assert (db.admits(app, None), db.admits(app, TLS)) == (without, with_tls)
+
+
 def test_without_the_privilege_to_see_memory(db: Database, modules: Modules) -> None:
     """The change is made, or none is needed, and it is not called verified."""
     me, app = db.create(db.name_of("db_root"), "127.0.0.1", grants="CREATE USER, RELOAD, PROCESS ON *.*"), None

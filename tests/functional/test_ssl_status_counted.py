@@ -22,11 +22,11 @@ import pytest
 from tests.servers import MATRIX, Pki
 
 from .database import LEGACY, Account, Database
+from .disconnect_variants import IN_BETWEEN, WAYS
 from .launcher import Launcher
-from .neighbour import Neighbour, NoNeighbour, neighbour
+from .network_namespace import Neighbour, NoNeighbour, neighbour
 from .result import Result
 from .runner import Modules, module_environment
-from .ways_to_leave import IN_BETWEEN, WAYS
 
 MAX_CONNECT_ERRORS = 3
 LOOKS = 2 * MAX_CONNECT_ERRORS + 1
@@ -116,7 +116,7 @@ def outside(db: Database, **more: Any) -> dict[str, Any]:
 
 def leave(db: Database, away: Neighbour, way: str) -> None:
     """Like a client that does not know better, or a load balancer's health check."""
-    program = [sys.executable, "-m", "tests.functional.ways_to_leave", db.server.host, str(db.server.port), way]
+    program = [sys.executable, "-m", "tests.functional.disconnect_variants", db.server.host, str(db.server.port), way]
     subprocess.run([*away.prefix, *program], check=True, timeout=180)
 
 

@@ -165,6 +165,7 @@ def test_users_who_go_on_as_a_locked_account(proxying_db: Database, modules: Mod
         return {subject: one for subject, one in seen.items() if subject in (open_door, behind)}
 
     assert db.admits(human, None)
+    assert modules.status(**db.options(me)).ok()["mysql_ssl"]["proxied"] == [{"account": open_door, "by": [behind]}]
     (one,) = of_both().values()
     assert (one["subject"], one["severity"]) == (open_door, "high")
     assert f"{open_door} is locked, and does not require TLS. By GRANT PROXY {behind} can act as it" in one["message"]

@@ -20,7 +20,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._bundle.access imp
     private_parts,
     shown,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import followed
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.module import Module
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.pem import CertificateError
@@ -159,7 +160,10 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     limit = int(params["max_certificates"])
     if limit < 1:
         raise OptionError(f"max_certificates: {limit} is not a number from 1 on.")
-    dest = os.path.realpath(params["dest"])
+    try:
+        dest = followed(params["dest"])
+    except OSError as e:
+        raise RdsMysqlError(f"dest: {params['dest']} cannot be written: {e.strerror}.") from e
     urls, access = urls_from_params(params), access_from_params(params)
     form = destination.format_from_params(params)
     check_urls(urls, "base_url" if params["urls"] is None else "urls", access)

@@ -16,6 +16,8 @@ import time
 import typing as t
 
 _RETRY_SECONDS = 0.05
+# As many as the kernel follows.
+_MOST_LINKS = 40
 # What a file system answers that cannot sync a directory; it then has no promise to keep.
 _CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)
 
@@ -82,23 +84,26 @@ def write_atomically(
 ) -> None:
     """Replace or create a file: whatever happens, it is the old one or the new one, also after a loss of power.
 
-    A symbolic link stays one, and its target is replaced. A new file that was not completed is removed again; only a
-    process that is killed leaves one behind, whose name starts with a dot and ends in ``.new``.
+    A symbolic link stays one, and its target is replaced (see ``followed``). A new file that was not completed is
+    removed again; only a process that is killed leaves one behind, whose name starts with a dot and ends in ``.new``.
 
     :arg mode: Permissions of the file. Without it, a file that is there keeps its own, and a new one has what the umask
-        leaves of 0666. The owner and group of a file that is there are kept where that is permitted.
+        leaves of 0666. The owner and group of a file that is there are kept where that is permitted, but not in a
+        directory that everybody can write to.
     :arg before_replacing: Called with the path of the new file, complete but not in place yet. What it raises ends the
         attempt.
     :raises NotSynced: when the new file is in place, and that may not last.
     :raises OSError: otherwise, when that is impossible; the file is what it was.
     """
-    target = os.path.realpath(path)
+    target = followed(path)
     directory = os.path.dirname(target)
     new = os.path.join(directory, f".{secrets.token_hex(8)}.new")
     try:
         old: os.stat_result | None = os.stat(target)
     except FileNotFoundError:
         old = None
+    if old is not None and os.stat(directory).st_mode & stat.S_IWOTH and old.st_uid != os.geteuid():
+        old = None  # Anybody may have put it there, to be given what is written now.
     if mode is None and old is not None:
         mode = stat.S_IMODE(old.st_mode)
     # Nobody else reads what is not to be read by everybody, not even for a moment.
@@ -117,6 +122,30 @@ def write_atomically(
             os.unlink(new)
         raise
     _sync_directory(directory)
+
+
+def followed(path: str) -> str:
+    """Where a file is, through symbolic links. Those of another user lead only to files that belong to that user.
+
+    Otherwise every user who can write to the directory could have any file of this user replaced.
+
+    :raises OSError: for another link of another user.
+    """
+    others: set[int] = set()
+    for _number in range(_MOST_LINKS):
+        directory = os.path.realpath(os.path.dirname(path))
+        path = os.path.join(directory, os.path.basename(path))
+        if not os.path.islink(path):
+            break
+        owner = os.lstat(path).st_uid
+        if owner not in (0, os.geteuid()):
+            others.add(owner)
+        path = os.path.join(directory, os.readlink(path))
+    else:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    if others and others != {os.stat(path if os.path.exists(path) else directory).st_uid}:
+        raise OSError(errno.EPERM, "it is a symbolic link of another user")
+    return path
 
 
 def _set_attributes(descriptor: int, old: os.stat_result | None, mode: int | None) -> None:

@@ -63,7 +63,7 @@ def decide_changes(
             changes.append(Change(state.account, memory, wanted, in_table))
         elif _needs_change(table, request):
             # The next FLUSH PRIVILEGES would take off what the server goes by.
-            changes.append(Change(state.account, table, memory))
+            changes.append(Change(state.account, table, memory, only_table=True))
     unread = () if not unflushed.unread else (
         "Whether every account has its requirement in the server's memory as in its table could not be seen: "
         + unflushed.unread,

@@ -61,7 +61,8 @@ _READINESS = {
     "state": {"type": "str", "required": True, "choices": list(STATES)},
     "reason": {"type": "str"},
     "counted": {
-        "type": "dict",
+        "type": "list",
+        "elements": "dict",
         "options": {
             "at": {"type": "str"},
             "server": {"type": "str", "required": True},

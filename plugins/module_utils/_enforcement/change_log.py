@@ -194,6 +194,8 @@ class ChangeLog:
         """
         if self._record_in:
             record = ChangeRecord.of(control.options, dialect, plan, statements, self._note)
+            if not record.changes and not record.switch:
+                return  # Only the table is written, with what the server goes by.
             self._record_in.add(record)
             self._record = record
 

@@ -97,7 +97,7 @@ class ChangeRecord:
             identity=plan.identity,
             family=dialect.family,
             version=dialect.version,
-            changes=plan.changes,
+            changes=tuple(change for change in plan.changes if not change.only_table),
             switch=(plan.switch.before, plan.switch.after) if plan.switch and plan.changes_secure_transport else None,
             rollback_statements=tuple(statements),
             made_by=_who(),

@@ -262,7 +262,7 @@ def apply(control: Session, dialect: Dialect, result: Result, request: Request) 
                 "warnings": list(result.warnings),
             }
             error = recover(plan, dialect, sessions, journal, cause, details)
-            if not error.details["changed"]:
+            if error.details["rolled_back"] or not error.details["changed"]:
                 error.details["warnings"] += change_log.undone()
             error.details.update(change_log.describe())
             return error

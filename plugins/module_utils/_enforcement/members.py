@@ -25,7 +25,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.cluster imp
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect, discover
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors import QueryFailed
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import read_identity
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.identity import ServerIdentity, read_identity
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.login import open_session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.replication import read_role
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
@@ -64,9 +64,11 @@ def with_members(
         try:
             with open_session(options) as session:
                 its_dialect = discover(session)
-                if not found.add(session, its_dialect):
+                identity = found.add(session, its_dialect)
+                if identity is None:
                     continue
-                its = find_plaintext_sessions(session, its_dialect, accounts)
+                counted = request.readiness.counted_on(identity.data)
+                its = find_plaintext_sessions(session, its_dialect, accounts, counted)
         except RdsMysqlError as e:
             found.unseen.append(f"The sessions of {options.endpoint} could not be checked: {e.message}")
             continue
@@ -93,11 +95,11 @@ class _Cluster:
         self._blind: list[str] = []
         self._find(control, dialect)
 
-    def add(self, session: Session, dialect: Dialect) -> bool:
-        """Another server; False where it is the one itself."""
+    def add(self, session: Session, dialect: Dialect) -> ServerIdentity | None:
+        """Another server, by its identity; None where it is the one itself."""
         identity = read_identity(session, dialect)
         if identity == self._mine:
-            return False
+            return None
         role = read_role(session, dialect)
         self._checked |= own_keys(session, dialect, role, identity)
         if role.unseen and dialect.is_mariadb:
@@ -105,7 +107,7 @@ class _Cluster:
             grant = f"GRANT {dialect.replica_status_privilege} ON *.* TO {login}"
             self._blind.append(f"Whether {session.options.endpoint} is a replica could not be seen: {grant}.")
         self._find(session, dialect)
-        return True
+        return identity
 
     def others(self) -> tuple[Member, ...]:
         """Everybody but the server itself."""

@@ -148,7 +148,7 @@ class Plan:
         """What undoes the changes, or these of the accounts'. The login account comes first."""
         mine = self.login_changes
         chosen = None if changes is None else set(changes)
-        wanted = [change for change in self.changes if chosen is None or change in chosen]
+        wanted = [change for change in self.changes if not change.only_table and (chosen is None or change in chosen)]
         others = [change.reversed() for change in wanted if change != mine]
         undone = self._complete(dialect, [mine.reversed()] if mine and mine in wanted else [], others)
         return self.switch_rollback + undone if changes is None else undone

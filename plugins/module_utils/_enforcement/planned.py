@@ -106,7 +106,7 @@ class Planned:
             if found == change.before:
                 left.append(replace(change, in_table=None if table == found else table))
             elif found == change.after and table == change.before:
-                left.append(change)
+                left.append(replace(change, only_table=True))
             elif found != change.after:
                 told.append(f"{change.account} " + (f"has {found.describe()} by now" if found else "is gone"))
         tightened = (change.account for change in left if change.after.ssl_type != "NONE")

@@ -33,13 +33,13 @@ class Counted(t.NamedTuple):
 class Readiness:
     """``accounts``: of each account that was judged, as ``user@host``, its state and why.
 
-    ``counted``: by account what its server had counted, and which server that is. ``only_ready``: whether TLS is
+    ``counted``: by account what servers had counted, and which servers these are. ``only_ready``: whether TLS is
     required for those alone that are ready.
     """
 
     only_ready: bool = False
     accounts: t.Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    counted: t.Mapping[str, tuple[str, Counted]] = field(default_factory=dict)
+    counted: t.Mapping[str, t.Sequence[tuple[str, Counted]]] = field(default_factory=dict)
 
     @classmethod
     def from_params(cls, params: t.Mapping[str, t.Any]) -> Readiness:
@@ -54,18 +54,23 @@ class Readiness:
                 "playbooks audit and watch first."
             )
         accounts: dict[str, tuple[str, str]] = {}
-        counted: dict[str, tuple[str, Counted]] = {}
+        counted: dict[str, list[tuple[str, Counted]]] = {}
         for one in judged or ():
-            account, state, by_count = str(one["account"]), str(one["state"]), one.get("counted")
+            account, state = str(one["account"]), str(one["state"])
+            if account in accounts:
+                raise OptionError(f"readiness: {account!r} is there twice.")
             accounts[account] = (state, str(one.get("reason") or ""))
-            if by_count and state == READY:
-                numbers = Counted(*(int(by_count[name]) for name in Counted._fields))
-                counted[account] = (str(by_count["server"]), numbers)
+            if state == READY:
+                counted[account] = [
+                    (str(each["server"]), Counted(*(int(each[name]) for name in Counted._fields)))
+                    for each in one.get("counted") or ()
+                ]
         return cls(bool(params.get("only_ready")), accounts, counted)
 
     def counted_on(self, server: str) -> dict[str, Counted]:
-        """What this server had counted, by account."""
-        return {account: counted for account, (where, counted) in self.counted.items() if where == server}
+        """What this server had counted, by account. Nothing where it cannot be told from another one."""
+        here = {account: [one for where, one in each if where == server] for account, each in self.counted.items()}
+        return {account: found[0] for account, found in here.items() if len(found) == 1}
 
     def refused(self, accounts: t.Iterable[Account]) -> dict[Account, str]:
         """Those of these accounts that TLS is not required for, and why."""

@@ -54,7 +54,10 @@ _LONGEST_PAUSE = 1.0
 
 @dataclass(frozen=True)
 class Situation:
-    """What was found, and left behind. ``vanished``: may have been changed, and are not there any more."""
+    """What was found, and left behind. ``vanished``: may have been changed, and are not there any more.
+
+    ``kept`` is in the table by now, and was what the server went by all the time.
+    """
 
     now: t.Mapping[Account, Requirement]
     undone: bool
@@ -63,6 +66,7 @@ class Situation:
     vanished: tuple[Change, ...]
     refusals: tuple[str, ...]
     switch_stuck: bool = False
+    kept: tuple[Change, ...] = ()
 
     @property
     def restored(self) -> bool:
@@ -82,7 +86,7 @@ class Rollback:
         self._sessions = sessions
         self._journal = journal
         self._options = sessions[0].options
-        self._attempted = {change for statement in journal.sent for change in statement.changes}
+        self._attempted = {c for statement in journal.sent for c in statement.changes if not c.only_table}
         self._refused = {change for statement in journal.refused for change in statement.changes}
         self._switched = any(statement.changes_secure_transport for statement in journal.sent)
         self._undid = False
@@ -156,12 +160,16 @@ class Rollback:
         stuck = tuple(
             c for c in self._plan.changes if c in self._attempted and c.account in now and self._stands(session, now, c)
         )
+        kept = tuple(c for c in self._plan.changes if c.only_table and now.get(c.account) == c.after)
         return Situation(
             now=now,
             undone=self._undid,
             stuck=stuck,
+            kept=kept,
             foreign=tuple(
-                c for c in self._plan.changes if now.get(c.account) not in (c.before, c.expected) and c not in stuck
+                c
+                for c in self._plan.changes
+                if now.get(c.account) not in (c.before, c.expected) and c not in stuck + kept
             ),
             vanished=tuple(c for c in self._plan.changes if c in self._attempted and c.account not in now),
             refusals=tuple(refusals),

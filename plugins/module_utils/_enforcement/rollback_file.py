@@ -18,7 +18,11 @@ from dataclasses import replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import WrongShape, load
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import locked_directory, write_atomically
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import (
+    followed,
+    locked_directory,
+    write_atomically,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.change_record import (
     MAX_BYTES,
@@ -69,7 +73,7 @@ class RollbackFile:
 
     :arg option: The option that names it, for messages.
     :arg group: The group whose members may write it too, and are trusted.
-    :raises RecordError: when there is no such group.
+    :raises RecordError: when there is no such group, or a link of another user leads to the file.
     """
 
     def __init__(self, path: str, option: str, group: str | None = None) -> None:
@@ -79,9 +83,12 @@ class RollbackFile:
                 self._group = grp.getgrnam(group).gr_gid
             except KeyError as e:
                 raise RecordError(f"rollback_group: there is no group {group}.") from e
-        # A symbolic link stays one: what it points to is replaced.
-        self.path = os.path.realpath(path)
-        self._option = option
+        self.path, self._option = path, option
+        try:
+            # A symbolic link stays one: what it points to is replaced.
+            self.path = followed(path)
+        except OSError as e:
+            raise self.error(f"cannot be written: {e.strerror}.") from e
 
     def error(self, what: str) -> RecordError:
         """An error about this file; ``what`` continues its name."""

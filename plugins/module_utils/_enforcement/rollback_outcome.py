@@ -58,7 +58,8 @@ def recover(
             **dict(common, check_statements=checks, **told),
         )
     foreign = _foreign(situation)
-    told = dict(plan.describe(_known(plan, situation), situation.switch_stuck), changed=not situation.restored)
+    changed = bool(situation.kept) or not situation.restored
+    told = dict(plan.describe(_known(plan, situation), situation.switch_stuck), changed=changed)
     told["rolled_back"] = situation.undone and situation.restored
     if not situation.restored:
         left = [str(change.account) for change in situation.stuck]
@@ -77,6 +78,9 @@ def recover(
             **dict(common, **told),
         )
     end = "Everything was rolled back, and that was checked." if situation.undone else "Nothing was changed."
+    if situation.kept:
+        end = end.replace("Everything", "Everything else").replace("Nothing", "Nothing else")
+        end += f" The table has again what the server went by: {_list([str(c.account) for c in situation.kept], ', ')}."
     if situation.vanished:
         return _vanished(dialect, situation, f"{cause} {end}{foreign}", dict(common, **told))
     return EnforcementError(f"{cause} {end}{foreign}", **dict(common, **told))

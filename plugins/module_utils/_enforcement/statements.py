@@ -35,12 +35,14 @@ class Change:
     """One account's requirement, before and after.
 
     ``in_table``: what the table of accounts has, where that is not flushed and the server goes by ``before``.
+    ``only_table``: the server goes by ``after`` already, which the table has lost; so there is nothing to roll back.
     """
 
     account: Account
     before: Requirement
     after: Requirement
     in_table: Requirement | None = None
+    only_table: bool = False
 
     @property
     def expected(self) -> Requirement:

@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils import _rds
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.proxy_users import ProxyUsers
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import LiveSession
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding import Finding
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import ServerCertificate, ServerStatus
@@ -44,6 +45,7 @@ def describe(status: ServerStatus, found: t.Sequence[Finding]) -> dict[str, t.An
         "session": None if status.session is None else dict(vars(status.session)),
         "certificate": None if status.certificate is None else _describe_certificate(status.certificate, status.now),
         "accounts": None if in_force is None else [state.describe() for state in in_force],
+        "proxied": _describe_proxied(status),
         "sessions": _describe_sessions(status.sessions),
         "findings": [finding.describe() for finding in found],
         "summary": _summary(status, found, conclusion),
@@ -79,6 +81,16 @@ def _describe_certificate(shown: ServerCertificate, now: dt.datetime) -> dict[st
         "rds_ca": _rds.rds_authority(shown.certificate),
         "chain": [certificate.describe(now) for certificate in shown.chain],
     }
+
+
+def _describe_proxied(status: ServerStatus) -> list[dict[str, t.Any]] | None:
+    if status.proxy_grants is None or status.dialect is None:
+        return None if status.proxy_grants is None else []
+    proxies = ProxyUsers(status.dialect, status.proxy_grants, status.accounts_in_force or ())
+    return [
+        {"account": str(account), "by": [str(state.account) for state in users]}
+        for account, users in sorted(proxies.acting_as.items())
+    ]
 
 
 def _describe_sessions(sessions: tuple[LiveSession, ...] | None) -> dict[str, t.Any] | None:

@@ -155,18 +155,24 @@ class Observed:
         return None
 
 
-def judge(server: str, user: str, host: str, observed: Observed) -> Readiness:
-    """Whether the account is ready.
+class Judged(t.NamedTuple):
+    """An account, and those (``user@host``) that act as it by GRANT PROXY, for whom its requirement counts."""
 
-    :arg host: The host part of the account.
-    """
-    clients = {
-        who: seen
-        for who, seen in observed.sightings.items()
-        if may_be(user, host, who.user, who.host)
-        and (who.transport != "Socket" or host_admits(host, who.host))  # which no name server has named
-    }
-    counted = [(name, one) for name, one in observed.logins if may_be(user, host, *name)]
+    user: str
+    host: str
+    acting_as: t.Sequence[str] = ()
+
+    @property
+    def all(self) -> list[tuple[str, str]]:
+        """User and host of each."""
+        return [(self.user, self.host), *((u, h) for u, _at, h in (name.rpartition("@") for name in self.acting_as))]
+
+
+def judge(server: str, account: Judged, observed: Observed) -> Readiness:
+    """Whether the account is ready."""
+    user, host, acting_as = account
+    clients = {who: seen for who, seen in observed.sightings.items() if _uses(account, who)}
+    counted = [(name, one) for name, one in observed.logins if any(may_be(*each, *name) for each in account.all)]
     sightings = tuple(
         Sighting(*who, seen.first, seen.last, seen.times)
         for who, seen in sorted(clients.items(), key=lambda item: item[1].last, reverse=True)
@@ -175,20 +181,28 @@ def judge(server: str, user: str, host: str, observed: Observed) -> Readiness:
     times = [seen.last for who, seen in clients.items() if who.plaintext]
     times += [one.last_plaintext for one in observed.without_tls(counted) if one.last_plaintext]
     state, reason = _state(user, clients, counted, observed)
-    by_count = observed.counted(user) if reason == _COUNTED else None
+    by_count = observed.counted(user) if reason == _COUNTED and not acting_as else None
     return Readiness(server, f"{user}@{host}", state, reason, max(times, default=None), sightings, by_count)
 
 
 def readiness_of(
     server: str,
-    accounts: t.Iterable[tuple[str, str]],
+    accounts: t.Iterable[Judged],
     days: t.Iterable[tuple[str, ServerDay]],
     rules: Rules,
     now: dt.datetime,
 ) -> list[Readiness]:
-    """Whether accounts (user and host) of a server are ready."""
+    """Whether accounts of a server are ready."""
     observed = Observed(days, rules, now)
-    return [judge(server, user, host, observed) for user, host in accounts]
+    return [judge(server, account, observed) for account in accounts]
+
+
+def _uses(account: Judged, who: Who) -> bool:
+    return any(
+        may_be(user, host, who.user, who.host)
+        and (who.transport != "Socket" or host_admits(host, who.host))  # which no name server has named
+        for user, host in account.all
+    )
 
 
 def _state(

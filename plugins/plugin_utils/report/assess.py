@@ -16,6 +16,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.storage im
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness import store
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import (
     STATES,
+    Judged,
     Readiness,
     Rules,
     readiness_of,
@@ -74,12 +75,19 @@ def assess(
         if not days and server.name in others:
             readiness += others[server.name]
             continue
-        accounts = [
-            (account.user, account.host)
-            for account in server.accounts or ()
-            if account.admits_plaintext and not account.system
-        ]
-        readiness += readiness_of(server.name, accounts, days, rules, now)
+        readiness += readiness_of(server.name, _judged(server), days, rules, now)
         refused += refused_since_changes(server.name, days)
     order = {state: number for number, state in enumerate(("not_ready", "unknown", "ready"))}
     return Assessment(tuple(sorted(readiness, key=lambda each: order[each.state])), tuple(refused))
+
+
+def _judged(server: Server) -> t.Iterator[Judged]:
+    """Accounts that clients may use without TLS, and who acts as them."""
+    proxied = {one.account: one.by for one in server.proxied or ()}
+    # Where that is not known, everybody may.
+    anybody = ("@%",) if server.proxied is None else ()
+    for account in server.accounts or ():
+        by = proxied.get(account.name, ())
+        usable = account.admits_plaintext or (account.ssl_type == "NONE" and by)
+        if usable and not account.system:
+            yield Judged(account.user, account.host, by or anybody)

@@ -203,9 +203,9 @@ def _contents(request: ReportRequest, report: model.Report) -> dict[str, tuple[s
 
 
 def _reported(path: Path, run_id: str) -> dict[str, model.Server]:
-    """What the report of another run, which is about to be replaced, says of servers: version 0.1 had no history."""
+    """What this user's report of another run, to be replaced, says of servers: version 0.1 had no history."""
     try:
-        report = files.read_report(path, "dest") if path.is_file() else None
+        report = files.read_report(path, "dest", anyones=False) if path.is_file() else None
     except RdsMysqlError:
         return {}
     if report is None or report.run.id == run_id:

@@ -56,12 +56,13 @@ def grouped(said: t.Iterable[tuple[str, str]]) -> list[str]:
     for name, message in said:
         servers.setdefault(message, []).append(name)
     return [
-        visible(f"{_names(names)}: {clip(message, 2 * _LONGEST)}")
+        visible(f"{servers_named(names)}: {clip(message, 2 * _LONGEST)}")
         for message, names in sorted(servers.items(), key=lambda one: (-len(one[1]), one[1][0]))
     ]
 
 
-def _names(names: list[str]) -> str:
+def servers_named(names: list[str]) -> str:
+    """One name, or how many servers they are and the first of them."""
     rest = len(names) - _MOST_NAMES
     listed = ", ".join(names[:_MOST_NAMES]) + (f" and {rest:,} more" if rest > 0 else "")
     return listed if len(names) == 1 else f"{counted(len(names), 'server')} ({listed})"

@@ -18,7 +18,12 @@ from pathlib import Path
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import WrongShape, decode, encode, load
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import write_atomically
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import (
+    Untrusted,
+    open_trusted,
+    read_bounded,
+    write_atomically,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Readiness
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
     FORMAT,
@@ -47,6 +52,9 @@ MODE = 0o640
 # Counts, which an exporter that runs as another user has to read.
 METRICS_MODE = 0o644
 
+# Ten thousand servers with a hundred accounts each have a report of some 200 MB.
+_MAX_BYTES = 512 * 1024 * 1024
+
 
 @dataclass(frozen=True)
 class _Stored:
@@ -58,14 +66,18 @@ class _Stored:
     readiness: tuple[Readiness, ...] | None = None
 
 
-def read_report(path: Path, option: str) -> Report:
+def read_report(path: Path, option: str, *, anyones: bool = True) -> Report:
     """A report from its JSON file, of this version of the format or an older one.
 
     :arg option: The option that names the file, for messages.
-    :raises RdsMysqlError: when it cannot be read, or is not a report.
+    :arg anyones: Whether it may belong to another user, as one that was named may.
+    :raises RdsMysqlError: when it cannot be read, all may write to it, or it is not a report.
     """
     try:
-        data = load(path.read_bytes())
+        with open_trusted(str(path), anyones=anyones) as file:
+            data = load(read_bounded(file.read, _MAX_BYTES))
+    except Untrusted as e:
+        raise RdsMysqlError(f"{option}: {path} is not read: it {e}.") from e
     except OSError as e:
         raise RdsMysqlError(f"{option}: {path} cannot be read: {e.strerror}.") from e
     except WrongShape as e:
@@ -131,10 +143,10 @@ def to_checksums(contents: t.Mapping[str, bytes]) -> str:
 def says_the_same(path: Path, content: bytes) -> bool:
     """Whether a file has the title and the servers of this JSON of a report, but for the times of the checks."""
     try:
-        with path.open("rb") as file:
+        with open_trusted(str(path), anyones=False) as file:
             lines = itertools.zip_longest(_timeless(file), _timeless(io.BytesIO(content)))
             return all(before == after for before, after in lines)
-    except OSError:
+    except (Untrusted, OSError):
         return False
 
 

@@ -9,6 +9,7 @@ The fields are those of ``report.json`` (see ``docs/report.schema.json``). Times
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from dataclasses import dataclass, field
 
@@ -135,6 +136,14 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Proxied:
+    """An account, and those that act as it by GRANT PROXY, where its requirement is the one that counts."""
+
+    account: str
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class AccountSessions:
     """How many sessions an account has from a client host."""
 
@@ -219,7 +228,7 @@ class Server:
     ``aws_account`` come from the inventory, ``groups`` are its inventory groups. Everything below ``endpoint`` is None
     where it was not checked. ``in_run`` is whether the run that made the report was to check it; one that was not is as
     its last check has found it. ``last_good_at`` is the time of the last check that could be made, where
-    this one could not.
+    this one could not. ``proxied`` is None where the login may not see who acts as another account.
     """
 
     name: str
@@ -241,6 +250,7 @@ class Server:
     session: Session | None = None
     certificate: Certificate | None = None
     accounts: tuple[Account, ...] | None = None
+    proxied: tuple[Proxied, ...] | None = ()
     sessions: Sessions | None = None
     rds_api: RdsApi | None = None
     findings: tuple[Finding, ...] = ()
@@ -448,7 +458,14 @@ def readiness_problem(found: Readiness) -> str | None:
 
 def is_time(text: str) -> bool:
     """Whether it is a time as reports have it."""
-    return bool(_TIME.match(text))
+    return bool(_TIME.match(text)) and _is_date(text[:10])
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return dt.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def problem_of(server: Server) -> str | None:
@@ -458,6 +475,8 @@ def problem_of(server: Server) -> str | None:
     for finding in server.findings:
         if finding.severity not in SEVERITIES:
             return f"has a finding of severity {finding.severity!r}"
+        if finding.waiver is not None and not _is_date(finding.waiver.expires):
+            return "has a waiver that expires on no date"
     times = [server.checked_at, server.last_good_at, *(finding.first_seen for finding in server.findings)]
     if server.certificate is not None:
         times += [server.certificate.not_before, server.certificate.not_after]

@@ -20,11 +20,11 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import
     open_trusted,
     read_bounded,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import BY_ID
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import BY_ID, at_least
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import verdict
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import CHECKED, Finding, Server, Waiver
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted, visible
 
 _WARN_DAYS = 14
 _MAX_BYTES = 16 * 1024 * 1024
@@ -109,6 +109,25 @@ class Waivers:
                 yield f"waivers: The waiver of {rule} expired on {rule.waiver.expires}. Its findings count again."
             elif left <= _WARN_DAYS:
                 yield f"waivers: The waiver of {rule} expires in {counted(left, 'day')}, on {rule.waiver.expires}."
+
+
+def failing(servers: t.Iterable[Server], limits: t.Mapping[str, str]) -> dict[str, str]:
+    """A sentence for each inventory host whose server has findings that are not waived, of this severity or more.
+
+    :arg limits: The severity by host, ``none`` for no such limit.
+    """
+    found: dict[str, str] = {}
+    for server in servers:
+        limit = limits.get(server.inventory_hostname, "none")
+        if limit == "none" or not server.in_run:
+            continue
+        bad = [each for each in server.findings if each.waiver is None and at_least(each.severity, limit)]
+        if bad:
+            told = " ".join(f"[{each.id}] {each.message}" for each in bad)
+            found[server.inventory_hostname] = visible(
+                f"{server.name} has {counted(len(bad), 'finding')} of severity {limit} or more: {told}"
+            )
+    return found
 
 
 def read_waivers(value: t.Any, today: dt.date) -> Waivers:

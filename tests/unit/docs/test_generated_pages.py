@@ -65,13 +65,14 @@ def test_no_playbook_and_no_variable_of_one_is_missing() -> None:
 
 
 INSTALL = (
+    "python3 -m venv ~/dbtls && . ~/dbtls/bin/activate",
     "python3 -m pip install ansible-core PyMySQL cryptography",
     "ansible-galaxy collection install git+https://github.com/dbtls/rds_mysql.git",
 )
 
 
 def test_install_instructions_agree() -> None:
-    """The two pages have the same commands, and no page has others."""
+    """These pages have the same commands, and no page has others."""
     for page in (ROOT / "README.md", GUIDES / "getting_started.rst", ROOT / "docs" / "site" / "index.rst"):
         assert all(f"$ {command}\n" in page.read_text("utf-8") for command in INSTALL), page.name
     for page in [*GUIDES.glob("*.rst"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:

@@ -61,6 +61,12 @@ def test_without_anything_observed_nothing_is_done(server: MemoryServer) -> None
     assert required(server) == set()
 
 
+def test_an_account_that_is_judged_twice(server: MemoryServer) -> None:
+    with pytest.raises(core.errors.RdsMysqlError, match="readiness: 'app@%' is there twice"):
+        run(server, accounts=["app"], readiness=[{**READY, "state": "unknown"}, READY])
+    assert required(server) == set()
+
+
 def test_a_planned_account_that_is_not_ready_any_more(server: MemoryServer) -> None:
     plan = run(server, check=True, accounts=["app", "job"], readiness=[READY, {**NOT_READY, "state": "ready"}])["plan"]
     with pytest.raises(
@@ -86,9 +92,10 @@ class Counting(t.NamedTuple):
     server: MemoryServer
     counted: dict[str, t.Any]
 
-    def require(self, **counted: t.Any) -> dict[str, t.Any]:
-        """Require TLS of the client's account, by what was counted."""
-        judged = {**READY, "counted": {**self.counted, **counted} if self.counted else None}
+    def require(self, *more: dict[str, t.Any], **counted: t.Any) -> dict[str, t.Any]:
+        """Require TLS of the client's account, by what was counted, and by what ``more`` servers have."""
+        found = [{**self.counted, **counted}] if self.counted else None
+        judged = {**READY, "counted": [*(found or ()), *more] if found else None}
         return run(self.server, accounts=["app"], readiness=[judged], only_ready=False, method="auto")
 
 
@@ -108,17 +115,18 @@ def _counting() -> Counting:
 
 
 def test_what_the_server_counts_answers_the_guard(counting: Counting) -> None:
-    done = counting.require()
+    member = {**counting.counted, "server": "3 /data/ 3306", "plaintext": 9}
+    done = counting.require(member)
     assert done["plaintext_sessions"] == []
     assert required(counting.server) == {"app"}
 
 
 @pytest.mark.parametrize(
     "event",
-    ["another_login", "older", "another_server", "counted_less", "not_counting", "not_judged"],
+    ["another_login", "older", "another_server", "counted_less", "not_counting", "not_judged", "looks_the_same"],
 )
 def test_what_was_counted_and_does_not_count(counting: Counting, event: str) -> None:
-    server, counted = counting.server, dict[str, t.Any]()
+    server, counted, more = counting.server, dict[str, t.Any](), list[dict[str, t.Any]]()
     if event == "another_login":
         server.connect_client(APP, "10.0.0.8:1000", "TCP/IP")
     elif event == "older":
@@ -131,6 +139,8 @@ def test_what_was_counted_and_does_not_count(counting: Counting, event: str) -> 
         server.variables["userstat"] = "OFF"
     elif event == "not_judged":
         counting.counted.clear()
+    elif event == "looks_the_same":  # as another one, by what tells servers apart
+        more.append(counting.counted)
     with pytest.raises(core.errors.RdsMysqlError, match="does not expose session TLS status"):
-        counting.require(**counted)
+        counting.require(*more, **counted)
     assert required(server) == set()

@@ -242,6 +242,11 @@ def _memory_before(schedule: Schedule, outcome: Outcome, key: Key) -> Requiremen
     return outcome.memory_before.get(back.get(key, key))
 
 
+def _kind_before(schedule: Schedule, outcome: Outcome, key: Key) -> str | None:
+    requirement = _memory_before(schedule, outcome, key)
+    return requirement[0] if requirement else None
+
+
 def _not_meant(schedule: Schedule) -> set[Key]:
     """Accounts that were changed, and that no wildcard stands for: no pattern here has a host without one."""
     params, table = schedule.params, schedule.server.others.table
@@ -398,7 +403,10 @@ def _record(schedule: Schedule, outcome: Outcome) -> list[str]:
     """6. The record says what was there, and what has become of it."""
     record = outcome.record
     if record is None:
-        if outcome.word in (CHANGED, LEFT, UNKNOWN) and schedule.params.get("rollback_file"):
+        changed = _changes(schedule, outcome).items()
+        # Where the server went by it all the time, and only the table is written, there is nothing to restore.
+        only_table = changed and all(_kind_before(schedule, outcome, key) == kind for key, kind in changed)
+        if outcome.word in (CHANGED, LEFT, UNKNOWN) and schedule.params.get("rollback_file") and not only_table:
             return [f"F1 '{outcome.word}', and no record"]
         return []
     states = {CHANGED: ("made",), ROLLED_BACK: ("undone",), UNCHANGED: ("undone",), LEFT: ("begun",)}

@@ -143,6 +143,25 @@ def test_servers_that_the_inventory_has_no_more(site: Site) -> None:
     assert gone(day(7), "shop", fleet=()) == ()
 
 
+@pytest.mark.parametrize(
+    ("later", "told"),
+    [
+        ("/tmp/job_8/project/fleet.yml", ("auth",)),
+        ("/tmp/job_8/project/others.yml", ()),
+        ("prod (AWX inventory 3)", ()),
+    ],
+)
+def test_the_directory_of_an_inventory_may_change(site: Site, later: str, told: tuple[str, ...]) -> None:
+    """As with each update of a project. One of the same name with other servers is another one."""
+    both = [checked(name, day(1)) for name in ("auth", "shop")]
+    site.report(day(1), *both, fleet=FLEET, inventory=("/tmp/job_7/project/fleet.yml",))
+    mail = site.report(day(2), checked("mail", day(2)), fleet={"mail"}, inventory=(f"mail/{later}",)).changes
+    assert mail is None or mail.servers_gone == ()
+    found = site.report(day(3), checked("shop", day(3)), fleet={"shop"}, inventory=(later,)).changes
+    assert found is not None
+    assert found.servers_gone == told
+
+
 def test_a_failed_run_destroys_nothing(site: Site) -> None:
     """A wrong password, then a login again: drift since the last good check, which the failed run names."""
     site.report(day(1), checked("shop", day(1)), fleet=FLEET)

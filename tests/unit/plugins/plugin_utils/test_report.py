@@ -339,6 +339,14 @@ SPOILT: list[tuple[t.Any, str]] = [
     ({"servers": [{}]}, "servers[0].name is missing"),
     ({"run": None}, "run is not a dictionary"),
     ({"title": 1}, "title is not text"),
+    (
+        {
+            "servers": [
+                {"name": "a", "inventory_hostname": "a", "state": "unreachable", "checked_at": "2026-02-31T00:00:00Z"}
+            ]
+        },
+        "has the time",
+    ),
     ({"run": {"id": "1", "made_at": "x", "collection_version": "", "ansible_core_version": ""}}, "run.made_at is 'x'"),
 ]
 
@@ -474,6 +482,34 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     (tmp_path / "d").write_text("a file")
     with pytest.raises(RdsMysqlError, match=r"dest: the directory .* cannot be created"):
         build.write_report(request(tmp_path, "1"), [])
+
+
+def test_waivers_of_other_reports_expire_on_a_date(tmp_path: Path) -> None:
+    bad = replace(server(status(finding())), findings=(_waived(server(status(finding())).findings[0]),))
+    path = tmp_path / "other.json"
+    path.write_text(files.to_json(report(bad)))
+    with pytest.raises(RdsMysqlError, match="has a waiver that expires on no date"):
+        files.read_report(path, "merge")
+
+
+def _waived(found: model.Finding) -> model.Finding:
+    return replace(found, waiver=model.Waiver("somebody", "a reason", "soon"))
+
+
+def test_whose_reports_are_read(tmp_path: Path) -> None:
+    """One that was named may be anybody's, but not of those that all may write to. Nothing waits for a pipe."""
+    path = tmp_path / "other.json"
+    path.write_text(files.to_json(report(server(status()))))
+    path.chmod(0o664)
+    assert files.read_report(path, "merge").servers
+    with pytest.raises(RdsMysqlError, match="is not read: it can be written by its group"):
+        files.read_report(path, "dest", anyones=False)
+    path.chmod(0o666)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for one, reason in ((path, "can be written by everybody"), (pipe, "is not a regular file")):
+        with pytest.raises(RdsMysqlError, match=f"previous: .* is not read: it {reason}"):
+            files.read_report(one, "previous")
 
 
 def test_a_directory_in_the_way(tmp_path: Path) -> None:

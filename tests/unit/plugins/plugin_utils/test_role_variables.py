@@ -190,3 +190,14 @@ def test_the_marker_of_storage_that_lasts(tmp_path: Path) -> None:
     assert role_variables.checked(hosts.items(), role_variables.OtherStorage())
     (tmp_path / "marker").write_text("dbtls-1\n")
     assert role_variables.checked(hosts.items(), role_variables.OtherStorage()) == []
+
+
+def test_waivers_that_cannot_be_read(tmp_path: Path) -> None:
+    """Said once, however many hosts have them."""
+    (tmp_path / "waivers.yml").write_text("{}")
+    fleet = [(str(number), values(mysql_tls_waivers=str(tmp_path / "waivers.yml"))) for number in range(3)]
+    fleet += [("a", values(mysql_tls_waivers=[{"finding": "*"}])), ("b", values(mysql_tls_waivers=[])), ("c", values())]
+    assert role_variables.checked(fleet, role_variables.WrongWaivers()) == [
+        f"mysql_tls_waivers: {tmp_path}/waivers.yml has to be a list of waivers.",
+        "mysql_tls_waivers, number 1: the waiver has no owner and no reason and no expires.",
+    ]

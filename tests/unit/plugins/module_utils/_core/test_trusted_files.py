@@ -12,7 +12,13 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import Untrusted, open_trusted, read_bounded
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import (
+    Untrusted,
+    followed,
+    open_trusted,
+    read_bounded,
+    write_atomically,
+)
 
 _NOBODY = 65534
 
@@ -99,3 +105,52 @@ def test_a_file_that_is_too_large(file: Path) -> None:
     file.write_bytes(b"x" * 101)
     with pytest.raises(Untrusted, match="larger than 100 bytes"):
         _read(file)
+
+
+def _link_of_another_user(link: Path, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    link.symlink_to(target)
+    if os.geteuid() == 0:
+        os.lchown(link, _NOBODY, _NOBODY)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: _NOBODY)
+
+
+@pytest.mark.parametrize("target", ["/etc/hosts", "/etc/is-not-there", "another"])
+def test_a_link_of_another_user_leads_nowhere(tmp_path: Path, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """He would have this user replace a file that he cannot write to himself."""
+    (tmp_path / "another").symlink_to("/etc/hosts")
+    link = tmp_path / "report.html"
+    _link_of_another_user(link, target, monkeypatch)
+    for attempt in (lambda: followed(str(link)), lambda: write_atomically(str(link), b"text")):
+        with pytest.raises(PermissionError, match="symbolic link of another user"):
+            attempt()
+
+
+def test_a_link_to_what_belongs_to_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an application's, for which root maintains a file."""
+    target = tmp_path / "target"
+    target.write_bytes(b"")
+    if os.geteuid() == 0:
+        os.chown(target, _NOBODY, _NOBODY)
+    link = tmp_path / "link"
+    _link_of_another_user(link, "target", monkeypatch)
+    assert followed(str(link)) == str(target)
+
+
+def test_links_in_a_circle(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(OSError, match="Too many levels"):
+        followed(str(tmp_path / "a"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_a_file_that_was_laid_ready_is_not_given_back(tmp_path: Path) -> None:
+    """In a directory that everybody can write to, its owner would read and change what is written now."""
+    tmp_path.chmod(0o1777)
+    path = tmp_path / "report.json"
+    path.write_bytes(b"")
+    os.chown(path, _NOBODY, _NOBODY)
+    path.chmod(0o666)
+    write_atomically(str(path), b"text", mode=0o640)
+    assert (path.stat().st_uid, path.stat().st_mode & 0o777) == (os.geteuid(), 0o640)

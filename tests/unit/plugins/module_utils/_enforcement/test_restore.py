@@ -26,7 +26,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.resto
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.statements import Change
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.accounts import Account, AccountState, Requirement
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchState
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 State = dict[Account, Requirement]
@@ -116,7 +116,6 @@ def apply(wanted: Restoration, state: State, switch: Switch) -> tuple[State, Swi
     return after, switch if wanted.switch is None else wanted.switch
 
 
-@settings(deadline=None)
 @given(histories(made=(MADE, MADE, BEGUN, UNDONE)))
 def test_all_leads_back_to_the_start(history: History) -> None:
     wanted = restoration(history.records, known(history.now), history.switch, ALL)
@@ -124,7 +123,6 @@ def test_all_leads_back_to_the_start(history: History) -> None:
     assert wanted.left_alone == ()
 
 
-@settings(deadline=None)
 @given(histories(), st.data())
 def test_one_after_the_other_leads_back_to_the_start(history: History, data: st.DataObject) -> None:
     """The last one, again and again, with each marked when it was put back."""
@@ -138,7 +136,6 @@ def test_one_after_the_other_leads_back_to_the_start(history: History, data: st.
     assert (now, switch) == (history.first, history.first_switch)
 
 
-@settings(deadline=None)
 @given(histories(made=(MADE, BEGUN, UNDONE, RESTORED)), states, switches, st.sampled_from([LAST, ALL]))
 def test_whatever_is_there_by_now(history: History, now: State, switch: Switch, which: str) -> None:
     if (switch is None) != (history.switch is None):
@@ -162,7 +159,6 @@ def test_whatever_is_there_by_now(history: History, now: State, switch: Switch, 
         assert wanted.switch in [record.switch[0] for record in wanted.records if record.switch]
 
 
-@settings(deadline=None)
 @given(histories(made=(MADE, BEGUN)), states, switches, st.sampled_from([LAST, ALL]))
 def test_putting_back_twice_changes_nothing_more(history: History, now: State, switch: Switch, which: str) -> None:
     if (switch is None) != (history.switch is None):
@@ -189,7 +185,6 @@ def test_a_change_that_was_never_made_is_done_with_too() -> None:
     assert wanted.never_made == records[1:]
 
 
-@settings(deadline=None)
 @given(histories(), st.sampled_from([LAST, ALL]), st.sampled_from(ACCOUNTS))
 def test_a_role_is_never_changed(history: History, which: str, role: Account) -> None:
     wanted = restoration(history.records, known(history.now, roles=[role]), history.switch, which)
@@ -197,7 +192,6 @@ def test_a_role_is_never_changed(history: History, which: str, role: Account) ->
     assert not any(wanted.selection.includes(state) for state in known(history.now, roles=[role]) if state.is_role)
 
 
-@settings(deadline=None)
 @given(histories(), requirements)
 def test_what_somebody_else_has_changed_is_left_alone(history: History, found: Requirement) -> None:
     for account in {change.account for record in history.records for change in record.changes}:

@@ -85,20 +85,18 @@ def _places(value: t.Any, path: tuple[t.Any, ...] = ()) -> t.Iterator[tuple[t.An
         yield from _places(part, (*path, key))
 
 
-@settings(deadline=None)
 @given(records)
 def test_a_record_is_read_as_it_was_written(record: ChangeRecord) -> None:
     assert ChangeRecord.parse(json.loads(json.dumps(record.describe()))) == record
 
 
-@settings(deadline=None)
 @given(anything)
 def test_whatever_stands_there_instead(value: t.Any) -> None:
     with pytest.raises(ValueError, match=r"is missing$|^the whole is not a dictionary$"):
         ChangeRecord.parse(value)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(records, st.data())
 def test_a_record_that_somebody_has_changed(record: ChangeRecord, data: st.DataObject) -> None:
     """Is refused, or is one that says exactly what stands there: never an error that nobody expects."""
@@ -185,7 +183,7 @@ def test_a_record_that_cannot_be_meant(changed: dict[str, t.Any], said: str) -> 
         ChangeRecord.parse({**value, **changed})
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.binary(max_size=60)
     | anything.map(lambda value: json.dumps(value).encode())
@@ -212,7 +210,7 @@ def test_whatever_is_in_the_file(tmp_path: Path, content: bytes) -> None:
         file.read(Endpoint("db", 3306, None), "mysql")
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(records, min_size=1, max_size=4, unique_by=lambda record: record.id), st.data())
 def test_what_is_added_and_marked(tmp_path: Path, several: list[ChangeRecord], data: st.DataObject) -> None:
     path = str(tmp_path / "changes.json")

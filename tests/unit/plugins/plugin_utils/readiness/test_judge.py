@@ -11,6 +11,7 @@ import typing as t
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import (
+    Judged,
     Observed,
     Readiness,
     Rules,
@@ -28,7 +29,7 @@ RULES = Rules(watch_every=60)
 def verdict(
     history: History, user: str = "app", host: str = "%", rules: Rules = RULES, now: dt.datetime = NOW
 ) -> Readiness:
-    return judge("db", user, host, Observed(history.days.items(), rules, now))
+    return judge("db", Judged(user, host), Observed(history.days.items(), rules, now))
 
 
 def watched(server: Server, event: t.Callable[[dt.datetime], object] | None = None, days: int = 36) -> History:
@@ -55,6 +56,19 @@ def test_a_pool_with_tls_is_ready() -> None:
     assert [(one.transport, one.times) for one in found.sightings] == [("SSL/TLS", 36 * 24 + 1)] or found.sightings[
         0
     ].times > 35 * 24
+
+
+@pytest.mark.parametrize(
+    ("by", "state"), [((), "ready"), (("other@%",), "ready"), (("app@%",), "not_ready"), (("@%",), "not_ready")]
+)
+def test_who_acts_as_the_account_without_tls(by: tuple[str, ...], state: str) -> None:
+    """By GRANT PROXY; MySQL shows the session by the name of who logs in. A proxy without a name may be anybody."""
+    server = Server("accounts")
+    server.login(APP_PLAIN)
+    observed = Observed(watched(server).days.items(), RULES, NOW)
+    found = judge("db", Judged("owner", "%", by), observed)
+    assert (found.state, found.account) == (state, "owner@%")
+    assert bool(found.last_plaintext) == (state == "not_ready")
 
 
 def test_one_session_without_tls_in_five_weeks_is_enough() -> None:
@@ -123,7 +137,7 @@ def test_a_timer_that_is_late_now_and_then_is_in_time() -> None:
 
 
 def test_never_watched() -> None:
-    found = judge("db", "app", "%", Observed([], RULES, NOW))
+    found = judge("db", Judged("app", "%"), Observed([], RULES, NOW))
     assert (found.state, found.reason) == ("unknown", "Not observed. Run the playbook watch every few minutes.")
 
 

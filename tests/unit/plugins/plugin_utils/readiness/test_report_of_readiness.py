@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import time
@@ -95,6 +96,18 @@ def test_each_account_that_may_log_in_without_tls_is_judged(tmp_path: Path) -> N
     assert fleet_report.readiness_in_short(made.report) == (
         "Readiness: 1 account ready for TLS, 1 not ready, 1 unknown. Logins of 1 changed account are being refused."
     )
+
+
+def test_accounts_that_others_act_as(tmp_path: Path) -> None:
+    """A locked one as well; where the login may not see it, any client without TLS may be one who does."""
+    watch(tmp_path / "state")
+    accounts = (account("owner", locked=True), account("quiet"))
+    proxied = (model.Proxied("owner@%", ("app@%",)),)
+    for visible, expected in ((proxied, ["not_ready", "ready"]), (None, ["not_ready"])):
+        server = dataclasses.replace(checked("db1", *accounts), proxied=visible)
+        made = written(tmp_path, server)
+        assert made.report.readiness is not None
+        assert [each.state for each in made.report.readiness] == expected
 
 
 def test_a_report_that_is_merged_brings_its_readiness(tmp_path: Path) -> None:

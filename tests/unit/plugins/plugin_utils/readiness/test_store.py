@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness import store
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Observed, Rules, judge
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Judged, Observed, Rules, judge
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.store import Pass, read, record
 
 from .written_history import APP_PLAIN, APP_TLS, NOW, History, Server
@@ -157,6 +157,6 @@ def test_clients_that_call_themselves_something_else_each_time_are_bounded(tmp_p
     record(tmp_path, [Pass("db", "db:3306", seen)], NOW, 90)
     found = read(tmp_path, "", never)["db"]
     assert len(found[0][1].sightings) <= 502
-    verdict = judge("db", "app", "%", Observed(found, Rules(), NOW + DAY))
+    verdict = judge("db", Judged("app", "%"), Observed(found, Rules(), NOW + DAY))
     assert verdict.state == "not_ready"
     assert len(verdict.sightings) == 20

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A client that leaves a server in one of many ways: ``python -m tests.functional.ways_to_leave HOST PORT WAY``.
+"""A client that leaves a server in one of many ways: ``python -m tests.functional.disconnect_variants HOST PORT WAY``.
 
 Ways that begin with ``tls-`` bring TLS up first. The page "Reading the status" has what servers make of them.
 """
