@@ -62,6 +62,7 @@ def test_plan_approve_enforce(servers: Servers, site: Site) -> None:
     done = site.run("enforce", f"mysql_tls_plan={site.plan}", "mysql_tls_all_accounts=true")
     assert done.status == 2
     assert "2 servers: 1 changed, 1 changed since the plan" in done.output
+    assert "It was not checked again" not in done.output  # The last message, too, says why.
     assert done.output.count("Show roll-out summary") == 2
     assert "Batch 1 of 2: 1 server: 1 changed" in done.output
     assert {name for name, counts in done.recap().items() if counts["failed"]} == {MARIA}
