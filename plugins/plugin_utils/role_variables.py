@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.yaml import yaml_load
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.option_file import read_client_section
@@ -190,6 +191,32 @@ class UnwritableRecords:
             for directory, reason in reasons.items()
             if reason
         ]
+
+
+class RdsApiPerHost:
+    """Hosts with ``mysql_tls_rds_api``, which works in one task for all hosts only."""
+
+    def __init__(self) -> None:
+        self._hosts: list[str] = []
+
+    def look(self, host: str, variables: HostVariables) -> None:
+        """Take in one host."""
+        try:
+            wanted = boolean(variables.value("mysql_tls_rds_api") or False, strict=False)
+        except AnsibleError:
+            return  # The host's own task says what cannot be evaluated.
+        if wanted:
+            self._hosts.append(host)
+
+    def sentences(self) -> list[str]:
+        """One for all of them."""
+        if not self._hosts:
+            return []
+        sentence = (
+            f"mysql_tls_rds_api is set for {listed(self._hosts)} and has no effect with a task for each host. Use the "
+            "playbook audit without mysql_tls_per_host, or set mysql_tls_rds_api to false."
+        )
+        return [sentence]
 
 
 class OtherStorage:
