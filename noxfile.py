@@ -170,6 +170,9 @@ def docs(session: nox.Session) -> None:
     options = ["--use-current", "--squash-hierarchy", "--no-breadcrumbs", "--no-add-antsibull-docs-version"]
     run(session, "antsibull-docs", "collection", *options, "--fail-on-error", "--dest-dir", source, COLLECTION)
     (source / "environment_variables.rst").unlink()
+    galaxy = re.compile(r"(?<=collection install )dbtls\.rds\\_mysql")
+    for page in source.glob("*.rst"):  # antsibull-docs names what is on Galaxy
+        page.write_text(galaxy.sub("git+https://github.com/dbtls/rds\\\\_mysql.git", page.read_text("utf-8")), "utf-8")
     shutil.copy(settings / "index.rst", source)
     for directory in ("images", "systemd"):  # antsibull-docs takes the pages alone
         shutil.copytree(STAGE / "docs" / "docsite" / "rst" / directory, source / "docsite" / directory)

@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from .role_readme import ROLE, entry_points
+from .wrapped import wrapped
 
 PAGE = Path("docs/docsite/rst/playbook_variables.rst")
 ENTRIES = {
@@ -60,7 +61,8 @@ are in :ref:`ansible_collections.dbtls.rds_mysql.docsite.awx`.
 .. contents::
    :local:
 """
-_MARKUP = re.compile(r"\b[CVOPMRELU]+\((.*?)\)")
+_PLUGIN = re.compile(r"\bP\((.*?)\)")
+_MARKUP = re.compile(r"\b[CVOMRELU]+\((.*?)\)")
 
 
 def page(top: Path) -> str:
@@ -79,7 +81,7 @@ def page(top: Path) -> str:
             default = spec["options"].get(name, {}).get("default", defaults.get(name))
             parts.append(f"   * - ``{name}``\n     - {_shown(default)}".rstrip() + f"\n     - {rows[name]}")
         parts.append("")
-    return "\n".join(parts).rstrip("\n") + "\n"
+    return wrapped("\n".join(parts).rstrip("\n") + "\n")
 
 
 _TABLE = ".. list-table::\n   :header-rows: 1\n   :widths: 30 20 50\n\n   * - Variable\n     - Default\n     - Meaning"
@@ -94,7 +96,8 @@ def _shown(value: t.Any) -> str:
 def _first_sentence(description: str | list[str]) -> str:
     text = " ".join(description) if isinstance(description, list) else description
     found = re.match(r".+?\.(?= [A-Z*]|\Z)", text.replace("\n", " "))
-    return _MARKUP.sub(r"``\1``", found.group() if found else text).replace("\\", "\\\\")
+    linked = _PLUGIN.sub(r":ansplugin:`\1`", found.group() if found else text)
+    return _MARKUP.sub(r"``\1``", linked).replace("\\", "\\\\")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 120
-GENERATED = {"playbook_variables.rst"}
 # Their content is text; that of every other directive, and of a comment, is left as it is.
 TEXT = re.compile(r"\.\. (?:note|tip|warning|important|seealso|list-table)::")
 MARKER = re.compile(r"(?:[-*] |\d+\. |#\. )+ *")
@@ -23,8 +22,7 @@ WORD = re.compile(r"(?:``.+?``|`[^`]+`|[^\s`]|`)+", re.DOTALL)
 
 
 def guides() -> list[Path]:
-    pages = [*(ROOT / "docs" / "docsite" / "rst").glob("*.rst"), ROOT / "docs" / "site" / "index.rst"]
-    return sorted(page for page in pages if page.name not in GENERATED)
+    return [*sorted((ROOT / "docs" / "docsite" / "rst").glob("*.rst")), ROOT / "docs" / "site" / "index.rst"]
 
 
 def _filled(words: list[str], first: str, indent: str) -> t.Iterator[str]:

@@ -13,7 +13,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables imp
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
-    "check": {"type": "str", "default": "names", "choices": ["names", "scope", "selection"]},
+    "check": {"type": "str", "default": "names", "choices": ["names", "per_host", "scope", "selection"]},
     "hosts": {"type": "list", "elements": "str"},
 }
 
@@ -36,6 +36,8 @@ class ActionModule(ControllerAction):
                 role_variables.OtherStorage(),
                 role_variables.WrongWaivers(),
             ]
+            if options["check"] == "per_host":
+                checks.append(role_variables.RdsApiPerHost())
             if options["check"] == "scope":
                 checks.append(role_variables.MissingScope())
                 # Before anything else happens; each server's own record is written before its first statement.

@@ -102,6 +102,14 @@ def parse_endpoint(host: str) -> Endpoint | None:
     return Endpoint(region, None if "-" in account else name, proxy)
 
 
+def endpoints_in(names: t.Iterable[str]) -> list[str]:
+    """The names of RDS endpoints among those that a certificate is for, in lower case.
+
+    RDS's own has that of the instance, and in a cluster those of the cluster as well; RDS Proxy's has a wildcard.
+    """
+    return [name.lower() for name in names if parse_endpoint(name.replace("*.", "any.", 1))]
+
+
 def rds_authority(certificate: Certificate) -> str | None:
     """The RDS CA that issued a server certificate, by AWS's name for it, or None.
 

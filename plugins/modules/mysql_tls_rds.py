@@ -11,7 +11,7 @@ short_description: Decide what the RDS API's answers mean for the hosts of a pla
 version_added: 0.2.0
 description:
   - The role P(dbtls.rds_mysql.mysql_tls#role) uses it between the calls of the RDS API, which modules of C(amazon.aws)
-    make. It calls nothing itself.
+    make. It calls no API itself.
   - It reads what the role has registered for the hosts. The steps V(lock) and V(rotation) fail with a sentence for each
     reason not to change a database.
   - Works on the controller only, whatever the connection of the host.
@@ -31,19 +31,25 @@ options:
   step:
     description:
       - V(places) checks that C(amazon.aws) and boto3 are installed, and determines which regions and AWS accounts the
-        hosts of the batch are in. Run it once for all hosts.
-      - V(database) finds the instance or cluster that the host is.
-      - V(lock) decides whether TLS can be required in its parameter group.
-      - V(rotation) decides whether its certificate can be replaced.
+        hosts are in.
+      - V(databases) finds the instances and clusters that the hosts are.
+      - V(lock) does the same, and decides whether TLS can be required in their parameter groups. It logs in to every
+        server that one of these counts for, with the guards of M(dbtls.rds_mysql.mysql_require_ssl), and writes
+        nothing.
+        The role has registered what M(dbtls.rds_mysql.mysql_tls_readiness) has returned for the hosts.
+      - V(rotation) decides whether the certificate of the task's host can be replaced.
     type: str
     required: true
-    choices: [places, database, lock, rotation]
-  only_ready:
+    choices: [places, databases, lock, rotation]
+  hosts:
     description:
-      - Whether every account that can log in without TLS has to be ready, for V(lock). The role registers what
-        M(dbtls.rds_mysql.mysql_tls_readiness) has returned for the hosts.
-    type: bool
-    default: false
+      - The hosts, for all steps but V(rotation). The default is all hosts of the play.
+    type: list
+    elements: str
+  bundles:
+    description:
+      - What M(dbtls.rds_mysql.mysql_tls_bundles) has returned, for V(lock).
+    type: dict
   target:
     description: The CA that the certificate has to be issued under, for V(rotation).
     type: str
@@ -89,10 +95,12 @@ EXAMPLES = r"""
   run_once: true
   register: __mysql_tls_rds_instances
 
-- name: Check that TLS can be required, for accounts that are known not to need anything else
+- name: Check that TLS can be required for one group
   dbtls.rds_mysql.mysql_tls_rds:
     step: lock
-    only_ready: true
+    hosts: "{{ groups['orders'] }}"
+    bundles: "{{ __mysql_tls_bundles }}"
+  run_once: true
 
 - name: Check that the certificate can be replaced
   dbtls.rds_mysql.mysql_tls_rds:
@@ -115,13 +123,13 @@ places:
   elements: dict
   returned: with O(step=places)
   sample: [{region: eu-central-1, profile: ""}]
-database:
-  description: The database, its parameter group, the instances that share it, and its CA.
+databases:
+  description: By host the database, its parameter group, the instances that share it, and its CA.
   type: dict
-  returned: with O(step=database)
-  sample: {instance: orders, kind: instance, group: orders-tls, ca: rds-ca-rsa2048-g1}
+  returned: with O(step=databases) and O(step=lock)
+  sample: {orders-db: {instance: orders, kind: instance, group: orders-tls, ca: rds-ca-rsa2048-g1}}
 needed:
-  description: Whether there is something to change.
+  description: Whether there is something to change, for V(lock) on one of the hosts at least.
   type: bool
   returned: with O(step=lock) and O(step=rotation)
 time:

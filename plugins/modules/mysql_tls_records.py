@@ -9,9 +9,9 @@ module: mysql_tls_records
 short_description: Write rollback records that another job has published to a file
 version_added: 0.1.1
 description:
-  - Takes the records of this host out of the variable C(mysql_tls_rollback_records), which the playbook
+  - Takes the records of this host out of the variable C(mysql_tls_rollback_records), which the role
     P(dbtls.rds_mysql.mysql_tls#role) publishes with M(ansible.builtin.set_stats), and merges them into the file that
-    O(dbtls.rds_mysql.mysql_require_ssl#module:restore_file) of M(dbtls.rds_mysql.mysql_require_ssl) restores from.
+    M(dbtls.rds_mysql.mysql_require_ssl) restores from.
   - The variable is one opaque text. It is read as it was given and never rendered, as a record holds names that others
     have chosen, and a name can be a template.
   - A dictionary of records by host, as version 0.1.0 published it, is taken as well, unless something in it could be a
@@ -55,13 +55,13 @@ options:
     version_added: 0.2.0
   restore:
     description:
-      - Which change is going to be restored, V(last), V(all) or the id of one. RV(path) is V(null) if no change has
+      - Which change will be restored, V(last), V(all) or the id of one. RV(path) is V(null) if no change has
         this id.
     type: str
     default: last
     version_added: 0.2.0
   group:
-    description: As O(dbtls.rds_mysql.mysql_require_ssl#module:rollback_group) of M(dbtls.rds_mysql.mysql_require_ssl).
+    description: Group whose members share the file, as O(dbtls.rds_mysql.mysql_require_ssl#module:rollback_group).
     type: str
     version_added: 0.2.0
 seealso:

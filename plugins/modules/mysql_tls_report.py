@@ -348,7 +348,7 @@ summary:
       type: int
       sample: 2
     earlier:
-      description: How many servers this run was not to check. They are as their last check has found them.
+      description: How many servers this run did not cover. They are as their last check has found them.
       type: int
       sample: 0
     oldest_check:
@@ -385,7 +385,7 @@ summary:
         example:
           description: The message of one of them.
           type: str
-          sample: app@% can log in without TLS.
+          sample: app@% may log in without TLS.
 refused_logins:
   description:
     - Accounts for which TLS was required and whose logins are refused since, a sentence each, at most 20. A wrong
@@ -402,7 +402,7 @@ changes:
   returned: when the report was written
   type: dict
   sample:
-    new: ["high: db1: app@% can log in without TLS."]
+    new: ["high: db1: app@% may log in without TLS."]
     resolved: []
     drifted: ["high: db1: app@% required ANY on 2026-11-24T15:40:00Z and requires NONE now."]
 clients:
@@ -430,7 +430,7 @@ notice:
         - What is new or worse, no longer requires TLS, resolved, expiring and not checked, with the first of each.
       type: list
       elements: str
-      sample: ["New or worse: 1 (high: db1: app@% can log in without TLS.)"]
+      sample: ["New or worse: 1 (high: db1: app@% may log in without TLS.)"]
     report:
       description: Path of the page.
       type: str
@@ -451,7 +451,7 @@ found:
   sample:
     billing:
       - mysql 9.7.4-2, TLSv1.3 TLS_AES_128_GCM_SHA256, non-compliant
-      - "high: account-without-tls: app@% can log in without TLS."
+      - "high: account-without-tls: app@% may log in without TLS."
     stock: "Cannot reach stock:3306: Connection refused."
 msg:
   description: The report in a sentence, and where it is.
@@ -460,12 +460,12 @@ msg:
   sample: "42 servers: 31 compliant, 9 non-compliant, 2 unreachable. /srv/reports/mysql-tls/report.html"
 failing:
   description:
-    - Why hosts are to fail, by host, as the role's variable C(mysql_tls_fail_on) of each says. Waived findings do not
+    - Why hosts fail, by host, as the role's variable C(mysql_tls_fail_on) of each says. Waived findings do not
       count.
   returned: when the report was written
   type: dict
   sample:
-    billing: "billing has 1 finding of severity high or more: [account-without-tls] app@% can log in without TLS."
+    billing: "billing has 1 finding of severity high or more: [account-without-tls] app@% may log in without TLS."
 failure:
   description: Why the task fails by O(fail_on) or O(fail_on_new), where the report was written all the same.
   returned: failure

@@ -30,6 +30,8 @@ options:
   check:
     description:
       - With V(names), the names of the variables are checked.
+      - With V(per_host), C(mysql_tls_rds_api) must not be set, as servers are compared with the RDS API in one task for
+        all hosts only.
       - With V(scope), it also has to be said which accounts are meant, with C(mysql_tls_accounts) or
         C(mysql_tls_all_accounts), and it has to be possible to write rollback records.
       - With V(selection), C(mysql_tls_hosts) has to match a host, and C(mysql_tls_canary) and C(mysql_tls_serial) have
@@ -37,7 +39,7 @@ options:
         next one.
     type: str
     default: names
-    choices: [names, scope, selection]
+    choices: [names, per_host, scope, selection]
   hosts:
     description:
       - The hosts. The default is all hosts of the play in its first batch, and those of the batch in a later one.
@@ -51,6 +53,11 @@ EXAMPLES = r"""
 - name: Check variables
   dbtls.rds_mysql.mysql_tls_variables:
     check: scope
+  run_once: true
+
+- name: Check variables, before an audit with a task for each host
+  dbtls.rds_mysql.mysql_tls_variables:
+    check: per_host
   run_once: true
 
 - name: Check the variables of one group

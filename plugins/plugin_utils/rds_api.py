@@ -10,7 +10,12 @@ import re
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._rds import is_region, parse_endpoint, rds_authority
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._rds import (
+    endpoints_in,
+    is_region,
+    parse_endpoint,
+    rds_authority,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import parse_pem
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_variables import listed
 
@@ -20,11 +25,8 @@ ENGINES = ("mysql", "mariadb", "aurora-mysql")
 AUTHORITIES = ("rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1")
 
 _Data = t.Mapping[str, t.Any]
-_PARAMETER = "require_secure_transport"
-_BLIND = (
-    "it does not expose session TLS status, so plaintext clients cannot be detected; ask the clients, then set "
-    "mysql_tls_plaintext_sessions to warn"
-)
+# Options that messages name, and that have the role's variable with mysql_tls_ in front of them.
+_OPTION = re.compile(r"\b(ca_cert|login_user|only_ready|plaintext_sessions|ssl_mode|tls_min_version)\b")
 _NO_BUNDLES = (
     "Which CA certificates the clients have is not known: set mysql_tls_client_bundles to copies of their bundles, or "
     "mysql_tls_client_hosts to the hosts that have them at mysql_tls_bundle_dest."
@@ -86,7 +88,7 @@ def database(
         )
         if cluster is None:
             raise RdsMysqlError(f"The RDS API does not list the cluster {instance['db_cluster_identifier']}.")
-    return {**_of_instance(instance), **_parameter_group(instance, cluster, instances, clusters)}
+    return {**of_instance(instance), **_parameter_group(instance, cluster, instances, clusters)}
 
 
 def _match(
@@ -110,10 +112,12 @@ def _match(
     return (found[0] if found else None), (owners[0] if owners else None)
 
 
-def _of_instance(instance: _Data) -> dict[str, t.Any]:
+def of_instance(instance: _Data) -> dict[str, t.Any]:
+    """What the API says of an instance, without what it shares with others."""
     pending = instance.get("pending_modified_values") or {}
     return {
         "instance": instance["db_instance_identifier"],
+        "address": (instance.get("endpoint") or {}).get("address"),
         "engine": instance["engine"],
         "engine_version": instance.get("engine_version"),
         "status": instance.get("db_instance_status"),
@@ -176,93 +180,66 @@ def _parameter_group(
 # Guards
 
 
-def of_server(look: t.Any, tolerated: bool) -> list[str]:
-    """What speaks against requiring TLS on a server, from the result of mysql_ssl_status; empty for nothing.
+class Guarded(t.NamedTuple):
+    """A host of the play: the instance that it is, and what the guards have said of its server.
 
-    :arg tolerated: Whether sessions without TLS, and those that cannot be seen, are accepted.
+    ``objection`` is a sentence; ``endpoints`` are those that the server's certificate is for.
     """
-    status = look.get("mysql_ssl") if isinstance(look, t.Mapping) else None
-    if not isinstance(status, t.Mapping) or look.get("failed"):
-        return ["it could not be checked"]
-    if status.get("session") is None:
-        return ["there is no login, so clients without TLS cannot be seen: set mysql_tls_login_user"]
-    if not status["session"].get("verified"):
-        return ["its certificate was not verified"]
-    if tolerated or requires_tls(look):
-        return []
-    sessions = status.get("sessions")
-    if sessions is None:
-        return [_BLIND]
-    plaintext = [
-        f"{entry['user']}@{entry['host']}"
-        for entry in sessions["by_account"]
-        if entry["plaintext"] and entry["user"] != "rdsadmin"
-    ]
-    return [f"clients are connected without TLS: {listed(plaintext)}"] if plaintext else []
+
+    database: _Data
+    objection: str | None = None
+    endpoints: t.Sequence[str] = ()
+    required: bool = False
 
 
-def requires_tls(look: t.Any) -> bool:
-    """Whether the server said that it requires TLS for all connections."""
-    status = (look.get("mysql_ssl") if isinstance(look, t.Mapping) else None) or {}
-    return bool((status.get("tls") or {}).get(_PARAMETER))
-
-
-class Checked(t.NamedTuple):
-    """A host of the play: the instance that it is, its check, and how its accounts were judged, None if nobody has."""
-
-    instance: str | None
-    place: tuple[str, str]
-    look: t.Any
-    tolerated: bool
-    judged: t.Sequence[_Data] | None = None
-
-
-def not_ready(checked: Checked) -> list[str]:
-    """The accounts that could log in without TLS and are not known not to, each with the reason."""
-    if requires_tls(checked.look):
-        return []
-    if checked.judged is None:
-        return ["nobody has observed its clients: run the playbooks watch and audit first"]
-    judged = {one["account"]: one for one in checked.judged}
-    status = checked.look.get("mysql_ssl") if isinstance(checked.look, t.Mapping) else None
-    accounts = (status or {}).get("accounts")
-    if accounts is None:
-        return ["its accounts could not be read"]
-    found = []
-    for account in accounts:
-        name = f"{account['user']}@{account['host']}"
-        closed = account["ssl_type"] != "NONE" or account["locked"] or account["is_role"]
-        # The server's own, and those that no client of RDS can be.
-        if closed or account["system"] or account["local"]:
-            continue
-        one = judged.get(name) or {"state": "unknown", "reason": "it is newer than the last audit."}
-        if one["state"] != "ready":
-            found.append(f"{name} is {one['state'].replace('_', ' ')} ({one['reason'].rstrip('.')})")
-    return found
-
-
-def lock_objections(
-    one: _Data, place: tuple[str, str], checked: t.Mapping[str, Checked], *, only_ready: bool = False
-) -> list[str]:
+def lock_objections(one: _Data, guarded: t.Mapping[str, Guarded]) -> list[str]:
     """What speaks against requiring TLS in the parameter group of this database, in sentences.
 
-    :arg only_ready: Whether every account has to be ready as well.
+    :arg guarded: The hosts of the play in the same region and AWS account.
     """
-    by_instance = {c.instance: host for host, c in checked.items() if c.place == place and c.instance}
+    concerned = {host: each for host, each in guarded.items() if each.database["instance"] in one["sharing"]}
+    checked = {each.database["instance"] for each in concerned.values()}
     found = []
-    unchecked = [name for name in one["sharing"] if name not in by_instance]
+    unchecked = [name for name in one["sharing"] if name not in checked]
     if unchecked:
         found.append(
             f"The parameter group {one['group']} counts for instances that were not checked in this run: "
             f"{listed(unchecked)}. Add them to mysql_tls_hosts."
         )
-    for name in one["sharing"]:
-        host = by_instance.get(name)
-        for objection in of_server(checked[host].look, checked[host].tolerated) if host else ():
-            found.append(f"{host}: {objection}.")
-        if host and only_ready and not_ready(checked[host]):
-            found.append(f"{host}: mysql_tls_only_ready is set, and {listed(not_ready(checked[host]))}.")
+    for host, each in concerned.items():
+        if each.objection:
+            found.append(f"{host}: {_with_variables(each.objection)}")
+        wrong = another_server(each.endpoints, each.database)
+        if wrong:
+            found.append(f"{host}: {wrong}")
     return found
+
+
+def _with_variables(sentence: str) -> str:
+    """A module's message with the variables that the reader of a playbook has set in place of options."""
+    sentence = sentence.replace(" Nothing was changed.", "").replace("warn, allow or kill", "warn or allow")
+    return _OPTION.sub(r"mysql_tls_\1", sentence)
+
+
+def endpoints_of(certificate: _Data | None) -> list[str]:
+    """The RDS endpoints that a certificate is for, as mysql_ssl_status describes it."""
+    names = [certificate["common_name"], *certificate["san"]] if certificate else []
+    return endpoints_in(str(name).removeprefix("DNS:") for name in names)
+
+
+def another_server(endpoints: t.Sequence[str], one: _Data) -> str | None:
+    """A sentence where the server's certificate is for another instance than this one of the API.
+
+    :arg endpoints: Endpoints of RDS that the certificate is for. Servers that are not RDS's have none.
+    """
+    address = str(one["address"] or "").lower()
+    if not endpoints or address in endpoints:
+        return None
+    return (
+        f"the server that answers has the certificate of {listed(endpoints)}, but {one['instance']} has the endpoint "
+        f"{address or 'none'} in the RDS API. Check mysql_tls_login_host and mysql_tls_db_identifier; after a "
+        "failover, run the playbook again."
+    )
 
 
 def rotation_objections(

@@ -151,6 +151,9 @@ class RdsAudit:
         except RdsMysqlError as e:
             # Not found in what could not be read says nothing.
             return problems or [not_visible(host.login_host, e.message)], None
+        wrong = rds_api.another_server(rds_api.endpoints_of(status["certificate"]), one)
+        if wrong:
+            return [not_visible(host.login_host, f"{wrong[0].upper()}{wrong[1:]}")], None
         api = _described(host.place[0], one, region)
         return [*of_rds_api(api, status), *problems], api
 

@@ -61,5 +61,17 @@ def require(variables: HostVariables, ca_cert: str) -> dict[str, t.Any]:
     return {**connection(variables, ca_cert), **_set({name: variables.value(PREFIX + name) for name in names})}
 
 
+def lock(variables: HostVariables, ca_cert: str) -> dict[str, t.Any]:
+    """The options of mysql_require_ssl that concern the server-wide switch, where a parameter group has it."""
+    tolerance = variables.value("mysql_tls_plaintext_sessions")
+    return {
+        **connection(variables, ca_cert),
+        **_set({"only_ready": variables.value("mysql_tls_only_ready")}),
+        # Ending sessions is no part of it.
+        "plaintext_sessions": tolerance if tolerance in ("warn", "allow") else "fail",
+        "require_secure_transport": True,
+    }
+
+
 def _set(options: dict[str, t.Any]) -> dict[str, t.Any]:
     return {name: value for name, value in options.items() if value is not None}

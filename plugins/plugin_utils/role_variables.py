@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.yaml import yaml_load
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.option_file import read_client_section
@@ -35,6 +36,7 @@ _PASSWORD = f"{PREFIX}login_password"
 OWN = "mysql_tls_own_variables"
 
 _BATCHES = ("mysql_tls_canary", "mysql_tls_serial")
+_PERCENTAGE = "mysql_tls_max_fail_percentage"
 _BATCH = re.compile(r"[0-9]+%?")
 _ROLE = Path(__file__).resolve().parents[2] / "roles" / "mysql_tls"
 _MOST_HOSTS = 5
@@ -192,6 +194,32 @@ class UnwritableRecords:
         ]
 
 
+class RdsApiPerHost:
+    """Hosts with ``mysql_tls_rds_api``, which works in one task for all hosts only."""
+
+    def __init__(self) -> None:
+        self._hosts: list[str] = []
+
+    def look(self, host: str, variables: HostVariables) -> None:
+        """Take in one host."""
+        try:
+            wanted = boolean(variables.value("mysql_tls_rds_api") or False, strict=False)
+        except AnsibleError:
+            return  # The host's own task says what cannot be evaluated.
+        if wanted:
+            self._hosts.append(host)
+
+    def sentences(self) -> list[str]:
+        """One for all of them."""
+        if not self._hosts:
+            return []
+        sentence = (
+            f"mysql_tls_rds_api is set for {listed(self._hosts)} and has no effect with a task for each host. Use the "
+            "playbook audit without mysql_tls_per_host, or set mysql_tls_rds_api to false."
+        )
+        return [sentence]
+
+
 class OtherStorage:
     """Hosts whose state directory lacks what the setup has left there, so that nothing in it would last."""
 
@@ -290,10 +318,13 @@ def _why_unwritable(directory: str, leave_nothing: bool) -> str | None:
 
 
 def wrong_batches(variables: HostVariables) -> list[str]:
-    """A sentence for each size of a batch that is neither a number nor a percentage."""
+    """A sentence for each size of a batch that is neither a number nor a percentage, and for a wrong limit."""
     names = set(variables.names())
+    limit = variables.value(_PERCENTAGE) if _PERCENTAGE in names else 0
+    limited = re.fullmatch(r"[0-9]+([.][0-9]+)?", str(limit).strip())
     given = {name: variables.value(name) for name in _BATCHES if name in names}
-    return [
+    told = [] if limited else [f"{_PERCENTAGE} is {limit or ''!r} and has to be a number, such as 10."]
+    return told + [
         f"{name} is {'' if value is None else value!r} and has to be a number of servers, such as 1, or a percentage, "
         "such as 25%."
         for name, value in given.items()

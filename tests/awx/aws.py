@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -20,6 +21,7 @@ import boto3
 import pytest
 from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
+from moto.iam.models import get_account_id_from
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
@@ -27,11 +29,14 @@ from .data import COLLECTION
 
 REGION = "eu-central-1"
 SECRET = "a5ecretKeyOfNobody"
+OTHER_ACCOUNT, PROFILE = "210987654321", "staging"
+"""A second AWS account, and the profile that assumes a role in it."""
 Parameters = dict[str, str]
 Answer = Callable[[Parameters], str | None]
 Hook = Callable[[Parameters], None]
 
-_SERVICE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([a-z-]+)/aws4_request")
+_SERVICE = re.compile(r"Credential=([^/]+)/\d+/[^/]+/([a-z-]+)/aws4_request")
+_ACCOUNT = "account of the caller"
 
 
 # By playbook what it has called in this run of the tests.
@@ -54,11 +59,21 @@ def permissions(playbook: str) -> set[str]:
     return set(re.findall(r'"(\w+:\w+)"', policy))
 
 
+def of_profiles() -> set[str]:
+    """The permissions that the guide lists for profiles with a role."""
+    guide = (COLLECTION / "docs" / "docsite" / "rst" / "rds_api.rst").read_text("utf-8")
+    return set(re.findall(r"``(sts:\w+)``", guide))
+
+
 class Aws:
-    """``calls`` are the calls so far, as IAM names them; ``log`` is every one. ``after`` is called after moto."""
+    """``calls`` are the calls so far, as IAM names them; ``log`` is every one. ``after`` is called after moto.
+
+    ``whole`` is how often all instances of a region were listed.
+    """
 
     def __init__(self) -> None:
         self.calls: set[str] = set()
+        self.whole = 0
         self.log: list[str] = []
         self.after: dict[str, list[Hook]] = {}
         # In place of what moto says always, such as a parameter group that is in sync.
@@ -67,10 +82,8 @@ class Aws:
         self.answers: dict[str, Answer] = {
             "DescribeDBEngineVersions": engine_versions,
             "DescribeDBParameterGroups": _missing_group,
-            "DescribeDBParameters": lambda parameters: _parameters(parameters["DBParameterGroupName"]),
-            "DescribeDBClusterParameters": lambda parameters: _parameters(
-                parameters["DBClusterParameterGroupName"], "Cluster"
-            ),
+            "DescribeDBParameters": _parameters,
+            "DescribeDBClusterParameters": _parameters,
         }
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._application, True, request_handler=MotoRequestHandler)
@@ -81,10 +94,14 @@ class Aws:
         """Where it is."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    @property
-    def backend(self) -> Any:
-        """moto's own databases, which are in this process."""
-        return get_backend("rds")[DEFAULT_ACCOUNT_ID][REGION]
+    def value(self, group: str, account: str = DEFAULT_ACCOUNT_ID) -> str | None:
+        """The value of require_secure_transport in a parameter group, None where it was never set."""
+        given = _given(account, group)
+        return given["ParameterValue"] if given else None
+
+    def attach(self, name: str, group: str) -> None:
+        """Give an instance another parameter group, as somebody else would."""
+        get_backend("rds")[DEFAULT_ACCOUNT_ID][REGION].databases[name].db_parameter_group_name = group
 
     def _application(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -93,8 +110,10 @@ class Aws:
         action = parameters.get("Action") or environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
         service = _SERVICE.search(environ.get("HTTP_AUTHORIZATION", ""))
         if action and service:
-            self.log.append(f"{service[1]}:{action}")
+            self.log.append(f"{service[2]}:{action}")
             self.calls.add(self.log[-1])
+            self.whole += action == "DescribeDBInstances" and "DBInstanceIdentifier" not in parameters
+            parameters[_ACCOUNT] = get_account_id_from(service[1])
         known = self.answers.get(action)
         answer = known(parameters) if known else None
         if answer is not None:
@@ -114,7 +133,8 @@ class Aws:
 
     def check_permissions(self, playbook: str) -> None:
         """Nothing was called that the guide does not list for this playbook."""
-        assert self.calls <= permissions(playbook), self.calls - permissions(playbook)
+        listed = permissions(playbook) | of_profiles()
+        assert self.calls <= listed, self.calls - listed
         CALLED.setdefault(playbook, set()).update(self.calls)
 
     def start(self) -> None:
@@ -131,12 +151,20 @@ class Aws:
 
 
 @contextmanager
-def aws_on_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    """An empty one, that boto3 and everything that is started finds."""
+def aws_on_loopback(monkeypatch: pytest.MonkeyPatch, directory: Path) -> Iterator[Aws]:
+    """An empty one, that boto3 and everything that is started finds.
+
+    :arg directory: For boto3's configuration.
+    """
     aws = Aws()
+    # In a file, as amazon.aws takes no profile beside keys in the environment.
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    credentials = f"aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {SECRET}\n"
+    role = f"role_arn = arn:aws:iam::{OTHER_ACCOUNT}:role/dbtls\nsource_profile = default\n"
+    (directory / "aws").write_text(f"[default]\n{credentials}[profile {PROFILE}]\n{role}")
     for name, value in {
-        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
-        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_CONFIG_FILE": str(directory / "aws"),
         "AWS_ENDPOINT_URL": aws.url,
         "AWS_EC2_METADATA_DISABLED": "true",
     }.items():
@@ -148,14 +176,14 @@ def aws_on_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         aws.stop()
 
 
-def client(service: str = "rds") -> Any:
+def client(service: str = "rds", profile: str | None = None) -> Any:
     """A client that is no part of what is tested."""
-    return boto3.client(service, region_name=REGION)
+    return boto3.Session(profile_name=profile).client(service, region_name=REGION)
 
 
-def instance(rds: Any, name: str, **more: Any) -> None:
+def instance(rds: Any, name: str, profile: str | None = None, **more: Any) -> None:
     """A database in moto, in a subnet group, as every one of AWS is."""
-    subnets = [subnet["SubnetId"] for subnet in client("ec2").describe_subnets()["Subnets"]]
+    subnets = [subnet["SubnetId"] for subnet in client("ec2", profile).describe_subnets()["Subnets"]]
     if not rds.describe_db_subnet_groups()["DBSubnetGroups"]:
         rds.create_db_subnet_group(DBSubnetGroupName="all", DBSubnetGroupDescription="-", SubnetIds=subnets)
     more = {"Engine": "mysql", "EngineVersion": "8.0.36", "MasterUsername": "admin", **more}
@@ -198,7 +226,7 @@ def engine_versions(parameters: Parameters, *, restarts: bool = False, status: s
 def _missing_group(parameters: Parameters) -> str | None:
     """DescribeDBParameterGroups of a group that is not there, where moto's answer is an empty list."""
     name = parameters.get("DBParameterGroupName")
-    if not name or name in get_backend("rds")[DEFAULT_ACCOUNT_ID][REGION].db_parameter_groups:
+    if not name or name in get_backend("rds")[parameters[_ACCOUNT]][REGION].db_parameter_groups:
         return None
     return _error("DBParameterGroupNotFound", f"DBParameterGroup not found: {name}")
 
@@ -215,11 +243,18 @@ def _error(code: str, message: str) -> str:
     )
 
 
-def _parameters(group: str, kind: str = "") -> str:
-    """DescribeDBParameters: the one parameter, with the value that moto was given for this group."""
-    backend = get_backend("rds")[DEFAULT_ACCOUNT_ID][REGION]
-    groups = backend.db_cluster_parameter_groups if kind else backend.db_parameter_groups
-    given = groups[group].parameters.get("require_secure_transport") if group in groups else None
+def _given(account: str, group: str) -> dict[str, str] | None:
+    """What moto was given for the parameter."""
+    backend = get_backend("rds")[account][REGION]
+    groups = {**backend.db_parameter_groups, **backend.db_cluster_parameter_groups}
+    found: dict[str, str] | None = groups[group].parameters.get("require_secure_transport") if group in groups else None
+    return found
+
+
+def _parameters(parameters: Parameters) -> str:
+    """DescribeDBParameters and its like for clusters: the one parameter, with the value that moto was given."""
+    kind = "Cluster" if "DBClusterParameterGroupName" in parameters else ""
+    given = _given(parameters[_ACCOUNT], parameters[f"DB{kind}ParameterGroupName"])
     value = f"<ParameterValue>{given['ParameterValue']}</ParameterValue>" if given else ""
     allowed = (
         "<DataType>string</DataType><AllowedValues>ON,OFF</AllowedValues>"

@@ -29,9 +29,9 @@ VERSIONS = {"mysql": "8.0.36", "mariadb": "10.11.6", "postgres": "16"}
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Aws]:
     """An AWS on loopback."""
-    with aws_on_loopback(monkeypatch) as running:
+    with aws_on_loopback(monkeypatch, tmp_path) as running:
         yield running
 
 

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""mysql_tls_rds_api: the audit of a real server, with modules of amazon.aws against moto's server."""
+"""mysql_tls_rds_api: the audit of a real server, with modules of amazon.aws against moto's server.
+
+What moto has not, engine versions among it, is answered in the form of the Amazon RDS API Reference. No answer was
+recorded from AWS.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +49,7 @@ def test_contradictions(monkeypatch: pytest.MonkeyPatch, ansible: Ansible, serve
             for server in report["servers"]
         }
 
-    with aws_on_loopback(monkeypatch) as aws:
+    with aws_on_loopback(monkeypatch, tmp_path) as aws:
         rds = client()
         instance(rds, "orders", EngineVersion="8.0.28", PubliclyAccessible=True)
         aurora = {"Engine": "aurora-mysql", "EngineVersion": OFFERED["aurora-mysql"]}

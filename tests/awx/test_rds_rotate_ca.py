@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""rds_rotate_ca: amazon.aws against moto's server, and a real server whose certificate is replaced."""
+"""rds_rotate_ca: amazon.aws against moto's server, and a real server whose certificate is replaced.
+
+moto has no engine versions: those answers are written after the Amazon RDS API Reference. None was recorded from AWS.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,8 @@ from .aws import (
 )
 
 TARGET = "rds-ca-rsa2048-g1"
+ENDPOINT = f"orders.aaaaaaaaaa.{REGION}.rds.amazonaws.com"
+"""As moto names it, and as certificates of RDS have it."""
 
 
 class Rotation:
@@ -57,7 +62,7 @@ class Rotation:
         own = directory / "own.pem"
         own.write_bytes(self.old.bundle.read_bytes() + self.new.bundle.read_bytes())
         self.files = TlsFiles(own, directory / "cert.pem", directory / "key.pem")
-        self._install(self.old)
+        self._install(self.old, ENDPOINT)
         server = stack.enter_context(provide("mysql-9.7", tls=self.files))
         self.db = Database(server, self.old)
         stack.callback(self.db.disconnect)
@@ -70,21 +75,23 @@ class Rotation:
             "mysql_tls_login_password": login.password,
             "mysql_tls_ca_cert": str(self.both),
             "mysql_tls_region": REGION,
-            "mysql_tls_db_identifier": "orders",
             "mysql_tls_rotate_to": TARGET,
         }
         self.inventory = ansible.directory / "inventory.yml"
-        self.inventory.write_text(json.dumps({"all": {"hosts": {"orders": variables}}}))
+        names = ("orders", "trio", "stock")
+        hosts = {name: {**variables, "mysql_tls_db_identifier": name} for name in names}
+        self.inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
 
-    def _install(self, authority: Pki) -> None:
-        files = authority.server()
+    def _install(self, authority: Pki, endpoint: str) -> None:
+        files = authority.server(also=endpoint)
         shutil.copy(files.cert, self.files.cert)
         shutil.copy(files.key, self.files.key)
 
     def replace_certificate(self, parameters: Parameters) -> None:
         """What RDS does when the CA of an instance is changed at once."""
         if parameters.get("CACertificateIdentifier") == TARGET and parameters.get("ApplyImmediately") == "true":
-            self._install(self.new)
+            # From now on it is the server of the next one as well.
+            self._install(self.new, ENDPOINT.replace("orders", "trio-1"))
             self.db.query("ALTER INSTANCE RELOAD TLS")
 
     def installed(self, day: int, **bundles: Path) -> None:
@@ -94,16 +101,18 @@ class Rotation:
         installed = {host: bundle_of("/etc/rds.pem", bundle) for host, bundle in bundles.items()}
         record_bundles(History(self.ansible.state / "history"), run, installed)
 
-    def run(self, *arguments: str, bundles: list[Path] | None = None, at_once: bool = True) -> Run:
+    def run(self, hosts: str, *arguments: str, bundles: list[Path] | None = None, at_once: bool = True) -> Run:
         """The playbook; waiting is short."""
         variables = {
             "mysql_tls_client_bundles": [str(path) for path in bundles or [self.both]],
             "mysql_tls_apply_immediately": str(at_once).lower(),  # as -e has it
             "mysql_tls_clients_gone": ["retired"],
+            "mysql_tls_hosts": hosts,
             "mysql_tls_rds_wait": 10,
             "__mysql_tls_rds_poll": 0.1,
         }
         self.aws.calls.clear()
+        self.aws.whole = 0
         command = ("ansible-playbook", "-i", str(self.inventory), "dbtls.rds_mysql.rds_rotate_ca")
         run = self.ansible.run(*command, "-e", json.dumps(variables), *arguments)
         self.aws.check_permissions("rds_rotate_ca")
@@ -114,7 +123,7 @@ class Rotation:
 def rotation(monkeypatch: pytest.MonkeyPatch, ansible: Ansible, tmp_path: Path) -> Iterator[Rotation]:
     """One instance, with a certificate of the retired CA."""
     with ExitStack() as stack:
-        aws = stack.enter_context(aws_on_loopback(monkeypatch))
+        aws = stack.enter_context(aws_on_loopback(monkeypatch, tmp_path))
         try:
             yield Rotation(aws, ansible, tmp_path, stack)
         except ServerUnavailable as e:
@@ -127,37 +136,9 @@ def words(run: Run) -> str:
 
 
 def test_from_2019_to_g1(rotation: Rotation) -> None:
-    instance(client(), "orders", CACertificateIdentifier="rds-ca-2019")
-    rotation.aws.after["ModifyDBInstance"] = [rotation.replace_certificate]
-
-    rotation.aws.answers["DescribeDBEngineVersions"] = lambda parameters: engine_versions(parameters, restarts=True)
-    rotation.installed(1, app1=rotation.old.root, retired=rotation.old.root)
-    refused = rotation.run(bundles=[rotation.old.root, rotation.new.root])
-    assert refused.status == 2
-    assert "mysql 8.0.36 restarts to change its certificate. Set mysql_tls_reboot to true" in words(refused)
-    assert f"{rotation.old.root} lacks the new CA: CN=Amazon RDS {REGION} Root CA RSA2048 G1" in words(refused)
-    assert f"{rotation.new.root} does not verify the current certificate: " in words(refused)
-    assert f"verify the current certificate and lack {TARGET}: app1:/etc/rds.pem. Run the playbook" in words(refused)
-    assert "rds:ModifyDBInstance" not in rotation.aws.calls
-
-    rotation.installed(2, app1=rotation.both)
-    rehearsal = rotation.run("--check", at_once=False).ok()
-    assert f"orders: rds-ca-2019 -> {TARGET}, in the maintenance window " in words(rehearsal)
-    assert "the server restarts" in words(rehearsal)
-    assert f"orders: would be changed to {TARGET}" in words(rehearsal)
-    assert "rds:ModifyDBInstance" not in rotation.aws.calls
-
-    rotation.aws.answers["DescribeDBEngineVersions"] = engine_versions
-    done = rotation.run().ok()
-    assert f"orders: rds-ca-2019 -> {TARGET}, at once; without a restart" in words(done)
-    assert f"orders: the certificate is of {TARGET}, and verified logins work with {rotation.both}" in words(done)
-    (described,) = client().describe_db_instances()["DBInstances"]
-    assert described["CACertificateIdentifier"] == TARGET
-
-
-def test_a_multi_az_cluster(rotation: Rotation) -> None:
-    """amazon.aws cannot change its CA: the command is printed."""
     rds = client()
+    for name in ("orders", "stock"):
+        instance(rds, name, CACertificateIdentifier="rds-ca-2019")
     rds.create_db_cluster(
         DBClusterIdentifier="trio",
         Engine="mysql",
@@ -169,13 +150,46 @@ def test_a_multi_az_cluster(rotation: Rotation) -> None:
         StorageType="io1",
         Iops=1000,
     )
-    instance(rds, "orders", DBClusterIdentifier="trio", CACertificateIdentifier="rds-ca-2019")
-    run = rotation.run()
-    assert run.status == 2
+    instance(rds, "trio-1", DBClusterIdentifier="trio", CACertificateIdentifier="rds-ca-2019")
+    rotation.aws.after["ModifyDBInstance"] = [rotation.replace_certificate]
+
+    rotation.aws.answers["DescribeDBEngineVersions"] = lambda parameters: engine_versions(parameters, restarts=True)
+    rotation.installed(1, app1=rotation.old.root, retired=rotation.old.root)
+    refused = rotation.run("stock,orders", bundles=[rotation.old.root, rotation.new.root])
+    assert refused.status == 2
+    assert "mysql 8.0.36 restarts to change its certificate. Set mysql_tls_reboot to true" in words(refused)
+    assert f"{rotation.old.root} lacks the new CA: CN=Amazon RDS {REGION} Root CA RSA2048 G1" in words(refused)
+    assert f"{rotation.new.root} does not verify the current certificate: " in words(refused)
+    assert f"verify the current certificate and lack {TARGET}: app1:/etc/rds.pem. Run the playbook" in words(refused)
+    # The server is that of orders.
+    assert f"stock: the server that answers has the certificate of {ENDPOINT}, but stock has the endp" in words(refused)
+    assert rotation.aws.log.count("rds:DescribeDBEngineVersions") == 1
+    assert "rds:ModifyDBInstance" not in rotation.aws.calls
+
+    rotation.installed(2, app1=rotation.both)
+    rehearsal = rotation.run("orders", "--check", at_once=False).ok()
+    assert f"orders: rds-ca-2019 -> {TARGET}, in the maintenance window " in words(rehearsal)
+    assert "the server restarts" in words(rehearsal)
+    assert f"orders: would be changed to {TARGET}" in words(rehearsal)
+    assert "rds:ModifyDBInstance" not in rotation.aws.calls
+
+    # The second fails, as amazon.aws cannot change it, and the third is left as it is.
+    rotation.aws.answers["DescribeDBEngineVersions"] = engine_versions
+    done = rotation.run("orders,trio,stock")
+    assert done.status == 2
+    assert f"orders: rds-ca-2019 -> {TARGET}, at once; without a restart" in words(done)
+    assert f"orders: the certificate is of {TARGET}, and verified logins work with {rotation.both}" in words(done)
     assert (
         f"Run: aws rds modify-db-cluster --region {REGION} --db-cluster-identifier trio --ca-certificate-identifier "
         f"{TARGET} --apply-immediately and then this playbook again."
-    ) in words(run)
+    ) in words(done)
+    assert rotation.aws.whole == 1
+    described = {one["DBInstanceIdentifier"]: one for one in client().describe_db_instances()["DBInstances"]}
+    assert {name: one["CACertificateIdentifier"] for name, one in described.items()} == {
+        "orders": TARGET,
+        "stock": "rds-ca-2019",
+        "trio-1": "rds-ca-2019",
+    }
 
 
 def test_the_guide_lists_no_call_that_is_not_made(request: pytest.FixtureRequest) -> None:

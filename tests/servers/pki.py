@@ -131,16 +131,19 @@ class Pki:
         self.server()
         return self._path("server-good.leaf.pem")
 
-    def server(self, variant: str = "good") -> TlsFiles:
-        """A server certificate: ``good`` (localhost, 127.0.0.1, ::1) or one of SERVER_VARIANTS."""
+    def server(self, variant: str = "good", also: str | None = None) -> TlsFiles:
+        """A server certificate: ``good`` (localhost, 127.0.0.1, ::1) or one of SERVER_VARIANTS.
+
+        :arg also: One more name that it is for.
+        """
         if variant == "legacy" and self.key_type != "rsa":
             raise ValueError("yaSSL knows RSA keys only; make a Pki with key_type='rsa' for it")
         how = _VARIANTS[variant]
         ca = self.bundle if how.issuer == "intermediate" else self._ca_file(how.issuer)
         chain = [self.intermediate] if how.issuer == "intermediate" else []
-        alternatives: list[x509.GeneralName] = [x509.DNSName(how.dns_name)]
+        alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in (how.dns_name, also) if name]
         alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in how.addresses]
-        return self._leaf(f"server-{variant}", ca, chain, how, how.dns_name, alternatives)
+        return self._leaf(f"server-{variant}{'-' + also if also else ''}", ca, chain, how, how.dns_name, alternatives)
 
     def server_for(self, name: str, variant: str = "good") -> TlsFiles:
         """A server certificate that the server called ``name`` can use; MySQL 5.6 gets the legacy kind if good."""

@@ -46,8 +46,17 @@ def guard(control: Session, dialect: Dialect, plan: Plan, request: Request) -> N
             f"{NAME} of {endpoint} cannot be set by a client. Nothing was changed. "
             f"{_rds.secure_transport_advice(dialect.managed_by, plan.switch.wanted)}"
         )
-    if not plan.enables_secure_transport and not plan.tightens:
-        return
+    if plan.enables_secure_transport or plan.tightens:
+        guard_logins(control, dialect, plan, request)
+
+
+def guard_logins(control: Session, dialect: Dialect, plan: Plan, request: Request) -> None:
+    """Stop where somebody could not log in again once TLS is required.
+
+    :raises EnforcementError: naming the guard's reason.
+    :raises AnotherServer: when a login that it tries leads elsewhere.
+    """
+    endpoint = control.options.endpoint
     if not control.greeting.offers_tls:
         raise EnforcementError(
             f"{endpoint} does not offer TLS; accounts that require it could not log in. Nothing was changed. "

@@ -127,16 +127,16 @@ def find_plaintext_sessions(
             blind=True,
         )
     found = [s for s in listed if (who.everybody and not s.local) or proxies is None or names.may_be(s)]
-    if counted and proxies == [] and not who.everybody:
-        proven = _proven_by_count(control, dialect, who.accounts, counted)
+    if counted and proxies == []:
+        proven = _proven_by_count(control, dialect, who, counted)
         found = [s for s in found if s.user not in proven or s.connection_id <= proven[s.user]]
-        if not found and all(account.user in proven for account in who.accounts):
+        if proven and not found and all(account.user in proven for account in who.accounts):
             return SessionCheck()
     return SessionCheck(tuple(PlaintextSession(session) for session in found), obstacle, remedy)
 
 
 def _proven_by_count(
-    control: Session, dialect: Dialect, accounts: t.Collection[Account], counted: t.Mapping[str, Counted]
+    control: Session, dialect: Dialect, who: WhoHasToUseTls, counted: t.Mapping[str, Counted]
 ) -> dict[str, int]:
     """Users whose sessions all use TLS, but those with this number and older ones.
 
@@ -155,12 +155,13 @@ def _proven_by_count(
         return {}
     now = {str(user): (int(logins), int(logins) - int(tls)) for user, logins, tls in rows}
     proven: dict[str, int] = {}
-    for account in accounts:
-        before = counted.get(str(account))
-        logins, plaintext = now.get(account.user, (0, 0))
-        if account.user and before and logins >= before.logins and plaintext == before.plaintext:
-            proven[account.user] = before.since
-    unproven = {account.user for account in accounts if str(account) not in counted}
+    # A count is of a user, whichever of its accounts a session has.
+    for name in counted if who.everybody else map(str, who.accounts):
+        user, before = name.rpartition("@")[0], counted.get(name)
+        logins, plaintext = now.get(user, (0, 0))
+        if user and before and logins >= before.logins and plaintext == before.plaintext:
+            proven[user] = before.since
+    unproven = {account.user for account in who.accounts if str(account) not in counted}
     return {user: since for user, since in proven.items() if user not in unproven}
 
 

@@ -295,9 +295,7 @@ def _left_alone(endpoint: t.Any, not_ready: t.Mapping[Account, str]) -> tuple[st
 def _refuse_switch(endpoint: t.Any, known: t.Sequence[AccountState], request: Request) -> None:
     """The switch is about every account, whichever were selected."""
     not_ready = request.readiness.refused(
-        state.account
-        for state in known
-        if state.requirement.ssl_type == "NONE" and not (state.is_role or state.system or state.by_socket)
+        state.account for state in known if state.requirement.ssl_type == "NONE" and state.has_clients
     )
     if not_ready:
         raise EnforcementError(

@@ -118,6 +118,11 @@ class AccountState:
         return any(plugin in _SOCKET_PLUGINS for plugin in self.plugin.split(" or "))
 
     @property
+    def has_clients(self) -> bool:
+        """Whether people can log in as it over a network. Nobody but AWS works on the machines of its servers."""
+        return not (self.is_role or self.system or self.by_socket or (self.on_aws and self.local))
+
+    @property
     def anonymous(self) -> bool:
         """Whether anybody may log in as this account without naming a user."""
         return not self.account.user and not self.is_role

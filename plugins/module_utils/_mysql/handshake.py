@@ -227,7 +227,7 @@ class OpenConnection:
     def probe(self, context: ssl.SSLContext | None) -> Handshake:
         """Start TLS if it is on offer and a context is given, and leave without being counted.
 
-        :raises HandshakeError: when the connection breaks off.
+        :raises HandshakeError: when the connection ends.
         :raises TlsHandshakeFailed: when TLS does not come up.
         """
         with contextlib.closing(self.connection):

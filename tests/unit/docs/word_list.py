@@ -38,7 +38,9 @@ WORDS = {
     r"\bbegin of\b": "start of",
     r"\bmade out to\b": "valid for",
     r"\boffer(?:s|ed)? no TLS\b": "does not offer TLS",
-    r"\bbroken? (?:the connection )?off\b|\bnot greet\b": "closed the connection; sent no handshake",
+    r"\b(?:broken?|breaks?) (?:the connection |handshakes )?off\b|\bnot greet\b": (
+        "closed the connection; sent no handshake"
+    ),
     r"\brefused the login\b": "login refused, with a likely cause",
     r"\b[Ss]omebody else\b|\b[Ww]hoever\b": "someone else; anyone who",
     r"\b[Aa]s above\b|\b[Ss]ee above\b": "repeat it, or link to it",

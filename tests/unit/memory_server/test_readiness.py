@@ -121,6 +121,19 @@ def test_what_the_server_counts_answers_the_guard(counting: Counting) -> None:
     assert required(counting.server) == {"app"}
 
 
+def test_what_the_server_counts_answers_the_guard_of_the_switch(counting: Counting) -> None:
+    """The switch is about everybody: one more user who is connected, and the server does not tell how."""
+    judged = {**READY, "counted": [counting.counted]}
+    server = counting.server
+    server.somebody("create", JOB, Entry(plugin="mysql_native_password", password="two"))
+    server.connect_client(JOB, "10.0.0.9:1000", "TCP/IP")
+    with pytest.raises(core.errors.RdsMysqlError, match=r"clients are connected: job from 10\.0\.0\.9 \(connection"):
+        run(server, require_secure_transport=True, readiness=[judged], only_ready=False, method="auto")
+    server.end(next(one for one in server.sessions.values() if one.user == "job"))
+    run(server, require_secure_transport=True, readiness=[judged], only_ready=False, method="auto")
+    assert server.variables["require_secure_transport"] == "ON"
+
+
 @pytest.mark.parametrize(
     "event",
     ["another_login", "older", "another_server", "counted_less", "not_counting", "not_judged", "looks_the_same"],

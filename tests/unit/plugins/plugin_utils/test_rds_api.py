@@ -73,36 +73,43 @@ def test_what_cannot_be_one_database() -> None:
         rds_api.database("x", "shop", [instance("shop")], [CLUSTER])
 
 
-def look(*plaintext: str, sessions: bool = True, required: bool = False) -> dict[str, t.Any]:
-    """As mysql_ssl_status returns it, shortened."""
-    entries = [{"user": user, "host": "10.0.0.1", "plaintext": 1} for user in plaintext]
-    return {
-        "mysql_ssl": {
-            "session": {"verified": True},
-            "sessions": {"by_account": entries} if sessions else None,
-            "tls": {"require_secure_transport": required},
-        }
-    }
+def test_guards_of_every_server_that_shares_the_group() -> None:
+    """Each of its hosts, and none of another group."""
+    one, two = (
+        rds_api.database("x", name, [instance("orders"), instance("stock")], []) for name in ("orders", "stock")
+    )
+    other = {**two, "instance": "other"}
+    refused = "Clients are connected. Nothing was changed. Set plaintext_sessions to warn, allow or kill."
+
+    def objections(**guarded: rds_api.Guarded) -> list[str]:
+        return rds_api.lock_objections(one, guarded)
+
+    assert objections(a=rds_api.Guarded(one), b=rds_api.Guarded(two), c=rds_api.Guarded(other, "It is down.")) == []
+    unchecked, told = objections(a=rds_api.Guarded(one, refused))
+    assert unchecked.startswith("The parameter group shared counts for instances that were not checked in this run: st")
+    assert told == "a: Clients are connected. Set mysql_tls_plaintext_sessions to warn or allow."
+    # Two names of one instance.
+    names = {"a": rds_api.Guarded(one, "First."), "b": rds_api.Guarded(two), "c": rds_api.Guarded(one, "Second.")}
+    assert objections(**names) == ["a: First.", "c: Second."]
 
 
 @pytest.mark.parametrize(
-    ("result", "objection"),
+    ("certified", "refused"),
     [
-        (look(), None),
-        (look("rdsadmin"), None),
-        (look("app"), "clients are connected without TLS: app@10.0.0.1"),
-        (look(sessions=False), "does not expose session TLS status"),
-        (look("app", required=True), None),
-        ({"failed": True, "msg": "Cannot reach it."}, "could not be checked"),
-        ({"mysql_ssl": {"session": None}}, "there is no login"),
-        ({"mysql_ssl": {"session": {"verified": False}}}, "was not verified"),
-        (None, "could not be checked"),
+        ([], False),
+        (["orders.abc.eu-central-1.rds.amazonaws.com"], False),
+        (["shop.cluster-abc.eu-central-1.rds.amazonaws.com", "ORDERS.abc.eu-central-1.rds.amazonaws.com"], False),
+        (["db.example.com"], False),
+        (["stock.abc.eu-central-1.rds.amazonaws.com"], True),
+        (["*.proxy-abc.eu-central-1.rds.amazonaws.com"], True),
     ],
 )
-def test_a_server_that_could_shut_clients_out(result: t.Any, objection: str | None) -> None:
-    found = rds_api.of_server(result, tolerated=False)
-    assert (objection is None) == (found == [])
-    assert objection is None or objection in found[0]
+def test_a_certificate_of_another_database(certified: list[str], refused: bool) -> None:
+    one = rds_api.database("x", "orders", [instance("orders"), instance("stock")], [])
+    shown = rds_api.endpoints_of({"common_name": "db", "san": [f"DNS:{name}" for name in certified]})
+    wrong = rds_api.another_server(shown, one)
+    assert (wrong is not None) == refused
+    assert wrong is None or "orders has the endpoint orders.abc.eu-central-1.rds.amazonaws.com in the RDS API" in wrong
 
 
 @pytest.mark.parametrize(
@@ -127,45 +134,3 @@ def test_a_restart_that_was_not_accepted() -> None:
     assert rds_api.rotation_objections(one, "rds-ca-rsa2048-g1", [], at_once=False, reboot=False) == []
     (wrong,) = rds_api.rotation_objections(one, "rds-ca-2019", [], at_once=False, reboot=False)
     assert wrong.startswith("mysql_tls_rotate_to is rds-ca-2019 and has to be one of: ")
-
-
-def account(user: str, **more: t.Any) -> dict[str, t.Any]:
-    """As mysql_ssl_status returns it."""
-    flags = dict.fromkeys(("locked", "is_role", "system", "local"), False)
-    return {"user": user, "host": "%", "ssl_type": "NONE", **flags, **more}
-
-
-def test_accounts_that_are_not_ready() -> None:
-    """On every server that the parameter group counts for; those without an observation count as not ready."""
-    seen = look()
-    seen["mysql_ssl"]["accounts"] = [
-        *(account(name) for name in ("good", "bad", "new")),
-        account("tls", ssl_type="ANY"),
-        *(account(flag, **{flag: True}) for flag in ("locked", "is_role", "system", "local")),
-    ]
-    judged = [
-        {"account": "good@%", "state": "ready", "reason": "No login without TLS was counted."},
-        {"account": "bad@%", "state": "not_ready", "reason": "bad from 10.0.0.7 was connected without TLS."},
-    ]
-    one = rds_api.database("x", "orders", [instance("orders"), instance("stock")], [])
-    here = ("eu-central-1", "")
-
-    def objections(stock: t.Any, of_stock: list[dict[str, t.Any]] | None, *, only_ready: bool = True) -> list[str]:
-        ready = look()
-        ready["mysql_ssl"]["accounts"] = [account("good")]
-        checked = {
-            "a": rds_api.Checked("orders", here, ready, False, judged),
-            "b": rds_api.Checked("stock", here, stock, False, of_stock),
-        }
-        return rds_api.lock_objections(one, here, checked, only_ready=only_ready)
-
-    (refused,) = objections(seen, judged)
-    assert refused == (
-        "b: mysql_tls_only_ready is set, and bad@% is not ready (bad from 10.0.0.7 was connected without TLS), "
-        "new@% is unknown (it is newer than the last audit)."
-    )
-    (unobserved,) = objections(seen, None)
-    assert unobserved.startswith("b: mysql_tls_only_ready is set, and nobody has observed its clients: ")
-    assert objections(seen, None, only_ready=False) == []
-    assert objections(look(required=True), None) == []
-    assert objections(look(), judged) == ["b: mysql_tls_only_ready is set, and its accounts could not be read."]

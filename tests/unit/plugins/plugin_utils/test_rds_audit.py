@@ -43,7 +43,7 @@ def checked(**more: t.Any) -> dict[str, t.Any]:
     status = {
         "server": {"managed_by": "rds"},
         "tls": {"require_secure_transport": False},
-        "certificate": {"rds_ca": "rds-ca-rsa2048-g1"},
+        "certificate": {"rds_ca": "rds-ca-rsa2048-g1", "common_name": "db", "san": []},
         "findings": [{"id": "transport-not-required", "severity": "low"}],
         "summary": ["mysql 8.0.36"],
         **more,
@@ -145,6 +145,18 @@ def test_what_is_not_in_the_api(
     told = [one["message"] for one in result["mysql_ssl"]["findings"][1:]]
     assert len(told) == (said is not None)
     assert said is None or said in told[0]
+
+
+def test_a_certificate_of_another_database() -> None:
+    """A tunnel to one, and the name of another: nothing of the API is about that server."""
+    api = Api(rds_instance_info={"instances": [instance("orders", publicly_accessible=True), instance("stock")]})
+    host = variables("127.0.0.1", mysql_tls_region="eu-central-1", mysql_tls_db_identifier="orders")
+    of_stock = {"rds_ca": "rds-ca-rsa4096-g1", "common_name": ENDPOINT.format("stock"), "san": []}
+    seen = audit(api, tunnel=host).add_to("tunnel", checked(certificate=of_stock))
+    (told,) = seen["mysql_ssl"]["findings"][1:]
+    assert told["id"] == "rds-api-not-visible"
+    assert f"The server that answers has the certificate of {ENDPOINT.format('stock')}, but orders" in told["message"]
+    assert seen["mysql_ssl"]["rds_api"] is None
 
 
 def test_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
