@@ -257,9 +257,9 @@ def _written(
     described = made.described()
     directory = Path(options["dest"]).absolute()
     files.make_directory(directory)
-    files.write(directory / document.HTML, page.to_html(made, described["sha256"]))
+    files.write(directory / document.HTML, page.to_html(made, described["sha256"]).encode("utf-8"))
     # The JSON last: whoever finds it finds the page too.
-    files.write(directory / document.JSON, document.to_json(described))
+    files.write(directory / document.JSON, document.to_json(described).encode("utf-8"))
     paths = {"json": str(directory / document.JSON), "html": str(directory / document.HTML)}
     told = totals(servers).sentence()
     readiness = totals(servers).of_accounts()

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import sys
 import typing as t
 from collections.abc import Mapping
 
@@ -165,7 +166,8 @@ def _of_text(longest: int, exact: bool) -> _Decoder:
         if not isinstance(value, str):
             raise _Wrong("is not text")
         if not exact:
-            return clean(value)
+            # The same texts are on thousands of servers.
+            return sys.intern(clean(value))
         if len(value) > longest:
             raise _Wrong(f"has more than {longest} characters")
         try:

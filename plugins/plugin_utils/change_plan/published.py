@@ -41,7 +41,7 @@ def publish(described: t.Mapping[str, t.Any], most_bytes: int, lasting: Path | N
     directory = lasting / DIRECTORY
     files.make_directory(directory)
     path = directory / f"{described['sha256']}.json"
-    files.write(path, document.to_json(described))
+    files.write(path, document.to_json(described).encode("utf-8"))
     by_age = sorted(directory.glob("*.json"), key=lambda file: file.stat().st_mtime, reverse=True)
     for old in by_age[_KEPT_FILES:]:
         old.unlink(missing_ok=True)

@@ -25,6 +25,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.index impo
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import model
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.compare import has_seen
 
+T = t.TypeVar("T")
+
 CHANGE, BUNDLE = "change", "bundle"
 DAYS = 400
 
@@ -156,47 +158,55 @@ class History:
         """The data of all entries of a type, the oldest first."""
         with self._index() as index:
             places = index.places(kind)
-        lines = self._lines(set(places))
+        lines = self._data(set(places))
         return [lines[place] for place in places if place in lines]
 
     def last_entries(self, kind: str) -> dict[str, dict[str, t.Any]]:
         """The data of the newest entry of a type about each name."""
         with self._index() as index:
             places = index.last(kind)
-        lines = self._lines(set(places.values()))
+        lines = self._data(set(places.values()))
         return {name: lines[place] for name, place in places.items() if place in lines}
 
     def _index(self) -> _Open:
         return _Open(self)
 
-    def _lines(self, places: t.Collection[Place]) -> dict[Place, dict[str, t.Any]]:
+    def _lines(
+        self, places: t.Collection[Place], made_of: t.Callable[[Place, dict[str, t.Any]], T | None]
+    ) -> dict[Place, T]:
+        """What is made of the lines at these places, one at a time: their dictionaries take more memory."""
         lines: dict[str, set[int]] = {}
         for place in places:
             lines.setdefault(place.file, set()).add(place.line)
-        found = {}
+        found: dict[Place, T] = {}
         for name, wanted in lines.items():
+            of_file = {}
             try:
-                data = storage.read_lines(self.directory / name, wanted, self.access)
+                for line, value in storage.read_lines(self.directory / name, wanted, self.access):
+                    of_file[Place(name, line)] = made_of(Place(name, line), value)
             except storage.Damaged as e:
                 self.warn(f"{self.directory / name} {e}. It is ignored.")
                 continue
-            found.update({Place(name, line): value for line, value in data.items()})
+            found.update((place, made) for place, made in of_file.items() if made is not None)
         return found
 
+    def _data(self, places: t.Collection[Place]) -> dict[Place, dict[str, t.Any]]:
+        return self._lines(places, lambda _place, value: value)
+
     def _servers(self, places: t.Collection[Place]) -> dict[Place, model.Server]:
-        found = {}
-        for place, value in self._lines(places).items():
-            try:
-                server = decode(model.Server, value)
-            except WrongShape as e:
-                self.warn(f"{self.directory / place.file} holds a check that cannot be read: {e}.")
-                continue
-            problem = model.problem_of(server)
-            if problem:
-                self.warn(f"{self.directory / place.file} holds a check that {problem}.")
-            else:
-                found[place] = server
-        return found
+        return self._lines(places, self._server)
+
+    def _server(self, place: Place, value: dict[str, t.Any]) -> model.Server | None:
+        try:
+            server = decode(model.Server, value)
+        except WrongShape as e:
+            self.warn(f"{self.directory / place.file} holds a check that cannot be read: {e}.")
+            return None
+        problem = model.problem_of(server)
+        if problem:
+            self.warn(f"{self.directory / place.file} holds a check that {problem}.")
+            return None
+        return server
 
     def warn(self, sentence: str) -> None:
         """Add a warning, once."""
@@ -248,7 +258,7 @@ def _check(server: model.Server) -> storage.Entry:
         "verdict": server.verdict,
         "seen": [*([model.CHECKED] if server.state == model.CHECKED else []), *seen],
     }
-    return storage.Entry(about, encode(server))
+    return storage.Entry(about, server)
 
 
 def _complete(last: model.Server, parts: t.Mapping[Evidence, model.Server | None]) -> model.Server:

@@ -13,6 +13,7 @@ import contextlib
 import datetime as dt
 import grp
 import gzip
+import io
 import json
 import os
 import re
@@ -21,6 +22,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import encode
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import (
     Untrusted,
@@ -48,10 +50,14 @@ class Damaged(Exception):
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of a run: what it is about, and the data. ``about`` goes to the first line of the file too."""
+    """A line of a run: what it is about, and the data. ``about`` goes to the first line of the file too.
+
+    The data are a dictionary, or a dataclass that becomes one when the line is written: those of thousands of servers
+    take more memory than the file.
+    """
 
     about: t.Mapping[str, t.Any]
-    data: t.Mapping[str, t.Any]
+    data: t.Any
 
 
 @dataclass(frozen=True)
@@ -140,12 +146,14 @@ def write(directory: Path, file: RunFile, access: Access) -> Path:
         "run": file.run,
         "entries": [entry.about for entry in file.entries],
     }
-    lines = [header, *(entry.data for entry in file.entries)]
-    text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
+    packed = io.BytesIO()
+    # The time in the header of gzip would make equal contents different files.
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=packed, mtime=0) as lines:
+        for line in (header, *(entry.data for entry in file.entries)):
+            lines.write(json.dumps(encode(line), separators=(",", ":")).encode("ascii") + b"\n")
     try:
         access.make_directory(directory)
-        # The time in the header of gzip would make equal contents different files.
-        access.write(directory / file.name, gzip.compress(text.encode("ascii"), compresslevel=9, mtime=0))
+        access.write(directory / file.name, packed.getvalue())
     except OSError as e:
         raise HistoryError(f"The history cannot be written to {directory}: {e.strerror or e}.") from e
     return directory / file.name
@@ -189,19 +197,19 @@ def read_header(path: Path, access: Access) -> dict[str, t.Any]:
         return _header(file)
 
 
-def read_lines(path: Path, wanted: t.Collection[int], access: Access) -> dict[int, dict[str, t.Any]]:
-    """The data of some entries, by their number.
+def read_lines(
+    path: Path, wanted: t.Collection[int], access: Access
+) -> t.Generator[tuple[int, dict[str, t.Any]], None, None]:
+    """The data of some entries, with their number.
 
     :raises Damaged: when the file has no such entries.
     """
-    found: dict[int, dict[str, t.Any]] = {}
     with _opened(path, access) as file:
         _header(file)
         for number in range(max(wanted, default=-1) + 1):
             line = _line(file)
             if number in wanted:
-                found[number] = _dictionary(line)
-    return found
+                yield number, _dictionary(line)
 
 
 def check_whole(path: Path, access: Access) -> None:

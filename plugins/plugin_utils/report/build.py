@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import typing as t
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -75,7 +76,6 @@ def write_report(request: ReportRequest, own: t.Sequence[model.Server]) -> Writt
     :raises RdsMysqlError: when a report that was asked for cannot be read, or a file not written.
     """
     waivers = read_waivers(request.waivers, utc_now().date())
-    existing = _existing(request.dest / files.JSON)
     gone = _gone(request)
     servers, baselines = _servers(request, own, waivers)
     found = _assessment(request, servers)
@@ -88,20 +88,21 @@ def write_report(request: ReportRequest, own: t.Sequence[model.Server]) -> Writt
         readiness=found.readiness,
         refused_logins=found.refused_logins,
     )
-    texts = _texts(request, report)
-    paths = {kind: request.dest / name for kind, (name, _text) in texts.items()}
-    complete = all(path.exists() for path in paths.values())
+    contents = _contents(request, report)
+    paths = {kind: request.dest / name for kind, (name, _content) in contents.items()}
+    complete = all(path.is_file() for path in paths.values())
+    unchanged = complete and files.says_the_same(paths["json"], contents["json"][1])
     files.make_directory(request.dest)
     # The JSON last: whoever finds it finds the others too.
-    for kind in sorted(texts, key=lambda kind: kind == "json"):
-        files.write(paths[kind], texts[kind][1])
+    for kind in sorted(contents, key=lambda kind: kind == "json"):
+        files.write(paths[kind], contents[kind][1])
     if request.openmetrics is not None:
         paths["openmetrics"] = request.openmetrics
-        files.write(request.openmetrics, to_openmetrics(report), files.METRICS_MODE, "openmetrics")
+        files.write(request.openmetrics, to_openmetrics(report).encode("utf-8"), files.METRICS_MODE, "openmetrics")
     return WrittenReport(
         report=report,
         paths={kind: str(path) for kind, path in paths.items()},
-        changed=not complete or existing is None or not files.says_the_same(existing, report),
+        changed=not unchanged,
         warnings=(*request.history.warnings, *waivers.warnings()),
     )
 
@@ -137,7 +138,7 @@ def _servers(
     except HistoryError as e:
         history.warn(e.message)
     if any(server.name not in baselines for server in own):
-        baselines = {**_reported(request), **baselines}
+        baselines = {**_reported(request.dest / files.JSON, request.run.id), **baselines}
     if request.previous is not None:
         baselines = {server.name: server for server in files.read_report(request.previous, "previous").servers}
     dated = from_results.keep_times(compare.with_first_seen(own, this_run, baselines), this_run)
@@ -185,36 +186,28 @@ def _gone(request: ReportRequest) -> set[str]:
         return set()  # which is a warning where its servers are read
 
 
-def _texts(request: ReportRequest, report: model.Report) -> dict[str, tuple[str, str]]:
-    """The files by kind: their names and texts."""
-    json_text = files.to_json(report)
-    texts = {
-        "html": (files.HTML, to_html(report, files.sha256(json_text))),
-        "json": (files.JSON, json_text),
-        "csv": (files.CSV, to_csv(report)),
-        "findings_csv": (files.FINDINGS_CSV, to_findings_csv(report)),
+def _contents(request: ReportRequest, report: model.Report) -> dict[str, tuple[str, bytes]]:
+    """The files by kind: names, and contents as bytes: a text with one wide character takes four times as many."""
+    json_content = files.to_json(report).encode("utf-8")
+    contents = {
+        "html": (files.HTML, to_html(report, hashlib.sha256(json_content).hexdigest()).encode("utf-8")),
+        "json": (files.JSON, json_content),
+        "csv": (files.CSV, to_csv(report).encode("utf-8")),
+        "findings_csv": (files.FINDINGS_CSV, to_findings_csv(report).encode("utf-8")),
     }
     if request.junit:
-        texts["junit"] = (files.JUNIT, to_junit(report, request.fail_on or DECISIVE_FROM))
-    texts["checksums"] = (files.CHECKSUMS, files.to_checksums(dict(texts.values())))
-    return texts
+        junit = to_junit(report, request.fail_on or DECISIVE_FROM)
+        contents["junit"] = (files.JUNIT, junit.encode("utf-8"))
+    contents["checksums"] = (files.CHECKSUMS, files.to_checksums(dict(contents.values())).encode("ascii"))
+    return contents
 
 
-def _existing(path: Path) -> dict[str, t.Any] | None:
-    """The data of the report that is about to be replaced, where it is this user's."""
-    try:
-        return files.read_data(path, "dest", anyones=False) if path.is_file() else None
-    except RdsMysqlError:
-        return None
-
-
-def _reported(request: ReportRequest) -> dict[str, model.Server]:
-    """What the report that is about to be replaced says of servers: version 0.1 had no history."""
-    path = request.dest / files.JSON
+def _reported(path: Path, run_id: str) -> dict[str, model.Server]:
+    """What this user's report of another run, to be replaced, says of servers: version 0.1 had no history."""
     try:
         report = files.read_report(path, "dest", anyones=False) if path.is_file() else None
     except RdsMysqlError:
         return {}
-    if report is None or report.run.id == request.run.id:
+    if report is None or report.run.id == run_id:
         return {}
     return {server.name: server for server in report.servers if server.state == model.CHECKED}

@@ -7,8 +7,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import itertools
 import json
 import os
+import re
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +66,8 @@ class _Stored:
     readiness: tuple[Readiness, ...] | None = None
 
 
-def read_data(path: Path, option: str, *, anyones: bool = True) -> dict[str, t.Any]:
-    """What is in the JSON file of a report, of any version of the format.
+def read_report(path: Path, option: str, *, anyones: bool = True) -> Report:
+    """A report from its JSON file, of this version of the format or an older one.
 
     :arg option: The option that names the file, for messages.
     :arg anyones: Whether it may belong to another user, as one that was named may.
@@ -81,17 +84,7 @@ def read_data(path: Path, option: str, *, anyones: bool = True) -> dict[str, t.A
         raise RdsMysqlError(f"{option}: {path} is not JSON: {e.__cause__}.") from e
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise RdsMysqlError(f"{option}: {path} is not a report of mysql_tls_report (its format is not {FORMAT}).")
-    return data
-
-
-def read_report(path: Path, option: str, *, anyones: bool = True) -> Report:
-    """A report from its JSON file, of this version of the format or an older one.
-
-    :arg option: The option that names the file, for messages.
-    :arg anyones: As for its data.
-    :raises RdsMysqlError: when it cannot be read, or is not a report.
-    """
-    data = upgrade(read_data(path, option, anyones=anyones))
+    data = upgrade(data)
     version = data.get("format_version")
     if version != FORMAT_VERSION:
         raise RdsMysqlError(
@@ -142,42 +135,42 @@ def _json(value: t.Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def sha256(text: str) -> str:
-    """The SHA-256 of a file with this text, in hexadecimal."""
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+def to_checksums(contents: t.Mapping[str, bytes]) -> str:
+    """What ``sha256sum --check`` reads, from names of files and their contents."""
+    return "".join(f"{hashlib.sha256(found).hexdigest()}  {name}\n" for name, found in sorted(contents.items()))
 
 
-def to_checksums(texts: t.Mapping[str, str]) -> str:
-    """What ``sha256sum --check`` reads, from names of files and their texts."""
-    return "".join(f"{sha256(text)}  {name}\n" for name, text in sorted(texts.items()))
-
-
-def says_the_same(data: t.Mapping[str, t.Any], report: Report) -> bool:
-    """Whether the data of a report file say the same as a report, but for when and by which run."""
-    servers = data.get("servers")
-    if not isinstance(servers, list) or data.get("title") != report.title or len(servers) != len(report.servers):
+def says_the_same(path: Path, content: bytes) -> bool:
+    """Whether a file has the title and the servers of this JSON of a report, but for the times of the checks."""
+    try:
+        with open_trusted(str(path), anyones=False) as file:
+            lines = itertools.zip_longest(_timeless(file), _timeless(io.BytesIO(content)))
+            return all(before == after for before, after in lines)
+    except (Untrusted, OSError):
         return False
-    return all(
-        _timeless(before) == _timeless(encode(server)) for before, server in zip(servers, report.servers, strict=True)
-    )
 
 
-def _timeless(server: t.Any) -> t.Any:
-    if not isinstance(server, dict):
-        return server
-    certificate = server.get("certificate")
-    if isinstance(certificate, dict):
-        certificate = {**certificate, "days_left": None}
-    return {**server, "checked_at": None, "certificate": certificate}
+# Nothing that a server calls itself: in texts of JSON, a quote has a backslash before it.
+_TIMES = re.compile(rb'"(?:checked_at|days_left)": (?:"[^"]*"|-?[0-9]+|null)')
 
 
-def write(path: Path, text: str, mode: int = MODE, option: str = "dest") -> None:
+def _timeless(lines: t.Iterable[bytes]) -> t.Iterator[bytes]:
+    of_servers = False
+    for line in lines:
+        if of_servers and line.startswith(b" ]"):
+            return
+        if of_servers or line.startswith(b' "title": '):
+            yield _TIMES.sub(b"", line)
+        of_servers = of_servers or line.startswith(b' "servers": [')
+
+
+def write(path: Path, content: bytes, mode: int = MODE, option: str = "dest") -> None:
     """Replace a file in one step. What the umask takes from the mode, it has not.
 
     :raises RdsMysqlError: when it cannot be written; the previous file is unchanged.
     """
     try:
-        write_atomically(str(path), text.encode("utf-8"), mode=mode & ~_umask())
+        write_atomically(str(path), content, mode=mode & ~_umask())
     except OSError as e:
         raise RdsMysqlError(f"{option}: {path} cannot be written: {e.strerror}.") from e
 

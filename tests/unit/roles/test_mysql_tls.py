@@ -88,8 +88,9 @@ def test_each_entry_point_has_its_tasks() -> None:
 
 def test_both_forms_of_the_audit_report_with_the_same_options() -> None:
     def options(task_file: str, module: str) -> dict[str, str]:
-        *_before, block = yaml.safe_load((ROLE / "tasks" / f"{task_file}.yml").read_text("utf-8"))
-        return dict(block["block"][0][f"dbtls.rds_mysql.{module}"])
+        tasks = yaml.safe_load((ROLE / "tasks" / f"{task_file}.yml").read_text("utf-8"))
+        (block,) = (task["block"] for task in tasks if "block" in task)
+        return dict(block[0][f"dbtls.rds_mysql.{module}"])
 
     fleet, report = options("fleet", "mysql_tls_fleet"), options("report", "mysql_tls_report")
     # What only merge_reports has.

@@ -370,12 +370,12 @@ def test_a_pipe_in_place_of_a_report_holds_up_nobody(site: Site) -> None:
     (site.directory / "report").mkdir(parents=True)
     os.mkfifo(site.directory / "report" / "report.json")
     code = (
-        f"from pathlib import Path; from {build.__name__} import _existing; "
-        f"print(_existing(Path({str(site.directory)!r}) / 'report' / 'report.json'))"
+        f"from pathlib import Path; from {build.__name__} import _reported; "
+        f"print(_reported(Path({str(site.directory)!r}) / 'report' / 'report.json', 'run'))"
     )
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.strip() == "None"
+    assert done.stdout.strip() == "{}"
 
 
 def test_a_place_that_cannot_be_written(site: Site) -> None:
