@@ -36,6 +36,7 @@ _PASSWORD = f"{PREFIX}login_password"
 OWN = "mysql_tls_own_variables"
 
 _BATCHES = ("mysql_tls_canary", "mysql_tls_serial")
+_PERCENTAGE = "mysql_tls_max_fail_percentage"
 _BATCH = re.compile(r"[0-9]+%?")
 _ROLE = Path(__file__).resolve().parents[2] / "roles" / "mysql_tls"
 _MOST_HOSTS = 5
@@ -317,10 +318,13 @@ def _why_unwritable(directory: str, leave_nothing: bool) -> str | None:
 
 
 def wrong_batches(variables: HostVariables) -> list[str]:
-    """A sentence for each size of a batch that is neither a number nor a percentage."""
+    """A sentence for each size of a batch that is neither a number nor a percentage, and for a wrong limit."""
     names = set(variables.names())
+    limit = variables.value(_PERCENTAGE) if _PERCENTAGE in names else 0
+    limited = re.fullmatch(r"[0-9]+([.][0-9]+)?", str(limit).strip())
     given = {name: variables.value(name) for name in _BATCHES if name in names}
-    return [
+    told = [] if limited else [f"{_PERCENTAGE} is {limit or ''!r} and has to be a number, such as 10."]
+    return told + [
         f"{name} is {'' if value is None else value!r} and has to be a number of servers, such as 1, or a percentage, "
         "such as 25%."
         for name, value in given.items()

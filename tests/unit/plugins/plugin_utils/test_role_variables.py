@@ -179,6 +179,15 @@ def test_no_batches(wrong: t.Any) -> None:
     assert sentence.startswith(f"mysql_tls_canary is {wrong or ''!r} and has to be a number of servers")
 
 
+def test_a_limit_is_a_number() -> None:
+    """Ansible would say so in a traceback, after the order of the roll-out was determined."""
+    for good in (0, 2.5, "10", "33.3"):
+        assert role_variables.wrong_batches(values(mysql_tls_max_fail_percentage=good)) == []
+    for wrong in ("abc", "", "10%", -1):
+        (sentence,) = role_variables.wrong_batches(values(mysql_tls_max_fail_percentage=wrong))
+        assert sentence == f"mysql_tls_max_fail_percentage is {wrong!r} and has to be a number, such as 10."
+
+
 def test_the_marker_of_storage_that_lasts(tmp_path: Path) -> None:
     """It is the one that the setup has left there, or this is another directory."""
     given = {"mysql_tls_state_dir": str(tmp_path), "mysql_tls_state_marker": "dbtls-1"}
