@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .database import Account, Database
+from .database import Account, Database, Tls
 from .replication import caught_up, pair_of
 from .result import Result
 from .runner import Modules
@@ -131,6 +131,22 @@ def test_a_replica_is_skipped_and_follows(pair: tuple[Database, Database], modul
             assert not done["changed"]
     finally:
         replica.query("SET GLOBAL read_only = OFF")
+
+
+def test_a_quote_in_a_subject_reaches_the_replica(pair: tuple[Database, Database], modules: Modules) -> None:
+    """By ALTER USER, MySQL's replicas would stop, or take another name."""
+    source, replica = pair
+    me, app = source.administrator(), source.create(source.name_of("app"))
+    caught_up(source, replica)
+    options = source.options(me, user=app.user, members=[f"{replica.server.host}:{replica.server.port}"])
+    subject = "/O=It's \\ quoted/CN=app"
+    modules.require(**options, ssl_type="specified", subject=subject).ok()
+    caught_up(source, replica)
+    assert replica.requirement(app.user, app.host)[3] == subject
+    assert not replica.admits(app, Tls())
+    modules.require(**options, ssl_type="none").ok()
+    caught_up(source, replica)
+    assert replica.admits(app, None)
 
 
 def test_filters_and_replication_that_has_stopped(pair: tuple[Database, Database], modules: Modules) -> None:

@@ -10,7 +10,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pymysql
@@ -21,6 +21,7 @@ from .assertions import writing
 from .database import Account, Database, Tls
 from .runner import Modules
 from .servers import Servers
+from .under_way import wait_for
 
 TLS = Tls()
 # "COM_BINLOG_DUMP", MySQL Source Code Documentation.
@@ -313,6 +314,37 @@ def test_a_login_that_may_not_look(modules: Modules, seeing_db: Database) -> Non
         assert f"{app.user} from 127.0.0.1" in refused.msg
         db.query("GRANT SELECT ON performance_schema.threads TO %s@%s", me.user, me.host)
         assert modules.require(**options).ok()["changed"]
+
+
+@pytest.mark.parametrize("name", ["mysql-9.7", "mariadb-11.8"])
+def test_sessions_that_performance_schema_has_lost(servers: Servers, modules: Modules, name: str) -> None:
+    """It has no room for them. Clients of the X Protocol are not in it either, and are found in the same way."""
+    db = servers.get(name, options=("--performance-schema=ON", "--performance-schema-max-thread-instances=45"))
+    me, app = db.administrator(), db.create(db.name_of("app"))
+    blind = db.create(db.name_of("me"), "127.0.0.1", grants="CREATE USER ON *.*")
+    for table in ("mysql.*", "performance_schema.*"):
+        db.query(f"GRANT SELECT ON {table} TO %s@%s", blind.user, blind.host)
+    shown = "SELECT 1 FROM performance_schema.threads WHERE PROCESSLIST_ID = %s"
+    with ExitStack() as stack:
+        clients: list[Connection[Any]] = []
+        while not clients or db.query(shown, clients[-1].thread_id()):
+            assert len(clients) < 60
+            clients.append(stack.enter_context(db.login(app, None)))
+        lost = clients.pop().thread_id()
+        for client in clients:
+            client.close()
+        listed = "SELECT ID FROM information_schema.processlist WHERE USER = %s"
+        wait_for(lambda: db.query(listed, app.user) == [(lost,)])
+        refused = modules.require(**db.options(me, user=app.user))
+        assert refused.failed
+        assert "does not show all sessions" in refused.msg
+        assert f"{app.user} from 127.0.0.1 (connection {lost})" in refused.msg
+        unseen = modules.require(**db.options(blind, user=app.user))
+        assert unseen.failed
+        assert "GRANT PROCESS ON *.* TO" in unseen.msg
+        assert db.ssl_type(app) == ""
+    db.wait_for_sessions_to_end(app.user)
+    assert modules.require(**db.options(me, user=app.user)).ok()["changed"]
 
 
 def test_clients_over_the_socket(seeing_db: Database, modules: Modules) -> None:

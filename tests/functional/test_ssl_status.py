@@ -828,7 +828,8 @@ def test_ipv6(ipv6_db: Database, modules: Modules) -> None:
     assert result["mysql_ssl"]["session"]["verified"] is True
     assert result["mysql_ssl"]["session"]["user"] == f"{me.user}@::1"
     assert result["mysql_ssl"]["endpoint"]["host"] == "::1"
-    done = modules.require(**ipv6_db.options(me, user=me.user)).ok()
+    # As in URLs.
+    done = modules.require(**ipv6_db.options(me, user=me.user, login_host="[::1]")).ok()
     assert done["verified"]
 
 

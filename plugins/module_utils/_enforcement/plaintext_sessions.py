@@ -25,6 +25,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions im
     LiveSession,
     listed_sessions,
     live_sessions,
+    not_in_performance_schema,
 )
 
 
@@ -101,6 +102,12 @@ def find_plaintext_sessions(
         found = [s for s in sessions if not s.encrypted and ((who.everybody and s.plaintext) or names.may_be(s))]
         certified = _Names(who.certificates)
         encrypted = tuple(PlaintextSession(s) for s in sessions if s.encrypted and certified.may_be(s))
+        missing = not_in_performance_schema(control, sessions)
+        unknown = [s for s in missing or () if (who.everybody and not s.local) or proxies is None or names.may_be(s)]
+        if missing is None or unknown:
+            obstacle, remedy = _not_all_are_seen(control, dialect, blind=missing is None)
+            seen = tuple(PlaintextSession(session) for session in (*found, *unknown))
+            return SessionCheck(seen, obstacle, remedy, blind=missing is None, encrypted=encrypted)
         if proxies is not None:
             return SessionCheck(tuple(PlaintextSession(session) for session in found), encrypted=encrypted)
         # Anybody may be one of the proxied, who are connected by their own name.
@@ -174,6 +181,19 @@ def _proxies_not_seen(control: Session, dialect: Dialect) -> tuple[str, str]:
     return (
         f"{login} may not see who acts as another account by GRANT PROXY on {control.options.endpoint}",
         f"GRANT SELECT ON mysql.proxies_priv TO {quote_account(login, dialect)}",
+    )
+
+
+def _not_all_are_seen(control: Session, dialect: Dialect, *, blind: bool) -> tuple[str, str]:
+    """Sessions that performance_schema does not show, and what to do about them."""
+    endpoint = control.options.endpoint
+    why = "X Protocol, or performance_schema_max_thread_instances is too small"
+    if not blind:
+        return f"performance_schema of {endpoint} does not show all sessions ({why})", "Disconnect these clients,"
+    login = current_account(control)
+    return (
+        f"performance_schema of {endpoint} may not show all sessions ({why}), and {login} may not see the others",
+        f"Grant it PROCESS (GRANT PROCESS ON *.* TO {quote_account(login, dialect)}),",
     )
 
 

@@ -84,6 +84,24 @@ def live_sessions(session: Session, dialect: Dialect) -> tuple[LiveSession, ...]
     )
 
 
+def not_in_performance_schema(session: Session, seen: t.Iterable[LiveSession]) -> tuple[LiveSession, ...] | None:
+    """Sessions that performance_schema.threads has not shown; None where there may be some that this login cannot see.
+
+    Measured: clients of MySQL's X Protocol are not in it, nor are those for which it had no room
+    (performance_schema_max_thread_instances).
+    """
+    rows = session.query(
+        "SHOW GLOBAL STATUS WHERE Variable_name IN ('Mysqlx_sessions', 'Performance_schema_thread_instances_lost')"
+    )
+    if not any(str(value) not in ("", "0") for _name, value in rows):
+        return ()
+    listed = listed_sessions(session)
+    if listed is None:
+        return None
+    known = {one.connection_id for one in seen}
+    return tuple(one for one in listed if one.connection_id not in known)
+
+
 def behind_proxies(session: Session, found: t.Sequence[LiveSession]) -> tuple[LiveSession, ...] | None:
     """The same sessions, with what proxies that end TLS tell of their clients; None where this login may not see that.
 
