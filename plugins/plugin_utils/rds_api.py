@@ -233,7 +233,7 @@ def another_server(endpoints: t.Sequence[str], one: _Data) -> str | None:
     :arg endpoints: Endpoints of RDS that the certificate is for. Servers that are not RDS's have none.
     """
     address = str(one["address"] or "").lower()
-    if not endpoints or address in endpoints:
+    if not endpoints or address in endpoints or f"*.{address.partition('.')[2]}" in endpoints:
         return None
     return (
         f"the server that answers has the certificate of {listed(endpoints)}, but {one['instance']} has the endpoint "

@@ -210,12 +210,10 @@ def test_from_check_mode_to_rollback(fleet: Fleet) -> None:
     with ExitStack() as stack:
         # MariaDB does not tell that it uses TLS, but counts it.
         stack.enter_context(stock.login(app, Tls()))
-        hosts = "orders,stock,shop-1,archive,depot"
-        rehearsal = fleet.run(hosts, *counted, "--check", "-e", "mysql_tls_canary=4")
+        rehearsal = fleet.run("orders,stock,shop-1,depot", *counted, "--check", "-e", "mysql_tls_canary=3")
         said = words(rehearsal)
         assert said.count("require_secure_transport would be set to ON in the parameter group shared") == 2
         assert "to ON in the parameter group shop-tls (new, attached to shop)" in said
-        assert "to ON in the parameter group archive-tls (new, attached to archive)" in said
         assert "depot uses default.mysql8.0, which cannot be edited. The parameter group depot-tls would be" in said
         assert rehearsal.status == 2
         assert not fleet.changes()
@@ -224,7 +222,7 @@ def test_from_check_mode_to_rollback(fleet: Fleet) -> None:
 
         # As where AWS applies it after a reboot, which moto does not know.
         aws.rewritten["DescribeDBInstances"] = (b">in-sync<", b">pending-reboot<")
-        done = fleet.run(hosts, *counted)
+        done = fleet.run("orders,stock,shop-1,archive,depot", *counted)
     said = words(done)
     assert done.status == 2
     assert "is set in archive-tls, but is not in force on archive. The parameter group counts after a reboot" in said

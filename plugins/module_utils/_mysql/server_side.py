@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -15,7 +16,9 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session imp
 
 # A greeting has room for the lower half of a connection number.
 _GREETING_NUMBERS = 1 << 32
-_NOT_AFTER = "%b %d %H:%M:%S %Y GMT"
+# As OpenSSL prints it: Nov 27 23:11:03 2027 GMT. strptime() would take a process that checks one server 2.5 of 26 ms.
+_NOT_AFTER = re.compile(r"([A-Z][a-z]{2}) +([0-9]{1,2}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([0-9]{4}) GMT", re.ASCII)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,12 @@ def tls_ends_elsewhere(
 
 
 def _moment(text: str) -> dt.datetime | None:
+    found = _NOT_AFTER.fullmatch(text.strip())
     try:
-        return dt.datetime.strptime(" ".join(text.split()), _NOT_AFTER).replace(tzinfo=dt.timezone.utc)
+        if found is None:
+            return None
+        day, hour, minute, second, year = map(int, found.groups()[1:])
+        return dt.datetime(year, _MONTHS.index(found[1]) + 1, day, hour, minute, second, tzinfo=dt.timezone.utc)
     except ValueError:
         return None
 

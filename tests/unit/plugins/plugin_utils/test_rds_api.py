@@ -100,6 +100,7 @@ def test_guards_of_every_server_that_shares_the_group() -> None:
         (["orders.abc.eu-central-1.rds.amazonaws.com"], False),
         (["shop.cluster-abc.eu-central-1.rds.amazonaws.com", "ORDERS.abc.eu-central-1.rds.amazonaws.com"], False),
         (["db.example.com"], False),
+        (["*.abc.eu-central-1.rds.amazonaws.com"], False),
         (["stock.abc.eu-central-1.rds.amazonaws.com"], True),
         (["*.proxy-abc.eu-central-1.rds.amazonaws.com"], True),
     ],
