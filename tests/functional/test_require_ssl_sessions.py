@@ -339,9 +339,17 @@ def test_sessions_that_performance_schema_has_lost(servers: Servers, modules: Mo
         assert refused.failed
         assert "does not show all sessions" in refused.msg
         assert f"{app.user} from 127.0.0.1 (connection {lost})" in refused.msg
+        status = modules.status(**db.options(me)).ok()["mysql_ssl"]
+        (message,) = (each["message"] for each in status["findings"] if each["id"] == "sessions-not-visible")
+        assert message.startswith("performance_schema does not show 1 of the sessions (X Protocol, or ")
+        assert message.endswith(f": {app.user}@127.0.0.1.")
         unseen = modules.require(**db.options(blind, user=app.user))
         assert unseen.failed
         assert "GRANT PROCESS ON *.* TO" in unseen.msg
+        findings = modules.status(**db.options(blind)).ok()["mysql_ssl"]["findings"]
+        (hidden,) = (each for each in findings if each["id"] == "sessions-not-visible")
+        assert "may not show all sessions" in hidden["message"]
+        assert "GRANT PROCESS ON *.* TO" in hidden["remediation"]
         assert db.ssl_type(app) == ""
     db.wait_for_sessions_to_end(app.user)
     assert modules.require(**db.options(me, user=app.user)).ok()["changed"]

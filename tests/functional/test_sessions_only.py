@@ -118,6 +118,21 @@ def test_a_login_that_may_see_nobody_else(new_db: Database, modules: Modules) ->
     assert seen["counters"] == {"users": None, "hosts": None, "accounts": None}
 
 
+def test_clients_that_performance_schema_has_lost(servers: Servers, modules: Modules) -> None:
+    """How they are connected is unknown: that they are is not."""
+    lossy = ("--performance-schema=ON", "--performance-schema-max-thread-instances=45")
+    db = servers.get("mysql-9.7", options=lossy)
+    app, shown = db.create(db.name_of("app")), "SELECT 1 FROM performance_schema.threads WHERE PROCESSLIST_ID = %s"
+    with ExitStack() as stack:
+        numbers: list[int] = []
+        while not numbers or db.query(shown, numbers[-1]):
+            assert len(numbers) < 60
+            numbers.append(stack.enter_context(db.login(app, None)).thread_id())
+        clients = Reader(modules, db).look()["clients"]
+    unknown = [one["connection_ids"] for one in clients if (one["user"], one["transport"]) == (app.user, None)]
+    assert unknown == [numbers[-1:]]
+
+
 def test_without_performance_schema_the_process_list_has_the_clients(servers: Servers, modules: Modules) -> None:
     db = servers.get("mariadb-11.8")
     app = db.create(db.name_of("app"))

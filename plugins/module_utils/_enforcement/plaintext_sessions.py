@@ -22,6 +22,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors impo
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.proxy_users import proxies_of, read_proxy_grants
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import (
+    WHY_HIDDEN,
     LiveSession,
     listed_sessions,
     live_sessions,
@@ -102,7 +103,7 @@ def find_plaintext_sessions(
         found = [s for s in sessions if not s.encrypted and ((who.everybody and s.plaintext) or names.may_be(s))]
         certified = _Names(who.certificates)
         encrypted = tuple(PlaintextSession(s) for s in sessions if s.encrypted and certified.may_be(s))
-        missing = not_in_performance_schema(control, sessions)
+        missing = not_in_performance_schema(control, {one.connection_id for one in sessions})
         unknown = [s for s in missing or () if (who.everybody and not s.local) or proxies is None or names.may_be(s)]
         if missing is None or unknown:
             obstacle, remedy = _not_all_are_seen(control, dialect, blind=missing is None)
@@ -187,14 +188,14 @@ def _proxies_not_seen(control: Session, dialect: Dialect) -> tuple[str, str]:
 def _not_all_are_seen(control: Session, dialect: Dialect, *, blind: bool) -> tuple[str, str]:
     """Sessions that performance_schema does not show, and what to do about them."""
     endpoint = control.options.endpoint
-    why = "X Protocol, or performance_schema_max_thread_instances is too small"
     if not blind:
-        return f"performance_schema of {endpoint} does not show all sessions ({why})", "Disconnect these clients,"
+        return (
+            f"performance_schema of {endpoint} does not show all sessions ({WHY_HIDDEN})",
+            "Disconnect these clients,",
+        )
     login = current_account(control)
-    return (
-        f"performance_schema of {endpoint} may not show all sessions ({why}), and {login} may not see the others",
-        f"Grant it PROCESS (GRANT PROCESS ON *.* TO {quote_account(login, dialect)}),",
-    )
+    obstacle = f"performance_schema of {endpoint} may not show all sessions ({WHY_HIDDEN}), and {login} may not see the"
+    return f"{obstacle} others", f"Grant it PROCESS (GRANT PROCESS ON *.* TO {quote_account(login, dialect)}),"
 
 
 def _obstacle(control: Session, dialect: Dialect) -> tuple[str, str]:

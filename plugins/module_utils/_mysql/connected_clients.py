@@ -19,7 +19,11 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.errors impo
     QueryFailed,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import listed_sessions, live_sessions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import (
+    listed_sessions,
+    live_sessions,
+    not_in_performance_schema,
+)
 
 THREADS = "performance_schema.threads"
 PROCESS_LIST = "information_schema.processlist"
@@ -128,6 +132,9 @@ def _clients(session: Session, dialect: Dialect) -> tuple[str | None, dict[Clien
                 about = " ".join(_text(part) for part in (driver, version) if part)
                 client = Client(str(user), str(host or ""), str(transport), about, _text(program))
                 found.setdefault(client, []).append(int(number))
+            seen = {number for numbers in found.values() for number in numbers}
+            for one in not_in_performance_schema(session, seen) or ():
+                found.setdefault(Client(one.user, one.host, None), []).append(one.connection_id)
             return THREADS, found
     # Not what clients say about themselves, or not even how they are connected.
     sessions = live_sessions(session, dialect)

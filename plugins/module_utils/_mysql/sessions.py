@@ -43,6 +43,11 @@ class LiveSession:
         return self.transport == "SSL/TLS"
 
     @property
+    def of_no_client(self) -> bool:
+        """Whether it is a thread of the server itself, or a login under way, as the process list has them."""
+        return self.command == "Daemon" or self.user in ("system user", "unauthenticated user")
+
+    @property
     def client(self) -> str:
         """Where the client is, as far as that is known."""
         return self.client_host or self.host
@@ -84,11 +89,16 @@ def live_sessions(session: Session, dialect: Dialect) -> tuple[LiveSession, ...]
     )
 
 
-def not_in_performance_schema(session: Session, seen: t.Iterable[LiveSession]) -> tuple[LiveSession, ...] | None:
+WHY_HIDDEN = "X Protocol, or performance_schema_max_thread_instances is too small"
+
+
+def not_in_performance_schema(session: Session, seen: t.Container[int]) -> tuple[LiveSession, ...] | None:
     """Sessions that performance_schema.threads has not shown; None where there may be some that this login cannot see.
 
     Measured: clients of MySQL's X Protocol are not in it, nor are those for which it had no room
     (performance_schema_max_thread_instances).
+
+    :arg seen: The connection numbers of those that it has shown.
     """
     rows = session.query(
         "SHOW GLOBAL STATUS WHERE Variable_name IN ('Mysqlx_sessions', 'Performance_schema_thread_instances_lost')"
@@ -98,8 +108,7 @@ def not_in_performance_schema(session: Session, seen: t.Iterable[LiveSession]) -
     listed = listed_sessions(session)
     if listed is None:
         return None
-    known = {one.connection_id for one in seen}
-    return tuple(one for one in listed if one.connection_id not in known)
+    return tuple(one for one in listed if one.connection_id not in seen and not one.of_no_client)
 
 
 def behind_proxies(session: Session, found: t.Sequence[LiveSession]) -> tuple[LiveSession, ...] | None:

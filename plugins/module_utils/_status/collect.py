@@ -43,7 +43,11 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.server_side
     tls_ends_elsewhere,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import NO_SUCH_ROWS, Session
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import behind_proxies, live_sessions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import (
+    behind_proxies,
+    live_sessions,
+    not_in_performance_schema,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import (
     ServerCertificate,
     ServerStatus,
@@ -218,6 +222,8 @@ def _ask(session: Session, unauthenticated: ServerStatus) -> ServerStatus:
     # The server tells the end of its main certificate, and that port may have one of its own.
     comparable = None if certificate is None or dialect.is_admin_port(options.port) else certificate.certificate
     sessions = live_sessions(session, dialect)
+    seen = {one.connection_id for one in sessions or ()}
+    hidden = () if sessions is None else not_in_performance_schema(session, seen)
     attributed = behind_proxies(session, sessions or ())
     return replace(
         unauthenticated,
@@ -227,6 +233,7 @@ def _ask(session: Session, unauthenticated: ServerStatus) -> ServerStatus:
         certificate=certificate,
         accounts=known,
         sessions=sessions if sessions is None or attributed is None else attributed,
+        hidden=hidden,
         current_tls_version=server.tls_versions if server else None,
         tls_ends=tls_ends_elsewhere(session, server, comparable.not_after if comparable else None),
         memory=memory,

@@ -62,7 +62,8 @@ class ServerStatus:
     server; ``tls_ends`` says what shows that a proxy ends this client's TLS, None where nothing does; ``memory`` is
     what the server goes by, compared with ``accounts``.
     ``accounts_denied`` says why this login could not read the accounts; ``proxy_grants`` are None where it may not see
-    them; without ``proxies_visible`` it may not see what proxies tell of their clients.
+    them; without ``proxies_visible`` it may not see what proxies tell of their clients. ``hidden`` are sessions that
+    performance_schema does not show, None where there may be some that this login does not see.
     """
 
     options: ConnectionOptions
@@ -75,6 +76,7 @@ class ServerStatus:
     certificate: ServerCertificate | None = None
     accounts: tuple[AccountState, ...] | None = None
     sessions: tuple[LiveSession, ...] | None = None
+    hidden: tuple[LiveSession, ...] | None = ()
     role: ServerRole | None = None
     current_tls_version: str | None = None
     tls_ends: str | None = None

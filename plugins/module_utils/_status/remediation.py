@@ -213,6 +213,11 @@ def show_sessions(dialect: Dialect, account: Account) -> Todo:
     return _by_hand(f"GRANT SELECT ON performance_schema.threads TO {quote_account(account, dialect)};")
 
 
+def show_all_sessions(dialect: Dialect, account: Account) -> Todo:
+    """The statement that lets an account see the sessions of all others in the process list."""
+    return _by_hand(f"GRANT PROCESS ON *.* TO {quote_account(account, dialect)};")
+
+
 def show_proxies(dialect: Dialect, account: Account) -> Todo:
     """The statement that lets an account see what proxies tell of their clients."""
     return _by_hand(f"GRANT SELECT ON performance_schema.session_connect_attrs TO {quote_account(account, dialect)};")

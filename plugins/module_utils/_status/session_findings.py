@@ -9,9 +9,12 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.sessions import WHY_HIDDEN
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status import remediation
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding import Finding, finding
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.model import ServerStatus
+
+_MOST_CLIENTS = 5
 
 
 def of_sessions(status: ServerStatus, dialect: Dialect) -> t.Iterator[Finding]:
@@ -20,6 +23,8 @@ def of_sessions(status: ServerStatus, dialect: Dialect) -> t.Iterator[Finding]:
     if status.sessions is None:
         yield _sessions_not_visible(status, dialect)
         return
+    if status.hidden is None or status.hidden:
+        yield _sessions_hidden(status, dialect)
     if not status.proxies_visible and status.account is not None:
         yield finding(
             "proxies-not-visible",
@@ -62,6 +67,23 @@ def _of_tls_ends(status: ServerStatus) -> t.Iterator[Finding]:
             "and not of clients.",
             remediation.require_at_proxy(status),
         )
+
+
+def _sessions_hidden(status: ServerStatus, dialect: Dialect) -> Finding:
+    if status.hidden is None:
+        message = (
+            f"performance_schema may not show all sessions ({WHY_HIDDEN}), and {status.account} may not see the others."
+        )
+        todo = remediation.show_all_sessions(dialect, status.account) if status.account is not None else ()
+    else:
+        clients = sorted({f"{session.user}@{session.host}" for session in status.hidden})
+        more = f" and {len(clients) - _MOST_CLIENTS} more" if len(clients) > _MOST_CLIENTS else ""
+        message = (
+            f"performance_schema does not show {len(status.hidden)} of the sessions ({WHY_HIDDEN}), so it is unknown "
+            f"whether they use TLS: {', '.join(clients[:_MOST_CLIENTS])}{more}."
+        )
+        todo = ("Set performance_schema_max_thread_instances=-1, and ask the clients that use X Protocol.",)
+    return finding("sessions-not-visible", status.options.endpoint, message, todo)
 
 
 def _sessions_not_visible(status: ServerStatus, dialect: Dialect) -> Finding:
