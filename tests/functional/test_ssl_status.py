@@ -74,6 +74,7 @@ def test_logged_in(db: Database, modules: Modules) -> None:
         "compliant",
         "endpoint",
         "findings",
+        "proxied",
         "server",
         "session",
         "sessions",
