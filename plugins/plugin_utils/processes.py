@@ -15,7 +15,7 @@ import os
 import signal
 import time
 import typing as t
-from contextlib import closing
+from contextlib import closing, suppress
 from multiprocessing import connection
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.pool import Item, Pool, Result
@@ -71,7 +71,7 @@ class Processes(t.Generic[Item, Result]):
             for number in range(self._count):
                 reader, writer = fork.Pipe(duplex=False)
                 own = todo[number :: self._count]
-                process = fork.Process(target=self._serve, args=(own, writer), daemon=True)
+                process = fork.Process(target=self._serve, args=(own, reader, writer), daemon=True)
                 process.start()
                 processes.append(process)
                 # What is written to it comes from the process alone, and so its end is seen.
@@ -102,13 +102,14 @@ class Processes(t.Generic[Item, Result]):
         running = [one for running in self._running.values() for one in running]
         return [item for item, since in sorted(running, key=lambda one: one[1]) if now - since > seconds]
 
-    def _serve(self, items: list[Item], writer: connection.Connection) -> None:
-        """A process: results, and what it is working on."""
+    def _serve(self, items: list[Item], reader: connection.Connection, writer: connection.Connection) -> None:
+        """A process: results, and what it is working on; ends when there is nobody left who reads that."""
+        reader.close()
         # Ctrl-C comes to all of them, and is the business of the one that started them.
         for number in (signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         pool: Pool[Item, Result] = Pool(self._work, self._at_once, self._most)
-        with closing(pool.run(items)) as found:
+        with suppress(BrokenPipeError), closing(pool.run(items)) as found:
             for one in found:
                 writer.send((one, pool.running()))

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 import typing as t
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import processes
@@ -61,6 +65,42 @@ def test_who_leaves_early_leaves_no_process() -> None:
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def lives(pid: str) -> bool:
+    """Whether there is such a process, which has not only to be waited for by whoever inherits it."""
+    try:
+        return Path("/proc", pid, "stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_none_is_left_where_the_first_one_is_killed(tmp_path: Path) -> None:
+    """They have nobody to tell any more, also while all that they work on hangs."""
+    code = (
+        "import os, pathlib, threading\n"
+        f"from {processes.__name__} import Processes\n"
+        "def work(item):\n"
+        f"    pathlib.Path({str(tmp_path)!r}, str(os.getpid())).touch()\n"
+        "    threading.Event().wait()\n"
+        "for _one in Processes(work, str, 2, 2, 2).run(range(4)):\n"
+        "    pass\n"
+    )
+    first = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        until = time.monotonic() + 120
+        while len(os.listdir(tmp_path)) < 2:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    finally:
+        first.kill()
+        first.wait()
+    while any(lives(pid) for pid in os.listdir(tmp_path)):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert first.stderr
+    with first.stderr:
+        assert first.stderr.read() == b""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
