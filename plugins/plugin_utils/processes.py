@@ -82,7 +82,7 @@ class Processes(t.Generic[Item, Result]):
                 for reader in t.cast("list[connection.Connection]", ready):
                     try:
                         found, self._running[reader] = reader.recv()
-                    except EOFError:
+                    except (EOFError, OSError):  # it was killed before, or while it wrote
                         self._running.pop(reader, None)
                         yield from ((item, self._lost(item)) for item in left.pop(reader))
                         continue
@@ -95,6 +95,8 @@ class Processes(t.Generic[Item, Result]):
             for process in processes:
                 process.kill()
                 process.join()
+            # Else what is garbage by now would stay, pass after pass of watch.
+            gc.unfreeze()
 
     def waiting(self, seconds: float) -> list[Item]:
         """What has been worked on for longer than that, in the order of beginning."""

@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
 import time
 import typing as t
 from contextlib import closing
+from multiprocessing import connection
 from pathlib import Path
 
 import pytest
@@ -49,6 +52,23 @@ def test_items_of_a_killed_process_are_lost_and_no_others() -> None:
     found = dict(one for one in of(work, at_once=2).run(range(10)) if one)
     assert found == {**{number: number for number in range(10)}, **{n: f"lost {n}" for n in (3, 5, 7, 9)}, 1: found[1]}
     assert found[1] in (1, "lost 1")  # it had a result, and may not have sent it
+
+
+def test_a_process_that_is_killed_while_it_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_half(self: connection.Connection, _message: t.Any) -> None:
+        os.write(self.fileno(), struct.pack("!i", 1000) + b"half of it")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(connection.Connection, "send", write_half)
+    found = dict(one for one in of(lambda number: number).run(range(4)) if one)
+    assert found == {number: f"lost {number}" for number in range(4)}
+
+
+def test_nothing_stays_frozen() -> None:
+    """What is frozen is never searched for garbage again."""
+    before = gc.get_freeze_count()
+    assert len([one for one in of(lambda number: number).run(range(4)) if one]) == 4
+    assert gc.get_freeze_count() <= before
 
 
 def test_who_leaves_early_leaves_no_process() -> None:
