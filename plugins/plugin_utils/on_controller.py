@@ -14,6 +14,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable, printable_values
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 
@@ -34,7 +35,10 @@ class ControllerAction(ActionBase):
 
     @abc.abstractmethod
     def work(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        """From validated options in plain types, and the task's variables, to return values."""
+        """From validated options in plain types, and the task's variables, to return values.
+
+        :raises RdsMysqlError: which fails the task.
+        """
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Ansible's entry point."""
@@ -42,7 +46,10 @@ class ControllerAction(ActionBase):
         validate: t.Callable[..., tuple[t.Any, dict[str, t.Any]]] = self.validate_argument_spec
         _validated, given = validate(self.argument_spec)
         # These make words and names of files. What servers have said is in the words.
-        result.update(printable_values(self.work(self._from_playbook(plain(given)), task_vars or {})))
+        try:
+            result.update(printable_values(self.work(self._from_playbook(plain(given)), task_vars or {})))
+        except RdsMysqlError as e:
+            result.update(failed=True, msg=printable(e.message))
         if "ansible_stats" in result:
             result["ansible_stats"] = without_templates(result["ansible_stats"])
         return result

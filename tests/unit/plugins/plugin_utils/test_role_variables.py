@@ -210,3 +210,11 @@ def test_waivers_that_cannot_be_read(tmp_path: Path) -> None:
         f"mysql_tls_waivers: {tmp_path}/waivers.yml has to be a list of waivers.",
         "mysql_tls_waivers, number 1: the waiver has no owner and no reason and no expires.",
     ]
+
+
+@pytest.mark.parametrize("name", ["free", "ansible.builtin.free", "host_pinned", "mitogen_free"])
+def test_hosts_have_to_wait_for_each_other(name: str) -> None:
+    (sentence,) = role_variables.wrong_strategy(name)
+    assert sentence.startswith(f"The strategy of the play is {name}, with which a failed server does not stop")
+    for other in ("linear", "ansible.builtin.linear", "debug", "mitogen_linear"):
+        assert role_variables.wrong_strategy(other) == []
