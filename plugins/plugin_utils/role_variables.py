@@ -338,10 +338,11 @@ def wrong_strategy(name: str) -> list[str]:
     """A sentence for a strategy in which hosts do not wait for each other, so that no failure stops a roll-out."""
     if not name.endswith(_FREE):
         return []
-    return [
-        f"The strategy of the play is {name}, with which a failed server does not stop a roll-out. Nothing was contacted. "
-        "Set strategy to linear in the play."
-    ]
+    sentence = (
+        f"The strategy of the play is {name}, with which a failed server does not stop a roll-out. Nothing was "
+        "contacted. Set strategy to linear in the play."
+    )
+    return [sentence]
 
 
 def listed(hosts: t.Sequence[str]) -> str:

@@ -58,14 +58,17 @@ ID = "id"
 """The file with the id of a directory."""
 _DAMAGED = (OSError, EOFError, zlib.error, ValueError, RecursionError, LookupError, TypeError, AttributeError)
 
-_NONE = type(None)
-_TEXT, _NUMBER = frozenset({str}), frozenset({int})
-_TEXT_OR_NONE, _NUMBER_OR_NONE = frozenset({str, _NONE}), frozenset({int, _NONE})
+_NONE: type = type(None)
+_Kinds = frozenset[type]
+_TEXT: _Kinds = frozenset({str})
+_NUMBER: _Kinds = frozenset({int})
+_TEXT_OR_NONE: _Kinds = frozenset({str, _NONE})
+_NUMBER_OR_NONE: _Kinds = frozenset({int, _NONE})
 # The columns of what each list of a day has, and of a counter.
 _SIGHTING = (_TEXT, _TEXT, _TEXT_OR_NONE, _TEXT, _TEXT, _TEXT, _TEXT, _NUMBER, _NUMBER)
 _LOGINS = (_TEXT_OR_NONE, _TEXT_OR_NONE, _NUMBER, _NUMBER_OR_NONE, _NUMBER_OR_NONE, _TEXT_OR_NONE)
 _REFUSED = (_TEXT, _TEXT_OR_NONE, _TEXT_OR_NONE, _NUMBER)
-_COUNTED = {
+_COUNTED: dict[str, _Kinds] = {
     **dict.fromkeys(("user", "host"), _TEXT_OR_NONE),
     "logins": _NUMBER,
     **dict.fromkeys(("tls", "refused"), _NUMBER_OR_NONE),
@@ -270,7 +273,7 @@ def _decode_reading(value: t.Mapping[str, t.Any]) -> Reading:
     return found
 
 
-def _rows(rows: list[t.Any], kinds: t.Sequence[frozenset[type]]) -> list[t.Any]:
+def _rows(rows: list[t.Any], kinds: t.Sequence[_Kinds]) -> list[t.Any]:
     """The rows, each with a value of these types in each column; by columns, of which there are fewer."""
     if rows:
         for column, kind in zip(zip(*rows, strict=True), kinds, strict=True):

@@ -13,8 +13,13 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors impor
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.fleet_report import history_of, rules_of
 
 _GOOD: dict[str, t.Any] = {
-    **{"state_dir": "/nowhere", "state_group": None, "history_days": 1},
-    **{"quiet_days": 36500, "watch_every": 1440, "min_coverage": 1.0, "min_seen": 0.0},
+    "state_dir": "/nowhere",
+    "state_group": None,
+    "history_days": 1,
+    "quiet_days": 36500,
+    "watch_every": 1440,
+    "min_coverage": 1.0,
+    "min_seen": 0.0,
 }
 
 

@@ -304,8 +304,8 @@ def test_runs_at_once_and_a_kill(site: Site) -> None:
         ),
         (
             gzip.compress(
-                b'{"format": "dbtls.rds_mysql/history", "version": 1, "run": {}, "entries": [{"type": "check", "at": "",'
-                b' "name": "\\ud800", "host": "db"}]}\n'
+                b'{"format": "dbtls.rds_mysql/history", "version": 1, "run": {}, "entries": '
+                b'[{"type": "check", "at": "", "name": "\\ud800", "host": "db"}]}\n'
             ),
             "has an incomplete first line",
         ),
