@@ -218,3 +218,35 @@ def test_hosts_have_to_wait_for_each_other(name: str) -> None:
     assert sentence.startswith(f"The strategy of the play is {name}, with which a failed server does not stop")
     for other in ("linear", "ansible.builtin.linear", "debug", "mitogen_linear"):
         assert role_variables.wrong_strategy(other) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("role", "wirter", "one of writer, reader, proxy"),
+        ("role", "Writer", "one of writer, reader, proxy"),
+        ("role", None, "one of writer, reader, proxy"),
+        ("role", "", "one of writer, reader, proxy"),
+        ("fail_on", "High", "one of none, low, medium, high"),
+        ("observe_for", "60s", "a whole number"),
+        ("observe_for", -1, "a whole number"),
+        ("observe_for", True, "a whole number"),
+        ("artifact_bytes", "256 KB", "a whole number"),
+        ("stop_on_refusals", "maybe", "true or false"),
+        ("rds_api", ["yes"], "true or false"),
+    ],
+)
+def test_values_that_the_role_would_take_for_others(name: str, value: t.Any, wanted: str) -> None:
+    check = role_variables.WrongValues()
+    assert role_variables.checked([("db", values(**{f"mysql_tls_{name}": value}))] * 2, check) == [
+        f"mysql_tls_{name} is {value or ''!r} and has to be {wanted} (for db, db)."
+    ]
+
+
+def test_values_that_the_role_takes() -> None:
+    good = {
+        **{"mysql_tls_role": "reader", "mysql_tls_fail_on": "none", "mysql_tls_observe_for": "60"},
+        **{"mysql_tls_artifact_bytes": 0, "mysql_tls_stop_on_refusals": "yes", "mysql_tls_rds_api": ""},
+    }
+    hosts = [("db", values(**good)), ("other", values(mysql_tls_observe_for=60)), ("none", values())]
+    assert role_variables.checked(hosts, role_variables.WrongValues()) == []
