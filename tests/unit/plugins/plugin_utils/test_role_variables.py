@@ -245,8 +245,12 @@ def test_values_that_the_role_would_take_for_others(name: str, value: t.Any, wan
 
 def test_values_that_the_role_takes() -> None:
     good = {
-        **{"mysql_tls_role": "reader", "mysql_tls_fail_on": "none", "mysql_tls_observe_for": "60"},
-        **{"mysql_tls_artifact_bytes": 0, "mysql_tls_stop_on_refusals": "yes", "mysql_tls_rds_api": ""},
+        "mysql_tls_role": "reader",
+        "mysql_tls_fail_on": "none",
+        "mysql_tls_observe_for": "60",
+        "mysql_tls_artifact_bytes": 0,
+        "mysql_tls_stop_on_refusals": "yes",
+        "mysql_tls_rds_api": "",
     }
     hosts = [("db", values(**good)), ("other", values(mysql_tls_observe_for=60)), ("none", values())]
     assert role_variables.checked(hosts, role_variables.WrongValues()) == []
