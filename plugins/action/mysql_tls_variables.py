@@ -34,6 +34,7 @@ class ActionModule(ControllerAction):
                 role_variables.UnknownVariables(role_variables.known()),
                 role_variables.MissingCredentials(),
                 role_variables.OtherStorage(),
+                role_variables.WrongSeverity(),
                 role_variables.WrongWaivers(),
             ]
             if options["check"] == "per_host":

@@ -11,11 +11,13 @@ import os
 import re
 import typing as t
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable, printable_values
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_words import is_in_role, with_variables
 
 
 def show_progress(message: str) -> None:
@@ -40,7 +42,12 @@ class ControllerAction(ActionBase):
         """Ansible's entry point."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         validate: t.Callable[..., tuple[t.Any, dict[str, t.Any]]] = self.validate_argument_spec
-        _validated, given = validate(self.argument_spec)
+        try:
+            _validated, given = validate(self.argument_spec)
+        except AnsibleError as e:
+            if not is_in_role(task_vars or {}):
+                raise
+            raise AnsibleActionFail(with_variables(to_text(e.message))) from None  # which Ansible would add
         # These make words and names of files. What servers have said is in the words.
         result.update(printable_values(self.work(self._from_playbook(plain(given)), task_vars or {})))
         if "ansible_stats" in result:

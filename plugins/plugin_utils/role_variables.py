@@ -285,6 +285,29 @@ class WrongWaivers:
         return [problem for problem in self._problems.values() if problem]
 
 
+class WrongSeverity:
+    """Hosts with a wrong severity in ``mysql_tls_fail_on``. A module does not get it, as it knows no waivers."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[str, list[str]] = {}
+
+    def look(self, host: str, variables: HostVariables) -> None:
+        """Take in one host."""
+        try:
+            limit = variables.value("mysql_tls_fail_on")
+        except AnsibleError:
+            return  # The host's own task says what cannot be evaluated.
+        if limit not in (None, "none", "low", "medium", "high"):
+            self._hosts.setdefault(str(limit), []).append(host)
+
+    def sentences(self) -> list[str]:
+        """One for each value."""
+        return [
+            f"mysql_tls_fail_on is {limit!r} and has to be none, low, medium or high (set for {listed(hosts)})."
+            for limit, hosts in self._hosts.items()
+        ]
+
+
 class Check(t.Protocol):
     """Looks at the variables of each host, and says what is wrong."""
 

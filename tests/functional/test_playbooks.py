@@ -89,7 +89,8 @@ def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> No
     for more in ((), ("--check",)):
         again = ansible.run(*fleet.command("enforce"), *more).ok()
         assert [counts["changed"] for counts in again.recap().values()] == [0]
-        assert f"{len(MATRIX)} servers: {len(MATRIX)} nothing to change" in again.output
+        assert (f"0 accounts on 0 servers would change, {len(MATRIX)} unchanged" in again.output) == bool(more)
+        assert (f"{len(MATRIX)} servers: {len(MATRIX)} nothing to change" in again.output) == (not more)
         assert published(again)["mysql_tls_roll_out"] == dict.fromkeys(MATRIX, "nothing to change")
         assert "Check TLS status" not in again.output
     assert fleet.snapshots() == after

@@ -29,6 +29,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import (
     banner,
     build,
     compare,
+    console,
     csv_report,
     expiry,
     files,
@@ -103,6 +104,19 @@ def report(*servers: model.Server, run: str = "1", at: str = NOW) -> model.Repor
 
 
 # States and verdicts
+
+
+def test_console_says_why_a_check_has_failed() -> None:
+    """Whatever was seen without a login: in the role a task that has seen the server does not fail itself."""
+    seen = {**status(finding()), "msg": "Login refused.", "failed": False}
+    blind = {**status(session=None, accounts=None), "msg": "Login refused.", "failed": True}
+    results = {"a": seen, "b": seen, "c": blind, "d": status(finding()), "e": {"failed": True, "msg": "Gone."}}
+    lines = console.problem_lines(report(*(from_results.server_of(n, n, each, NOW) for n, each in results.items())))
+    assert lines[3:] == [
+        "2 servers (a, b): check failed: Login refused.",
+        "c: partially checked: Login refused.",
+        "e: unreachable: Gone.",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -210,3 +210,10 @@ def test_waivers_that_cannot_be_read(tmp_path: Path) -> None:
         f"mysql_tls_waivers: {tmp_path}/waivers.yml has to be a list of waivers.",
         "mysql_tls_waivers, number 1: the waiver has no owner and no reason and no expires.",
     ]
+
+
+def test_a_severity_that_there_is_not() -> None:
+    fleet = [(name, values(mysql_tls_fail_on=limit)) for name, limit in (("a", "hi"), ("b", "high"), ("c", "hi"))]
+    fleet += [("d", values()), ("e", values(mysql_tls_fail_on="none")), ("f", values(mysql_tls_fail_on="{{ x }}"))]
+    told = "mysql_tls_fail_on is 'hi' and has to be none, low, medium or high (set for a, c)."
+    assert role_variables.checked(fleet, role_variables.WrongSeverity()) == [told]
