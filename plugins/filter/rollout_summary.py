@@ -52,7 +52,7 @@ options:
     default: ["100%"]
   check_mode:
     description:
-      - Whether it was check mode, so that RV(_value.message) has the totals of a plan.
+      - Whether it was a roll-out in check mode, so that RV(_value.message) has the totals of a plan.
     type: bool
     default: false
   planned:

@@ -308,6 +308,25 @@ class WrongSeverity:
         ]
 
 
+class MissingDestination:
+    """Hosts for which it was not said where their CA bundle goes. Ansible's own message has every variable there is."""
+
+    def __init__(self) -> None:
+        self._hosts: list[str] = []
+
+    def look(self, host: str, variables: HostVariables) -> None:
+        """Take in one host."""
+        if not variables.may_be_set("mysql_tls_bundle_dest"):
+            self._hosts.append(host)
+
+    def sentences(self) -> list[str]:
+        """One for all of them."""
+        if not self._hosts:
+            return []
+        hosts = listed(self._hosts)
+        return [f"mysql_tls_bundle_dest is not set for {hosts}. Set it to the path of the CA bundle on these hosts."]
+
+
 class Check(t.Protocol):
     """Looks at the variables of each host, and says what is wrong."""
 

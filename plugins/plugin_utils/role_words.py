@@ -14,8 +14,11 @@ _ROLE = "dbtls.rds_mysql.mysql_tls"
 # Options whose variable is not their name with the prefix before it.
 _OTHERS = {
     "interval": "mysql_tls_watch_interval",
+    "merge": "mysql_tls_report_merge",
+    "previous": "mysql_tls_report_previous",
     "restore_file": "mysql_tls_rollback_file",
     "rollback_group": "mysql_tls_state_group",
+    "slices": "mysql_tls_slices_dir",
     "timeout": "mysql_tls_connect_timeout",
     "tls_min_version": "mysql_tls_min_version",
 }
@@ -29,7 +32,7 @@ _NAMES = (
 _UNMISTAKABLE = re.compile(rf"(?<![\w./@%'\"`-])({'|'.join(_NAMES)})(?![\w/@%'\"`-]|\.\w)")
 # Other options are such words, so only where a message is about one.
 _ABOUT = re.compile(
-    r"((?<=[Ss]et )(?:members|timeout|unchangeable)\b|(?<=option )restore\b|(?<=servers in )members\b|^members(?=: )"
+    r"((?<=[Ss]et )(?:members|timeout|unchangeable)\b|(?<=option )restore\b|(?<=servers in )members\b|(?:(?<=^)|(?<=[.] ))(?:members|merge|previous|slices)(?=: )"
     r"|(?<=\()timeout(?=\))|(?<=value of )\w+(?= must be one of)|(?<=argument ')\w+(?=' is of type))"
 )
 # The file is that of the variable, or of a bundle that the role has fetched.
@@ -56,8 +59,9 @@ def is_in_role(variables: t.Mapping[str, t.Any]) -> bool:
 
 def reworded(result: dict[str, t.Any]) -> dict[str, t.Any]:
     """The result of a module's task in the role: its message, and what it warns of."""
-    if isinstance(result.get("msg"), str):
-        result["msg"] = with_variables(result["msg"])
+    for name in ("msg", "failure"):
+        if isinstance(result.get(name), str):
+            result[name] = with_variables(result[name])
     if isinstance(result.get("warnings"), list):
         result["warnings"] = [with_variables(each) if isinstance(each, str) else each for each in result["warnings"]]
     return result

@@ -226,6 +226,7 @@ def test_enforce_and_rollback(fleet: Fleet, ansible: Ansible) -> None:
     assert all(len(records_of(name, stats["mysql_tls_rollback_records"])) == 1 for name in MATRIX)
 
     promised = ansible.run(*fleet.command("rollback"), "--check", "--diff").ok()
+    assert f"{len(MATRIX)} servers: {len(MATRIX)} would change" in promised.output
     assert {said.partition(":")[0] for said in outcomes(promised).values()} == {"would change"}
     assert all(f"-{app.user}@%: ANY" in promised.output for app in fleet.apps.values())
     assert set(types(fleet).values()) == {"ANY"}

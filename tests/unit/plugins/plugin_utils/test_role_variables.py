@@ -217,3 +217,10 @@ def test_a_severity_that_there_is_not() -> None:
     fleet += [("d", values()), ("e", values(mysql_tls_fail_on="none")), ("f", values(mysql_tls_fail_on="{{ x }}"))]
     told = "mysql_tls_fail_on is 'hi' and has to be none, low, medium or high (set for a, c)."
     assert role_variables.checked(fleet, role_variables.WrongSeverity()) == [told]
+
+
+def test_where_a_bundle_goes() -> None:
+    fleet = [("a", values()), ("b", values(mysql_tls_bundle_dest="/b.pem")), ("c", values(mysql_tls_bundle_dest=""))]
+    told = "mysql_tls_bundle_dest is not set for a, c. Set it to the path of the CA bundle on these hosts."
+    assert role_variables.checked(fleet, role_variables.MissingDestination()) == [told]
+    assert role_variables.checked(fleet[1:2], role_variables.MissingDestination()) == []
