@@ -50,8 +50,11 @@ Options = dict[str, t.Any]
 Result = dict[str, t.Any]
 CaCert = t.Callable[[HostVariables], str]
 
-# Servers that are worked on at a time, and those that do not answer besides.
-AT_ONCE = 32
+# Servers that a process works on at a time: with how many it begins, and how many there are where it has time left, as
+# with servers that are far away. Beginning with 32 takes 17 % longer for 1,000 servers (2 cores, the servers on them).
+_FEW = 8
+_AT_ONCE = 32
+# Those that do not answer, besides, in all processes.
 _MOST_WAITING = 1000
 # Files that the process has open for other reasons.
 _OTHER_FILES = 64
@@ -135,7 +138,6 @@ def run(
     job: Job,
     progress: t.Callable[[str], None] | None = None,
     *,
-    at_once: int = AT_ONCE,
     stopped: t.Callable[[], bool] = lambda: False,
 ) -> t.Generator[tuple[str, Result], None, None]:
     """Do the job on each server; hosts and results as they finish, those that failed before first.
@@ -153,7 +155,7 @@ def run(
     def work(host: str) -> Result:
         return _done(job, prepared.options[host])
 
-    pool = _pool(len(prepared.options), work, at_once)
+    pool = _pool(len(prepared.options), work)
     with closing(pool.run(prepared.options)) as found:
         for one in found:
             if stopped():
@@ -164,12 +166,12 @@ def run(
             told.tell(pool.waiting(_LONG_SECONDS) if told.due() else [])
 
 
-def _pool(
-    servers: int, work: t.Callable[[str], Result], at_once: int
-) -> Pool[str, Result] | processes.Processes[str, Result]:
+def _pool(servers: int, work: t.Callable[[str], Result]) -> Pool[str, Result] | processes.Processes[str, Result]:
     count = processes.how_many(servers)
-    most = _most(at_once)
-    return Pool(work, at_once, most) if count == 1 else processes.Processes(work, _lost, at_once, most, count)
+    most = _most(count * _AT_ONCE)
+    if count == 1:
+        return Pool(work, _AT_ONCE, most, _FEW)
+    return processes.Processes(work, _lost, _AT_ONCE, most, _FEW, count)
 
 
 def _lost(host: str) -> Result:

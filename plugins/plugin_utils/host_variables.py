@@ -18,7 +18,6 @@ from ansible.vars.manager import VariableManager
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_words import PREFIX
 
-
 # The two kinds of templates that nearly all hosts have, which need no templating engine.
 _NAME = r"([A-Za-z_][A-Za-z0-9_]*)"
 _REFERENCE = re.compile(rf"\{{\{{ *{_NAME} *\}}\}}")

@@ -39,8 +39,8 @@ class Processes(t.Generic[Item, Result]):
 
     :arg work: What is done with an item. It must not raise, and its result is sent between processes.
     :arg lost: The result of an item whose process was killed.
-    :arg at_once: How many items are worked on at a time in all.
-    :arg most: How many there may be with those that wait.
+    :arg at_once: How many items are worked on at a time in each process, and ``few`` with how many it begins.
+    :arg most: How many there may be in all with those that wait.
     :arg count: How many processes.
     """
 
@@ -50,11 +50,13 @@ class Processes(t.Generic[Item, Result]):
         lost: t.Callable[[Item], Result],
         at_once: int,
         most: int,
+        few: int,
         count: int,
     ) -> None:
         self._work = work
         self._lost = lost
-        self._at_once = -(-at_once // count)
+        self._at_once = at_once
+        self._few = few
         self._most = -(-most // count)
         self._count = count
         self._running: dict[connection.Connection, list[tuple[Item, float]]] = {}
@@ -111,7 +113,7 @@ class Processes(t.Generic[Item, Result]):
         for number in (signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        pool: Pool[Item, Result] = Pool(self._work, self._at_once, self._most)
+        pool: Pool[Item, Result] = Pool(self._work, self._at_once, self._most, self._few)
         with suppress(BrokenPipeError), closing(pool.run(items)) as found:
             for one in found:
                 writer.send((one, pool.running()))

@@ -19,9 +19,10 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.option_file import read_client_section
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import PREFIX, HostVariables
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import HostVariables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.waivers import read_waivers
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_words import PREFIX
 
 # Extra variables that Ansible evaluates before there is a host. See the role's README.
 OF_PLAYBOOKS = frozenset({"mysql_tls_hosts", "mysql_tls_canary", "mysql_tls_serial"})

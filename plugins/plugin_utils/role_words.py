@@ -32,8 +32,9 @@ _NAMES = (
 _UNMISTAKABLE = re.compile(rf"(?<![\w./@%'\"`-])({'|'.join(_NAMES)})(?![\w/@%'\"`-]|\.\w)")
 # Other options are such words, so only where a message is about one.
 _ABOUT = re.compile(
-    r"((?<=[Ss]et )(?:members|timeout|unchangeable)\b|(?<=option )restore\b|(?<=servers in )members\b|(?:(?<=^)|(?<=[.] ))(?:members|merge|previous|slices)(?=: )"
-    r"|(?<=\()timeout(?=\))|(?<=value of )\w+(?= must be one of)|(?<=argument ')\w+(?=' is of type))"
+    r"((?<=[Ss]et )(?:members|timeout|unchangeable)\b|(?<=option )restore\b|(?<=servers in )members\b"
+    r"|(?:(?<=^)|(?<=[.] ))(?:members|merge|previous|slices)(?=: )|(?<=\()timeout(?=\))"
+    r"|(?<=value of )\w+(?= must be one of)|(?<=argument ')\w+(?=' is of type))"
 )
 # The file is that of the variable, or of a bundle that the role has fetched.
 _CA_FILE = re.compile(r"(?<=a certificate in )ca_cert (?=/)")

@@ -17,11 +17,14 @@ import pymysql
 import pytest
 from pymysql.connections import Connection
 
+from tests.servers.process import free_port
+
 from .assertions import writing
 from .database import Account, Database, Tls
 from .runner import Modules
 from .servers import Servers
 from .under_way import wait_for
+from .x_protocol import x_session
 
 TLS = Tls()
 # "COM_BINLOG_DUMP", MySQL Source Code Documentation.
@@ -316,9 +319,32 @@ def test_a_login_that_may_not_look(modules: Modules, seeing_db: Database) -> Non
         assert modules.require(**options).ok()["changed"]
 
 
+def test_clients_of_the_x_protocol(servers: Servers, modules: Modules) -> None:
+    """performance_schema does not have them, so nobody can say whether they use TLS."""
+    port = free_port("127.0.0.1")
+    db = servers.get("mysql-9.7", options=("--mysqlx=ON", f"--mysqlx-port={port}", "--mysqlx-bind-address=127.0.0.1"))
+    me, app = db.administrator(), db.create(db.name_of("app"))
+    options = db.options(me, user=app.user)
+    for encrypted in (True, False):
+        with x_session(port, app.user, app.password, encrypted=encrypted):
+            refused = modules.require(**options)
+            assert refused.failed
+            assert "does not show all sessions" in refused.msg
+            assert f"{app.user} from 127.0.0.1 (connection " in refused.msg
+            findings = modules.status(**db.options(me)).ok()["mysql_ssl"]["findings"]
+            (hidden,) = (each for each in findings if each["id"] == "sessions-not-visible")
+            assert hidden["message"].endswith(f": {app.user}@127.0.0.1.")
+        db.wait_for_sessions_to_end(app.user)
+    assert modules.require(**options).ok()["changed"]
+    with x_session(port, app.user, app.password, encrypted=True):
+        assert not modules.require(**options).ok()["changed"]
+    with pytest.raises(AssertionError), x_session(port, app.user, app.password, encrypted=False):
+        pass
+
+
 @pytest.mark.parametrize("name", ["mysql-9.7", "mariadb-11.8"])
 def test_sessions_that_performance_schema_has_lost(servers: Servers, modules: Modules, name: str) -> None:
-    """It has no room for them. Clients of the X Protocol are not in it either, and are found in the same way."""
+    """It has no room for them."""
     db = servers.get(name, options=("--performance-schema=ON", "--performance-schema-max-thread-instances=45"))
     me, app = db.administrator(), db.create(db.name_of("app"))
     blind = db.create(db.name_of("me"), "127.0.0.1", grants="CREATE USER ON *.*")

@@ -23,6 +23,8 @@ _POLL_SECONDS = 0.2
 _WAITING_SECONDS = 0.5
 _TIMES_QUICK = 4
 _LAST = 64
+# There are more at a time only while the process uses less than this share of a core.
+_BUSY_SHARE = 0.4
 
 
 class Pool(t.Generic[Item, Result]):
@@ -33,11 +35,16 @@ class Pool(t.Generic[Item, Result]):
     :arg work: What is done with an item. It must not raise.
     :arg at_once: How many items are worked on at a time.
     :arg most: How many there may be with those that wait; ``at_once`` by default.
+    :arg few: How many it begins with, ``at_once`` by default. Threads that do not wait for the network wait for each
+        other, and each change from one to another takes time; so there are more only while the process has time left.
     """
 
-    def __init__(self, work: t.Callable[[Item], Result], at_once: int, most: int | None = None) -> None:
+    def __init__(
+        self, work: t.Callable[[Item], Result], at_once: int, most: int | None = None, few: int | None = None
+    ) -> None:
         self._work = work
         self._at_once = max(1, at_once)
+        self._few = min(self._at_once, few or self._at_once)
         self._most = max(self._at_once, most or 0)
         self._todo: queue.SimpleQueue[tuple[Item] | None] = queue.SimpleQueue()
         self._finished: queue.SimpleQueue[tuple[Item, Result, float]] = queue.SimpleQueue()
@@ -52,16 +59,20 @@ class Pool(t.Generic[Item, Result]):
         """
         left = iter(items)
         more, threads, outstanding = True, 0, 0
-        wanted, counted = self._at_once, time.monotonic()
+        at_once = wanted = self._few
+        counted, used = time.monotonic(), time.process_time()
         # Filters of warnings belong to the process, so that no thread can have its own (see certificates).
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 while more or outstanding:
-                    if time.monotonic() - counted > _POLL_SECONDS:
-                        counted = time.monotonic()
-                        wanted = min(self._most, self._at_once + len(self.waiting(self._patience())))
-                    feeding = more and outstanding < wanted + self._at_once
+                    since = time.monotonic() - counted
+                    if since > _POLL_SECONDS:
+                        if time.process_time() - used < _BUSY_SHARE * since:
+                            at_once = min(self._at_once, at_once + self._few)
+                        counted, used = time.monotonic(), time.process_time()
+                        wanted = min(self._most, at_once + len(self.waiting(self._patience())))
+                    feeding = more and outstanding < wanted + at_once
                     if feeding:
                         try:
                             self._todo.put((next(left),))

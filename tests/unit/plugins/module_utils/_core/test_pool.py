@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import typing as t
 from contextlib import closing
 
@@ -41,6 +42,29 @@ def test_no_more_than_so_many_at_a_time() -> None:
     pool: Pool[int, None] = Pool(work, 3)
     assert sum(one is not None for one in pool.run(range(30))) == 30
     assert max(together) == 3
+
+
+def test_more_at_a_time_while_there_is_time_left() -> None:
+    together = threading.Barrier(4)
+    pool: Pool[int, int] = Pool(lambda _number: together.wait(), 4, few=1)
+    assert sum(one is not None for one in pool.run(range(8))) == 8
+
+
+def test_no_more_than_a_few_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "process_time", time.monotonic)
+    most, running, lock, over = [0], [0], threading.Lock(), threading.Event()
+
+    def work(_number: int) -> None:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        over.wait(0.05)
+        with lock:
+            running[0] -= 1
+
+    pool: Pool[int, None] = Pool(work, 8, few=2)
+    assert sum(one is not None for one in pool.run(range(20))) == 20
+    assert most[0] == 2
 
 
 def test_those_that_wait_hold_up_nobody() -> None:
