@@ -33,7 +33,7 @@ _UNMISTAKABLE = re.compile(rf"(?<![\w./@%'\"`-])({'|'.join(_NAMES)})(?![\w/@%'\"
 # Other options are such words, so only where a message is about one.
 _ABOUT = re.compile(
     r"((?<=[Ss]et )(?:members|timeout|unchangeable)\b|(?<=option )restore\b|(?<=servers in )members\b"
-    r"|(?:(?<=^)|(?<=[.] ))(?:members|merge|previous|slices)(?=: )|(?<=\()timeout(?=\))"
+    r"|(?:(?<=^)|(?<=[.] ))(?:members|merge|previous|slices|waivers)(?=: )|(?<=\()timeout(?=\))"
     r"|(?<=value of )\w+(?= must be one of)|(?<=argument ')\w+(?=' is of type))"
 )
 # The file is that of the variable, or of a bundle that the role has fetched.

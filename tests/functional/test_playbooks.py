@@ -68,7 +68,7 @@ def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> No
     for mode in ([], ["--check"]):
         audited = ansible.run(*fleet.command("audit"), "-e", "mysql_tls_fail_on=high", *mode)
         assert audited.status == 2
-        assert f"The check of {len(MATRIX)} servers (" in audited.output
+        assert f"Findings of {len(MATRIX)} servers (" in audited.output
         said = audited.output.partition("Show audit summary")[2]
         assert all(f"{name}: high: account-without-tls: " in said for name in MATRIX)
         assert f"{ansible.directory}/mysql-tls-report/report.html" in said

@@ -826,3 +826,11 @@ def test_the_accounts_of_a_cluster_are_counted_once() -> None:
     assert one.accounts > 0
     assert (both.accounts, both.exposed_accounts) == (one.accounts, one.exposed_accounts)
     assert both.exposed_servers == 2 * one.exposed_servers
+
+
+def test_free_text_in_a_cell_may_have_several_lines() -> None:
+    """A cell with a label stays in one line unless it is wide, and a sentence in it would widen the page."""
+    templates = sorted(Path(render.__file__).with_name("templates").glob("*.j2"))
+    cells = [cell for path in templates for cell in re.findall(r"<td[^>]* data-l=[^>]*><bdi>", path.read_text("utf-8"))]
+    assert len(cells) > 3
+    assert [cell for cell in cells if 'class="wide"' not in cell] == []
