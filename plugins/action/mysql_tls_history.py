@@ -42,8 +42,10 @@ class ActionModule(ControllerAction):
             return {"changed": False}
         hosts = [str(host) for host in hosts_of(options, variables, "ansible_play_hosts_all")]
         now = iso8601(utc_now())
-        run, history, hostvars = run_of(variables, now), history_of(options), variables["hostvars"]
+        run, hostvars, warnings = run_of(variables, now), variables["hostvars"], []
         try:
+            history = history_of(options)
+            warnings = history.warnings
             if options["kind"] == _BUNDLE:
                 record_bundles(history, run, self._bundles(hosts, variables))
             else:
@@ -52,8 +54,8 @@ class ActionModule(ControllerAction):
                 record_changes(history, run, options["kind"], whole, checks, options["plan"])
         except RdsMysqlError as e:
             # What was done stays done, and is in the rollback records.
-            history.warn(e.message)
-        return {"changed": False, "warnings": history.warnings}
+            warnings.append(e.message)
+        return {"changed": False, "warnings": warnings}
 
     def _bundles(self, hosts: list[str], variables: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
         """The CA bundle of each host on which the play has installed one."""

@@ -47,7 +47,8 @@ class ActionModule(ControllerAction):
                 checks.append(role_variables.MissingScope())
                 # Before anything else happens; each server's own record is written before its first statement.
                 checks.append(role_variables.UnwritableRecords(leave_nothing=self._task.check_mode))
-            sentences = role_variables.checked(fleet.items(hosts), *checks)
+            strategy = role_variables.wrong_strategy(str(self._task.get_play().strategy))
+            sentences = [*strategy, *role_variables.checked(fleet.items(hosts), *checks)]
         return {"changed": False, **({"failed": True, "msg": " ".join(sentences)} if sentences else {})}
 
 

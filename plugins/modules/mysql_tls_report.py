@@ -98,7 +98,7 @@ options:
     version_added: 0.2.0
   history_days:
     description:
-      - How many days the history keeps the runs. Older files are removed.
+      - How many days the history keeps the runs, from 1 to 36500. Older files are removed.
     type: int
     default: 400
     version_added: 0.2.0

@@ -25,6 +25,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.slices imp
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import without_templates
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.places import Places
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Rules
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.observed import MINUTES_OF_DAY
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, labels, model
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import problem_lines
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import all_visible, clip, counted, visible
@@ -61,13 +62,23 @@ REPORT_OPTIONS: dict[str, dict[str, t.Any]] = {
 }
 
 _MOST_LINES = 20
+_MOST_DAYS = 36500
 
 
 def history_of(options: t.Mapping[str, t.Any]) -> History:
-    """The history in the state directory, by ``STATE_OPTIONS``."""
+    """The history in the state directory, by ``STATE_OPTIONS``.
+
+    :raises OptionError: for days that make no sense; with 0, all that was ever recorded would be removed.
+    """
+    _check_range(options, "history_days", _MOST_DAYS)
     directory = Path(options["state_dir"]).absolute() if options["state_dir"] else default_state_directory()
     access = storage.Access(options["state_group"] or None)
     return History(directory / "history", access=access, days=options["history_days"])
+
+
+def _check_range(options: t.Mapping[str, t.Any], name: str, most: int) -> None:
+    if not 1 <= options[name] <= most:
+        raise OptionError(f"{name}: {options[name]} is not a number from 1 to {most}.")
 
 
 def rules_of(options: t.Mapping[str, t.Any]) -> Rules:
@@ -75,9 +86,8 @@ def rules_of(options: t.Mapping[str, t.Any]) -> Rules:
 
     :raises OptionError: for a number that makes no sense.
     """
-    for name in ("quiet_days", "watch_every"):
-        if options[name] < 1:
-            raise OptionError(f"{name}: {options[name]} is not a number from 1 on.")
+    _check_range(options, "quiet_days", _MOST_DAYS)
+    _check_range(options, "watch_every", MINUTES_OF_DAY)
     for name in ("min_coverage", "min_seen"):
         if not 0 <= options[name] <= 1:
             raise OptionError(f"{name}: {options[name]:g} is not a share between 0 and 1.")

@@ -15,6 +15,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable, printable_values
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_words import (
@@ -40,7 +41,10 @@ class ControllerAction(ActionBase):
 
     @abc.abstractmethod
     def work(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        """From validated options in plain types, and the task's variables, to return values."""
+        """From validated options in plain types, and the task's variables, to return values.
+
+        :raises RdsMysqlError: which fails the task.
+        """
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Ansible's entry point."""
@@ -54,8 +58,11 @@ class ControllerAction(ActionBase):
                 raise
             raise AnsibleActionFail(with_variables(to_text(e.message))) from None  # which Ansible would add
         # These make words and names of files. What servers have said is in the words.
-        found = self.work(self._from_playbook(plain(given)), variables)
-        result.update(printable_values(reworded(found) if is_in_role(variables) else found))
+        try:
+            found = printable_values(self.work(self._from_playbook(plain(given)), variables))
+        except RdsMysqlError as e:
+            found = {"failed": True, "msg": printable(e.message)}
+        result.update(reworded(found) if is_in_role(variables) else found)
         if "ansible_stats" in result:
             result["ansible_stats"] = without_templates(result["ansible_stats"])
         return result

@@ -36,6 +36,8 @@ OF_RESULTS = frozenset(
 _PASSWORD = f"{PREFIX}login_password"
 OWN = "mysql_tls_own_variables"
 
+# Strategies without any_errors_fatal, max_fail_percentage and run_once; those of Mitogen end like Ansible's own.
+_FREE = ("free", "host_pinned")
 _BATCHES = ("mysql_tls_canary", "mysql_tls_serial")
 _PERCENTAGE = "mysql_tls_max_fail_percentage"
 _BATCH = re.compile(r"[0-9]+%?")
@@ -373,6 +375,17 @@ def wrong_batches(variables: HostVariables) -> list[str]:
         for name, value in given.items()
         if isinstance(value, bool) or not _BATCH.fullmatch(str(value).strip())
     ]
+
+
+def wrong_strategy(name: str) -> list[str]:
+    """A sentence for a strategy in which hosts do not wait for each other, so that no failure stops a roll-out."""
+    if not name.endswith(_FREE):
+        return []
+    sentence = (
+        f"The strategy of the play is {name}, with which a failed server does not stop a roll-out. Nothing was "
+        "contacted. Set strategy to linear in the play."
+    )
+    return [sentence]
 
 
 def listed(hosts: t.Sequence[str]) -> str:

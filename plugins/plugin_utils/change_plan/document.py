@@ -129,7 +129,7 @@ class PlanFile:
             raise self.error("is not a plan that the playbook plan has written.") from e
         if sha256 and plan.sha256 != sha256.strip().lower():
             raise self.error(f"has the SHA-256 {plan.sha256}, and mysql_tls_plan_sha256 is another one.")
-        if now - made > dt.timedelta(days=max_age_days):
+        if (now - made) / dt.timedelta(days=1) > max_age_days:
             raise self.error(
                 f"was made at {plan.made_at} and is older than {max_age_days} days. Make a new plan, or set "
                 "mysql_tls_plan_max_age."

@@ -176,12 +176,7 @@ class Index:
         return [Place(file, line) for file, line in rows]
 
 
-def _row(about: t.Any, line: int) -> tuple[t.Any, ...]:
+def _row(about: t.Mapping[str, t.Any], line: int) -> tuple[t.Any, ...]:
     """The values of a line: type, name, time, line, host, and what was seen."""
-    if not isinstance(about, dict) or not isinstance(about.get("seen", []), list):
-        raise storage.Damaged("has an incomplete first line")
-    texts = [about.get(name) for name in ("type", "name", "at", "host")]
-    if not all(isinstance(text, str) for text in texts):
-        raise storage.Damaged("has an incomplete first line")
-    kind, name, at, host = texts
-    return kind, name, at, line, host, f" {' '.join(map(str, about.get('seen', [])))} "
+    kind, name, at, host = (about[part] for part in ("type", "name", "at", "host"))
+    return kind, name, at, line, host, f" {' '.join(about.get('seen', []))} "

@@ -22,7 +22,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import encode
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import clean, encode
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import (
     Untrusted,
@@ -248,9 +248,19 @@ def _header(file: t.IO[bytes]) -> dict[str, t.Any]:
         raise Damaged(f"is not of the format {FORMAT}")
     if header.get("version") != VERSION:
         raise Damaged(f"has version {header.get('version')!r}; this version of the collection reads {VERSION}")
-    if not isinstance(header.get("entries"), list) or not isinstance(header.get("run"), dict):
+    entries = header.get("entries")
+    if not isinstance(entries, list) or not isinstance(header.get("run"), dict) or not all(map(_is_entry, entries)):
         raise Damaged("has an incomplete first line")
     return header
+
+
+def _is_entry(about: t.Any) -> bool:
+    """Whether an entry of the first line has what every one has."""
+    seen = about.get("seen", []) if isinstance(about, dict) else None
+    if not isinstance(seen, list):
+        return False
+    texts = [*(about.get(name) for name in ("type", "name", "at", "host")), *seen]
+    return all(isinstance(text, str) and clean(text) == text for text in texts)
 
 
 def _line(file: t.IO[bytes]) -> bytes:

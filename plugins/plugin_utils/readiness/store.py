@@ -58,6 +58,22 @@ ID = "id"
 """The file with the id of a directory."""
 _DAMAGED = (OSError, EOFError, zlib.error, ValueError, RecursionError, LookupError, TypeError, AttributeError)
 
+_NONE: type = type(None)
+_Kinds = frozenset[type]
+_TEXT: _Kinds = frozenset({str})
+_NUMBER: _Kinds = frozenset({int})
+_TEXT_OR_NONE: _Kinds = frozenset({str, _NONE})
+_NUMBER_OR_NONE: _Kinds = frozenset({int, _NONE})
+# The columns of what each list of a day has, and of a counter.
+_SIGHTING = (_TEXT, _TEXT, _TEXT_OR_NONE, _TEXT, _TEXT, _TEXT, _TEXT, _NUMBER, _NUMBER)
+_LOGINS = (_TEXT_OR_NONE, _TEXT_OR_NONE, _NUMBER, _NUMBER_OR_NONE, _NUMBER_OR_NONE, _TEXT_OR_NONE)
+_REFUSED = (_TEXT, _TEXT_OR_NONE, _TEXT_OR_NONE, _NUMBER)
+_COUNTED: dict[str, _Kinds] = {
+    **dict.fromkeys(("user", "host"), _TEXT_OR_NONE),
+    "logins": _NUMBER,
+    **dict.fromkeys(("tls", "refused"), _NUMBER_OR_NONE),
+}
+
 Days = dict[str, list[tuple[str, ServerDay]]]
 """By server: dates, and what was seen on them."""
 
@@ -230,14 +246,37 @@ def _encode_day(day: ServerDay) -> dict[str, t.Any]:
 
 
 def _decode_day(day: t.Mapping[str, t.Any]) -> ServerDay:
-    return ServerDay(
+    """What the file has of a server; what it cannot have is an error of ``_DAMAGED``."""
+    found = ServerDay(
         endpoint=day["endpoint"],
         sampled=int(day["sampled"], 16),
         counted=int(day["counted"], 16),
-        sightings={Who(*row[:5]): Seen(*row[5:]) for row in day["sightings"]},
-        logins={(row[0], row[1]): Logins(*row[2:]) for row in day["logins"]},
-        refused=[Refused(*row) for row in day["refused"]],
-        changes=dict(day["changes"]),
-        last=None if day["last"] is None else Reading(**day["last"]),
+        sightings={Who(*row[:5]): Seen(*row[5:]) for row in _rows(day["sightings"], _SIGHTING)},
+        logins={(row[0], row[1]): Logins(*row[2:]) for row in _rows(day["logins"], _LOGINS)},
+        refused=[Refused(*row) for row in _rows(day["refused"], _REFUSED)],
+        changes=dict(_rows(list(day["changes"].items()), (_TEXT, _TEXT))),
+        last=None if day["last"] is None else _decode_reading(day["last"]),
         last_pass=day["last_pass"],
     )
+    _rows([(found.endpoint, found.last_pass)], (_TEXT, _TEXT_OR_NONE))
+    return found
+
+
+def _decode_reading(value: t.Mapping[str, t.Any]) -> Reading:
+    found = Reading(**value)
+    texts = (found.login, found.client, found.server)
+    _rows([(*texts, found.connection_id, found.counting_since)], (*(_TEXT,) * 3, _NUMBER, _NUMBER_OR_NONE))
+    _rows(list(found.plaintext_until.items()), (_TEXT, _NUMBER))
+    for counted in found.counters.values():
+        if counted is not None:
+            _rows([[one[name] for name in _COUNTED] for one in counted], tuple(_COUNTED.values()))
+    return found
+
+
+def _rows(rows: list[t.Any], kinds: t.Sequence[_Kinds]) -> list[t.Any]:
+    """The rows, each with a value of these types in each column; by columns, of which there are fewer."""
+    if rows:
+        for column, kind in zip(zip(*rows, strict=True), kinds, strict=True):
+            if not kind.issuperset(map(type, column)):
+                raise TypeError("another type")
+    return rows

@@ -100,3 +100,10 @@ def test_both_forms_of_the_audit_report_with_the_same_options() -> None:
     assert "__mysql_tls_bundles" in report.pop("ca_certs")
     assert {name: fleet.get(name) for name in report} == report
     assert set(fleet) - set(report) == {"fetch", "check", "report"}
+
+
+def test_no_configured_strategy_counts_for_a_playbook() -> None:
+    """With the strategy free, a roll-out says that it stops, and goes on with the next batch."""
+    for path in (ROLE.parents[1] / "playbooks").glob("*.yml"):
+        plays = yaml.safe_load(path.read_text("utf-8"))
+        assert {play["strategy"] for play in plays if "hosts" in play} == {"linear"}, path

@@ -133,6 +133,13 @@ def test_what_is_no_plan(tmp_path: Path, wrong: t.Any, sentence: str) -> None:
     assert caught.value.message.startswith(f"mysql_tls_plan: {file} ")
 
 
+def test_a_plan_of_any_age(tmp_path: Path) -> None:
+    """As many days as Python has no word for."""
+    file = tmp_path / "plan.json"
+    file.write_text(document.to_json(made().described()))
+    assert document.PlanFile(file).read(10**12, NOW).author == "dba on controller"
+
+
 def test_files_that_are_not_read(tmp_path: Path) -> None:
     file = tmp_path / "plan.json"
     file.write_text(document.to_json(made().described()))

@@ -302,10 +302,17 @@ def test_runs_at_once_and_a_kill(site: Site) -> None:
             gzip.compress(b'{"format": "dbtls.rds_mysql/history", "version": 1, "run": {}, "entries": [1]}\n'),
             "has an incomplete first line",
         ),
+        (
+            gzip.compress(
+                b'{"format": "dbtls.rds_mysql/history", "version": 1, "run": {}, "entries": '
+                b'[{"type": "check", "at": "", "name": "\\ud800", "host": "db"}]}\n'
+            ),
+            "has an incomplete first line",
+        ),
         (None, "cannot be read"),
     ],
     # Without them the time that gzip writes is in the names of the tests.
-    ids=["empty", "no-gzip", "format", "version", "no-json", "deep", "first-line", "unreadable"],
+    ids=["empty", "no-gzip", "format", "version", "no-json", "deep", "first-line", "surrogate", "unreadable"],
 )
 def test_a_damaged_file_is_named_and_ignored(site: Site, content: bytes | None, reason: str) -> None:
     """The others count."""
@@ -314,7 +321,9 @@ def test_a_damaged_file_is_named_and_ignored(site: Site, content: bytes | None, 
     bad = good.with_name(good.name.replace("a1", "b1"))
     # The first half of a good one, as of a copy that was interrupted.
     bad.write_bytes(good.read_bytes()[:200] if content is None else content)
+    # With a whole fleet, the first lines are read for servers that are gone, too.
     made = site.written(day(2), checked("shop", day(2), FINDING, accounts=(OPEN,)))
+    assert site.history().gone((), (), "none", "audit") == {"shop"}
     assert drifts(made.report) == [("shop", day(1))]
     (warning,) = made.warnings
     assert warning.startswith(str(bad))

@@ -224,3 +224,11 @@ def test_where_a_bundle_goes() -> None:
     told = "mysql_tls_bundle_dest is not set for a, c. Set it to the path of the CA bundle on these hosts."
     assert role_variables.checked(fleet, role_variables.MissingDestination()) == [told]
     assert role_variables.checked(fleet[1:2], role_variables.MissingDestination()) == []
+
+
+@pytest.mark.parametrize("name", ["free", "ansible.builtin.free", "host_pinned", "mitogen_free"])
+def test_hosts_have_to_wait_for_each_other(name: str) -> None:
+    (sentence,) = role_variables.wrong_strategy(name)
+    assert sentence.startswith(f"The strategy of the play is {name}, with which a failed server does not stop")
+    for other in ("linear", "ansible.builtin.linear", "debug", "mitogen_linear"):
+        assert role_variables.wrong_strategy(other) == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import json
 import shutil
 import threading
 import typing as t
@@ -95,6 +96,54 @@ def test_a_damaged_file_is_named_and_its_day_not_observed(tmp_path: Path) -> Non
     assert warnings == [f"{damaged} That day counts as not observed."]
     with pytest.raises(RdsMysqlError, match="damaged"):
         record(tmp_path, one(server), NOW, 90)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"endpoint": 1},
+        {"sampled": []},
+        {"sightings": [["u", "h", None, "", "", 1, "2026", 1, 1]]},
+        {"sightings": [["u", "h"]]},
+        {"logins": [["u", None, "many", None, None, None]]},
+        {"refused": [["2026", "u", "h", "many"]]},
+        {"changes": {"app@%": 1}},
+        {"last": 1},
+        {"last_pass": 20261128},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_a_value_of_another_type_is_damage(tmp_path: Path, wrong: dict[str, t.Any]) -> None:
+    """Else the report, which is worth something without that day, ends with an error of Python's."""
+    path = record(tmp_path, one(Server("accounts")), NOW, 90)
+    whole = json.loads(gzip.decompress(path.read_bytes()))
+    whole["servers"]["db"].update(wrong)
+    _is_damaged(path, whole)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"connection_id": "1"},
+        {"counters": {"accounts": 0}},
+        {"counters": {"accounts": [{"user": "u", "host": "h", "logins": "1", "tls": None, "refused": 1}]}},
+        {"plaintext_until": {"u": "1"}},
+    ],
+)
+def test_a_counter_of_another_type_is_damage(tmp_path: Path, wrong: dict[str, t.Any]) -> None:
+    path = record(tmp_path, one(Server("accounts")), NOW, 90)
+    whole = json.loads(gzip.decompress(path.read_bytes()))
+    whole["servers"]["db"]["last"].update(wrong)
+    _is_damaged(path, whole)
+
+
+def _is_damaged(path: Path, whole: dict[str, t.Any]) -> None:
+    path.write_bytes(gzip.compress(json.dumps(whole).encode("ascii")))
+    warnings: list[str] = []
+    assert read(path.parent, "", warnings.append) == {}
+    assert [text.endswith("That day counts as not observed.") for text in warnings] == [True]
+    with pytest.raises(RdsMysqlError, match="damaged"):
+        record(path.parent, one(Server("accounts")), NOW, 90)
 
 
 def test_what_others_could_have_written_is_not_read(tmp_path: Path) -> None:
