@@ -50,7 +50,7 @@ class ActionModule(ControllerAction):
         checks: tuple[role_variables.Check, ...] = (
             role_variables.UnknownVariables(role_variables.known()),
             role_variables.MissingCredentials(),
-            role_variables.WrongSeverity(),
+            role_variables.WrongValues(),
             role_variables.WrongWaivers(),
             rds,
             places,

@@ -38,7 +38,7 @@ class ActionModule(ControllerAction):
                 role_variables.UnknownVariables(role_variables.known()),
                 role_variables.MissingCredentials(),
                 role_variables.OtherStorage(),
-                role_variables.WrongSeverity(),
+                role_variables.WrongValues(),
                 role_variables.WrongWaivers(),
             ]
             if options["check"] == "per_host":

@@ -33,6 +33,11 @@ OF_RESULTS = frozenset(
         *("mysql_tls_rollback_records", "mysql_tls_planned", "mysql_tls_plan_document"),
     }
 )
+_READ_BY_ROLE = (
+    *("mysql_tls_any_errors_fatal", "mysql_tls_apply_immediately", "mysql_tls_artifact_bytes"),
+    *("mysql_tls_attach_parameter_group", "mysql_tls_fail_on", "mysql_tls_observe_for", "mysql_tls_per_host"),
+    *("mysql_tls_rds_api", "mysql_tls_rds_wait", "mysql_tls_reboot", "mysql_tls_role", "mysql_tls_stop_on_refusals"),
+)
 _PASSWORD = f"{PREFIX}login_password"
 OWN = "mysql_tls_own_variables"
 
@@ -45,10 +50,15 @@ _ROLE = Path(__file__).resolve().parents[2] / "roles" / "mysql_tls"
 _MOST_HOSTS = 5
 
 
+def _specified() -> dict[str, dict[str, t.Any]]:
+    """The variables that the role's argument_specs have, with their types and choices."""
+    specs = yaml_load((_ROLE / "meta" / "argument_specs.yml").read_text("utf-8"))["argument_specs"]
+    return {str(name): option for entry in specs.values() for name, option in entry["options"].items()}
+
+
 def known() -> frozenset[str]:
     """Every variable of the collection: the role's argument_specs have all but those above."""
-    specs = yaml_load((_ROLE / "meta" / "argument_specs.yml").read_text("utf-8"))["argument_specs"]
-    return OF_PLAYBOOKS | OF_RESULTS | {str(name) for entry in specs.values() for name in entry["options"]}
+    return OF_PLAYBOOKS | OF_RESULTS | frozenset(_specified())
 
 
 class UnknownVariables:
@@ -83,6 +93,59 @@ def _own(variables: HostVariables) -> t.Collection[str]:
     except AnsibleError:
         return ()
     return own.replace(",", " ").split() if isinstance(own, str) else [str(name) for name in own]
+
+
+class WrongValues:
+    """Values that the role itself goes by, and that it would take for another one: a misspelled role of a server, for
+    which nothing would be changed, or a time with a unit, which would be none. Modules check what they get."""
+
+    def __init__(self) -> None:
+        specified = _specified()
+        self._options = {name: specified[name] for name in _READ_BY_ROLE}
+        self._good: set[tuple[str, type, t.Any]] = set()
+        self._wrong: dict[tuple[str, str, str], list[str]] = {}
+
+    def look(self, host: str, variables: HostVariables) -> None:
+        """Take in one host."""
+        for name, option in self._options.items():
+            try:
+                value = variables.given(name)
+            except AnsibleError:
+                continue  # The host's own task says what cannot be evaluated.
+            if value is None and ("choices" not in option or name not in variables.names()):
+                continue
+            # Nearly all hosts have the same.
+            key = (name, type(value), value if isinstance(value, (str, int, float)) else repr(value))
+            if key in self._good:
+                continue
+            wanted = _wanted(option, value)
+            if wanted:
+                self._wrong.setdefault((name, repr(value or ""), wanted), []).append(host)
+            else:
+                self._good.add(key)
+
+    def sentences(self) -> list[str]:
+        """One for each value."""
+        return [
+            f"{name} is {value} and has to be {wanted} (for {listed(hosts)})."
+            for (name, value, wanted), hosts in self._wrong.items()
+        ]
+
+
+def _wanted(option: t.Mapping[str, t.Any], value: t.Any) -> str | None:
+    """What a value has to be that it is not."""
+    if "choices" in option:
+        return None if value in option["choices"] else f"one of {', '.join(option['choices'])}"
+    if value == "":  # as a survey gives what is not set
+        return None
+    try:
+        if option["type"] == "bool":
+            boolean(value, strict=True)
+        elif isinstance(value, (bool, float)) or int(value) < 0:
+            return "a whole number"
+    except (TypeError, ValueError):
+        return "true or false" if option["type"] == "bool" else "a whole number"
+    return None
 
 
 class MissingScope:
@@ -286,29 +349,6 @@ class WrongWaivers:
     def sentences(self) -> list[str]:
         """One for each problem."""
         return [problem for problem in self._problems.values() if problem]
-
-
-class WrongSeverity:
-    """Hosts with a wrong severity in ``mysql_tls_fail_on``. A module does not get it, as it knows no waivers."""
-
-    def __init__(self) -> None:
-        self._hosts: dict[str, list[str]] = {}
-
-    def look(self, host: str, variables: HostVariables) -> None:
-        """Take in one host."""
-        try:
-            limit = variables.value("mysql_tls_fail_on")
-        except AnsibleError:
-            return  # The host's own task says what cannot be evaluated.
-        if limit not in (None, "none", "low", "medium", "high"):
-            self._hosts.setdefault(str(limit), []).append(host)
-
-    def sentences(self) -> list[str]:
-        """One for each value."""
-        return [
-            f"mysql_tls_fail_on is {limit!r} and has to be none, low, medium or high (set for {listed(hosts)})."
-            for limit, hosts in self._hosts.items()
-        ]
 
 
 class MissingDestination:

@@ -27,18 +27,21 @@ class Pattern:
     def parse(cls, text: str, option: str) -> Pattern:
         """Split at the last ``@``, since a user name may hold one and a host may not; without one, every host.
 
-        Or as SHOW GRANTS prints an account, both parts in quotes.
+        Or as SHOW GRANTS prints an account, both parts in quotes, which names with spaces around them need.
 
-        :raises OptionError: naming the option, for an empty pattern.
+        :raises OptionError: naming the option, for an empty pattern, and for several in one or quotes around a part of
+            it: such a pattern would match nothing, and so not exclude what it was written for.
         """
         quoted = _QUOTED.match(text)
         if quoted:
-            mark = quoted.group(1)
-            return cls(text=text, user=quoted.group("user").replace(2 * mark, mark), host=quoted.group("host"))
+            mark, user, host = quoted.group(1, "user", "host")
+            if f"{mark}@{mark}" not in user.replace(2 * mark, ""):
+                return cls(text=text, user=user.replace(2 * mark, mark), host=host)
+        text = text.strip()
         user, separator, host = text.rpartition("@")
         if not separator:
             user, host = text, "*"
-        if not host or not text:
+        if quoted or not host or not text or _NO_USER.search(user) or _NO_HOST.search(host):
             raise OptionError(f"{option}: {text!r} is not a pattern of the form user@host.")
         return cls(text=text, user=user, host=host)
 
@@ -61,6 +64,10 @@ class Pattern:
 
 # 'user'@'host', `user`@`host`; old servers print a quote in a name as it is.
 _QUOTED = re.compile(r"""\s*(['"`])(?P<user>.*)\1@\1(?P<host>[^'"`]*)\1\s*\Z""", re.DOTALL)
+
+# Without quotes around it: lines, a list, two accounts with a space between them, and quotes.
+_NO_USER = re.compile(r"""[\n\r,]|@.*\s|\s.*@|^(['"`]).*\1$|^["`]""", re.DOTALL)
+_NO_HOST = re.compile(r"""[\s'"`,]""")
 
 
 def _wildcards(text: str) -> t.Pattern[str]:

@@ -212,13 +212,6 @@ def test_waivers_that_cannot_be_read(tmp_path: Path) -> None:
     ]
 
 
-def test_a_severity_that_there_is_not() -> None:
-    fleet = [(name, values(mysql_tls_fail_on=limit)) for name, limit in (("a", "hi"), ("b", "high"), ("c", "hi"))]
-    fleet += [("d", values()), ("e", values(mysql_tls_fail_on="none")), ("f", values(mysql_tls_fail_on="{{ x }}"))]
-    told = "mysql_tls_fail_on is 'hi' and has to be none, low, medium or high (set for a, c)."
-    assert role_variables.checked(fleet, role_variables.WrongSeverity()) == [told]
-
-
 def test_where_a_bundle_goes() -> None:
     fleet = [("a", values()), ("b", values(mysql_tls_bundle_dest="/b.pem")), ("c", values(mysql_tls_bundle_dest=""))]
     told = "mysql_tls_bundle_dest is not set for a, c. Set it to the path of the CA bundle on these hosts."
@@ -232,3 +225,39 @@ def test_hosts_have_to_wait_for_each_other(name: str) -> None:
     assert sentence.startswith(f"The strategy of the play is {name}, with which a failed server does not stop")
     for other in ("linear", "ansible.builtin.linear", "debug", "mitogen_linear"):
         assert role_variables.wrong_strategy(other) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("role", "wirter", "one of writer, reader, proxy"),
+        ("role", "Writer", "one of writer, reader, proxy"),
+        ("role", None, "one of writer, reader, proxy"),
+        ("role", "", "one of writer, reader, proxy"),
+        ("fail_on", "High", "one of none, low, medium, high"),
+        ("observe_for", "60s", "a whole number"),
+        ("observe_for", -1, "a whole number"),
+        ("observe_for", True, "a whole number"),
+        ("artifact_bytes", "256 KB", "a whole number"),
+        ("stop_on_refusals", "maybe", "true or false"),
+        ("rds_api", ["yes"], "true or false"),
+    ],
+)
+def test_values_that_the_role_would_take_for_others(name: str, value: t.Any, wanted: str) -> None:
+    check = role_variables.WrongValues()
+    assert role_variables.checked([("db", values(**{f"mysql_tls_{name}": value}))] * 2, check) == [
+        f"mysql_tls_{name} is {value or ''!r} and has to be {wanted} (for db, db)."
+    ]
+
+
+def test_values_that_the_role_takes() -> None:
+    good = {
+        "mysql_tls_role": "reader",
+        "mysql_tls_fail_on": "none",
+        "mysql_tls_observe_for": "60",
+        "mysql_tls_artifact_bytes": 0,
+        "mysql_tls_stop_on_refusals": "yes",
+        "mysql_tls_rds_api": "",
+    }
+    hosts = [("db", values(**good)), ("other", values(mysql_tls_observe_for=60)), ("none", values())]
+    assert role_variables.checked(hosts, role_variables.WrongValues()) == []

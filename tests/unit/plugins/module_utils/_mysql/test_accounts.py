@@ -50,13 +50,24 @@ def state(user: str, host: str = "%", is_role: bool = False, on_aws: bool = Fals
         ("*@10.1.*", "x", "10.1.2.3", True),
         ("*@10.1.*", "x", "10x1.2.3", False),
         ("a?@%", "ab", "%", False),
+        # As a list in a text has them after its commas.
+        (" app@% ", "app", "%", True),
+        ("my app@%", "my app", "%", True),
+        ("' app'@'%'", " app", "%", True),
+        ("o'brien@%", "o'brien", "%", True),
     ],
 )
 def test_pattern(pattern: str, user: str, host: str, matches: bool) -> None:
     assert Pattern.parse(pattern, "accounts").matches(Account(user, host)) is matches
 
 
-@pytest.mark.parametrize("text", ["", "app@"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " ", "app@", "app@%, adm@%", "app@%,adm@%", "app@* adm@%", "app@%\nadm@%", "app\nadm", "app, adm"),
+        *("app@'%'", "'app'@%", '"app@%"', "app@% ;", "'app'@'%', 'adm'@'%'"),
+    ],
+)
 def test_a_pattern_without_an_account_names_the_option(text: str) -> None:
     with pytest.raises(OptionError, match=r"^exclude: "):
         Pattern.parse(text, "exclude")
@@ -194,7 +205,8 @@ def test_a_server_reads_quoted_names_as_they_were(user: str, host: str) -> None:
 @given(st.text(min_size=1))
 def test_a_name_without_a_wildcard_is_a_pattern_of_itself_only(user: str) -> None:
     literal = user.replace("*", "+")
-    pattern = Pattern.parse(literal + "@%", "accounts")
+    quoted = literal.replace("'", "''")
+    pattern = Pattern.parse(f"'{quoted}'@'%'", "accounts")
     assert pattern.matches(Account(literal, "%"))
     assert not pattern.matches(Account(literal + "x", "%"))
     assert not pattern.matches(Account("x" + literal, "%"))
