@@ -123,6 +123,7 @@ class _Seen:
     def __init__(self) -> None:
         self.hosts: dict[str, dict[str, t.Any]] = {}
         self.partial = ""
+        self._with_findings: set[str] = set()
 
     def add(self, host: str, result: t.Mapping[str, t.Any]) -> None:
         status = result.get("mysql_ssl") or {}
@@ -139,6 +140,8 @@ class _Seen:
         """These hosts have findings that are reason to fail."""
         for host, sentence in failing.items():
             if host in self.hosts:
+                if not self.hosts[host]["failed"]:
+                    self._with_findings.add(host)
                 self.hosts[host].update(failed=True, msg=sentence)
 
     def interrupted(self, signal: str, left: int, total: int) -> None:
@@ -154,5 +157,9 @@ class _Seen:
         """Why the play fails, in a sentence; empty where it does not."""
         if self.partial:
             return self.partial
-        failed = sorted(host for host, facts in self.hosts.items() if facts["failed"])
-        return f"The check of {servers_named(failed)} failed." if failed else ""
+        found = self._with_findings
+        failed = sorted(host for host, facts in self.hosts.items() if facts["failed"] and host not in found)
+        told = [f"The check of {servers_named(failed)} failed."] if failed else []
+        if found:
+            told.append(f"Findings of {servers_named(sorted(found))} reach the severity in mysql_tls_fail_on.")
+        return " ".join(told)

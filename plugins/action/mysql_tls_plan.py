@@ -37,6 +37,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller impo
     show_progress,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import files
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import servers_named
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted, visible
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_variables import listed
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.run_identity import run_of
@@ -315,11 +316,14 @@ def _job_link(variables: dict[str, t.Any]) -> dict[str, str]:
 
 def _lines(servers: t.Sequence[Server]) -> list[str]:
     """The most severe first: what is refused, what is not known, and then what would change."""
-    told = [
-        f"{server.name}: {server.outcome.replace('_', ' ')}: {server.reason or ', '.join(page.changes(server))}"
-        for outcome in (REFUSED, NOT_CHECKED, READ_ONLY, CHANGE)
-        for server in servers
-        if server.outcome == outcome
-    ]
+    told = []
+    for outcome in (REFUSED, NOT_CHECKED, READ_ONLY, CHANGE):
+        # Those of which the same is said, in one line.
+        names: dict[str, list[str]] = {}
+        for server in servers:
+            if server.outcome == outcome:
+                names.setdefault(server.reason or ", ".join(page.changes(server)), []).append(server.name)
+        what = outcome.replace("_", " ")
+        told += [f"{servers_named(hosts)}: {what}: {reason}" for reason, hosts in names.items()]
     rest = len(told) - _MOST_LINES
-    return told[:_MOST_LINES] + ([f"and {rest:,} more in the plan"] if rest > 0 else [])
+    return told[:_MOST_LINES] + ([f"and {rest:,} more lines in the plan"] if rest > 0 else [])

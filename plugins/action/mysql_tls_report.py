@@ -67,6 +67,8 @@ class ActionModule(ControllerAction):
             # Green means done: where every slice has failed there is nothing to merge.
             result["msg"] = f"slices: there is nothing to merge in {options['slices']}. {result['msg']}"
             result["failed"] = True
+            if "report" in result:
+                result["failure"] = result["msg"]
         elif merge and "report" in result and not self._task.check_mode:
             result["warnings"] += [visible(warning) for warning in merge.remove()]
         return result

@@ -13,7 +13,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables imp
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
-    "check": {"type": "str", "default": "names", "choices": ["names", "per_host", "scope", "selection"]},
+    "check": {"type": "str", "default": "names", "choices": ["install", "names", "per_host", "scope", "selection"]},
     "hosts": {"type": "list", "elements": "str"},
 }
 
@@ -26,8 +26,12 @@ class ActionModule(ControllerAction):
     def work(self, options: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """Check what is set, and fail with a sentence for each thing that cannot be meant."""
         fleet = Fleet(self._task, variables, self._loader)
-        if options["check"] == "selection":
-            sentences = _selection(fleet, HostVariables(variables, self._loader))
+        if options["check"] in ("install", "selection"):
+            own = HostVariables(variables, self._loader)
+            sentences = _selection(fleet, own)
+            if options["check"] == "install" and not sentences:
+                hosts = fleet.matching(own.value("mysql_tls_hosts") or "all")
+                sentences = role_variables.checked(fleet.items(hosts), role_variables.MissingDestination())
         else:
             hosts = _all_at_once(hosts_of(options, variables, "ansible_play_hosts_all"), variables)
             checks: list[role_variables.Check] = [

@@ -77,7 +77,10 @@ class ActionModule(ControllerAction):
         failed = bool(run.failed) or not run.servers or (options["stop_on_refusals"] and bool(run.refused))
         told = run.sentence() if run.servers or run.failed else "No server was checked: the play has no hosts."
         told = " ".join([told, *(f"{each.server}: {each}." for each in run.refused[:_MOST_NAMED])])
-        return {"changed": False, "failed": failed, "msg": visible(told), **_described(run)}
+        result = {"changed": False, "failed": failed, "msg": visible(told), **_described(run)}
+        if failed:
+            result["failure"] = result["msg"]
+        return result
 
     def _pass(self, fleet: Fleet, hosts: list[str], options: dict[str, t.Any], history: History, run: Watched) -> None:
         """Look at every server once, and keep what was seen.

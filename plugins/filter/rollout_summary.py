@@ -52,7 +52,7 @@ options:
     default: ["100%"]
   check_mode:
     description:
-      - Whether it was check mode, so that RV(_value.message) begins with the totals of a plan.
+      - Whether it was a roll-out in check mode, so that RV(_value.message) has the totals of a plan.
     type: bool
     default: false
   planned:
@@ -133,7 +133,9 @@ def rollout_summary(
     here = hosts if batch is None else [str(host) for host in batch]
     first = [text for text in (stopped, would) if text]
     sizes = [str(size) for size in serial]
-    message = rollout.message(changes, checks, first, here, sizes, stops=bool(stopped), unchanged=unchanged)
+    message = rollout.message(
+        changes, checks, first, here, sizes, stops=bool(stopped), planned=bool(would), unchanged=unchanged
+    )
     return {
         "totals": rollout.totals(whole, checks),
         "lines": rollout.lines(changes, checks),

@@ -467,7 +467,9 @@ failing:
   sample:
     billing: "billing has 1 finding of severity high or more: [account-without-tls] app@% may log in without TLS."
 failure:
-  description: Why the task fails by O(fail_on) or O(fail_on_new), where the report was written all the same.
+  description:
+    - Why the task fails by O(fail_on) or O(fail_on_new), or as there are no O(slices), where the report was written all
+      the same.
   returned: failure
   type: str
   sample: "There are 2 new findings of severity high or more. 42 servers: 31 compliant, 11 non-compliant."

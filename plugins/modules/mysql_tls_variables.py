@@ -37,9 +37,10 @@ options:
       - With V(selection), C(mysql_tls_hosts) has to match a host, and C(mysql_tls_canary) and C(mysql_tls_serial) have
         to be numbers or percentages. The playbooks check that in a play of its own, as Ansible needs them to begin the
         next one.
+      - With V(install), the hosts of the selection also have to have C(mysql_tls_bundle_dest).
     type: str
     default: names
-    choices: [names, per_host, scope, selection]
+    choices: [install, names, per_host, scope, selection]
   hosts:
     description:
       - The hosts. The default is all hosts of the play in its first batch, and those of the batch in a later one.

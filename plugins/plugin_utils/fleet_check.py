@@ -44,6 +44,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import (
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, HostVariables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import as_module
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.login_secrets import LoginSecrets
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_words import reworded
 
 Options = dict[str, t.Any]
 Result = dict[str, t.Any]
@@ -178,13 +179,21 @@ def _lost(host: str) -> Result:
 
 
 def _done(job: Job, options: Options) -> Result:
+    begun: list[Options] = []
+
+    def work(validated: Options) -> Result:
+        begun.append(validated)
+        return job.work(validated)
+
     try:
-        result, _params, _secrets = as_module(job.module, job.specification, options, job.work)
+        result, _params, _secrets = as_module(job.module, job.specification, options, work)
     except Exception as e:  # noqa: BLE001  one server's error must not lose the results of the others
         return {"failed": True, "msg": printable(f"Internal error; please report it: {type(e).__name__}: {e}")}
+    if not begun:
+        result["contacted"] = False
     # It has all that is in the result once more.
     result.pop("ansible_facts", None)
-    return result
+    return reworded(result)
 
 
 def _most(at_once: int) -> int:

@@ -16,8 +16,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.template import Templar, is_trusted_as_template, trust_as_template
 from ansible.vars.manager import VariableManager
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
-
-PREFIX = "mysql_tls_"
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_words import PREFIX
 
 # The two kinds of templates that nearly all hosts have, which need no templating engine.
 _NAME = r"([A-Za-z_][A-Za-z0-9_]*)"

@@ -38,6 +38,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.argument_sp
     ModuleSpec,
     connection_argument_spec,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_words import is_in_role, reworded
 
 
 def _missing_library() -> ImportError | None:
@@ -83,16 +84,17 @@ class InProcessAction(NormalAction):
         if mode == "never" or (obstacle and mode == "auto"):
             _display.vvv(f"{self._task.action} runs as a module: {obstacle or VARIABLE + ' is never'}")
             run_module: t.Callable[..., dict[str, t.Any]] = super().run
-            return run_module(tmp, task_vars)
+            result = run_module(tmp, task_vars)
+            return reworded(result) if is_in_role(variables) else result
         if obstacle:
             raise AnsibleActionFail(
                 f"{VARIABLE} is 'always', but {self._task.action} cannot run in process: {obstacle}."
             )
         _display.vvv(f"{self._task.action} runs in process")
-        result: dict[str, t.Any] = ActionBase.run(self, tmp, task_vars)
+        result = ActionBase.run(self, tmp, task_vars)
         if not result.get("skipped"):
             result.update(self._in_process(variables))
-        return result
+        return reworded(result) if is_in_role(variables) else result
 
     def _mode(self, variables: dict[str, t.Any]) -> str:
         mode = self._resolved(variables.get(VARIABLE, "auto"), variables)

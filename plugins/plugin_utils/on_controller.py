@@ -11,12 +11,18 @@ import os
 import re
 import typing as t
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable, printable_values
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_words import (
+    is_in_role,
+    reworded,
+    with_variables,
+)
 
 
 def show_progress(message: str) -> None:
@@ -42,14 +48,21 @@ class ControllerAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Ansible's entry point."""
+        variables = task_vars or {}
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         validate: t.Callable[..., tuple[t.Any, dict[str, t.Any]]] = self.validate_argument_spec
-        _validated, given = validate(self.argument_spec)
+        try:
+            _validated, given = validate(self.argument_spec)
+        except AnsibleError as e:
+            if not is_in_role(variables):
+                raise
+            raise AnsibleActionFail(with_variables(to_text(e.message))) from None  # which Ansible would add
         # These make words and names of files. What servers have said is in the words.
         try:
-            result.update(printable_values(self.work(self._from_playbook(plain(given)), task_vars or {})))
+            found = printable_values(self.work(self._from_playbook(plain(given)), variables))
         except RdsMysqlError as e:
-            result.update(failed=True, msg=printable(e.message))
+            found = {"failed": True, "msg": printable(e.message)}
+        result.update(reworded(found) if is_in_role(variables) else found)
         if "ansible_stats" in result:
             result["ansible_stats"] = without_templates(result["ansible_stats"])
         return result

@@ -18,6 +18,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._rds import (
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import parse_pem
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_variables import listed
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_words import with_variables
 
 # What the tests run with is amazon.aws 9.5.2.
 AMAZON_AWS = (9, 5)
@@ -25,8 +26,6 @@ ENGINES = ("mysql", "mariadb", "aurora-mysql")
 AUTHORITIES = ("rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1")
 
 _Data = t.Mapping[str, t.Any]
-# Options that messages name, and that have the role's variable with mysql_tls_ in front of them.
-_OPTION = re.compile(r"\b(ca_cert|login_user|only_ready|plaintext_sessions|ssl_mode|tls_min_version)\b")
 _NO_BUNDLES = (
     "Which CA certificates the clients have is not known: set mysql_tls_client_bundles to copies of their bundles, or "
     "mysql_tls_client_hosts to the hosts that have them at mysql_tls_bundle_dest."
@@ -208,17 +207,17 @@ def lock_objections(one: _Data, guarded: t.Mapping[str, Guarded]) -> list[str]:
         )
     for host, each in concerned.items():
         if each.objection:
-            found.append(f"{host}: {_with_variables(each.objection)}")
+            found.append(f"{host}: {_for_a_parameter_group(each.objection)}")
         wrong = another_server(each.endpoints, each.database)
         if wrong:
             found.append(f"{host}: {wrong}")
     return found
 
 
-def _with_variables(sentence: str) -> str:
-    """A module's message with the variables that the reader of a playbook has set in place of options."""
+def _for_a_parameter_group(sentence: str) -> str:
+    """A module's message with what can be set here: no session is ended for it."""
     sentence = sentence.replace(" Nothing was changed.", "").replace("warn, allow or kill", "warn or allow")
-    return _OPTION.sub(r"mysql_tls_\1", sentence)
+    return with_variables(sentence)
 
 
 def endpoints_of(certificate: _Data | None) -> list[str]:

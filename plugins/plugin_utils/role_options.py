@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import PREFIX, HostVariables
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import HostVariables
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_words import PREFIX
 
 # Options that have their variable's name without its beginning.
 _CONNECTION = ("login_host", "login_port", "login_user", "config_file", "client_cert", "client_key", "ssl_mode")

@@ -20,9 +20,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors impor
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.option_file import read_client_section
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import PREFIX, HostVariables
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import HostVariables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.waivers import read_waivers
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_words import PREFIX
 
 # Extra variables that Ansible evaluates before there is a host. See the role's README.
 OF_PLAYBOOKS = frozenset({"mysql_tls_hosts", "mysql_tls_canary", "mysql_tls_serial"})
@@ -368,6 +369,25 @@ class WrongWaivers:
     def sentences(self) -> list[str]:
         """One for each problem."""
         return [problem for problem in self._problems.values() if problem]
+
+
+class MissingDestination:
+    """Hosts for which it was not said where their CA bundle goes. Ansible's own message has every variable there is."""
+
+    def __init__(self) -> None:
+        self._hosts: list[str] = []
+
+    def look(self, host: str, variables: HostVariables) -> None:
+        """Take in one host."""
+        if not variables.may_be_set("mysql_tls_bundle_dest"):
+            self._hosts.append(host)
+
+    def sentences(self) -> list[str]:
+        """One for all of them."""
+        if not self._hosts:
+            return []
+        hosts = listed(self._hosts)
+        return [f"mysql_tls_bundle_dest is not set for {hosts}. Set it to the path of the CA bundle on these hosts."]
 
 
 class Check(t.Protocol):

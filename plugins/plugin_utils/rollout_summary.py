@@ -10,9 +10,10 @@ import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.batches import batches
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.servers import servers_of
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.servers import servers_of, was_read
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.servers import totals as plan_totals
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.from_results import has_failed
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.rollback_records import VARIABLE, encode
 
 # Outcomes, in the words that people and set_stats get.
@@ -41,19 +42,21 @@ def registered(hosts: t.Iterable[str], hostvars: t.Any, variable: str) -> dict[s
 
 
 def checked(hosts: t.Iterable[str], hostvars: t.Any) -> dict[str, t.Any]:
-    """The last check of each host, failed where it has findings that the role fails for."""
+    """The last check of each host, failed too where it has ``findings`` that the role fails for."""
     hosts = list(hosts)
     checks, found = (registered(hosts, hostvars, name) for name in ("mysql_tls_look", "__mysql_tls_found"))
-    return {
-        host: {**check, "failed": True, "msg": found[host].get("msg")} if check and found[host].get("failed") else check
-        for host, check in checks.items()
-    }
+    for host, check in checks.items():
+        if has_failed(check):
+            checks[host] = {**check, "failed": True}
+        elif check and found[host].get("failed"):
+            checks[host] = {**check, "failed": True, "findings": True, "msg": found[host].get("msg")}
+    return checks
 
 
 def outcome(change: t.Mapping[str, t.Any], check: t.Mapping[str, t.Any]) -> str:
     """What became of one host."""
     if not change:
-        if check.get("failed") and "mysql_ssl" not in check:
+        if check.get("failed") and not check.get("findings"):
             return FAILED
         # Without a result the play, or the run of its tags, ended before.
         return STOPPED if check else UNREACHED
@@ -71,7 +74,9 @@ def outcome(change: t.Mapping[str, t.Any], check: t.Mapping[str, t.Any]) -> str:
             return UNKNOWN
         if change.get("changed"):
             return LEFT_CHANGED
-        return ROLLED_BACK if change.get("rolled_back") else REFUSED
+        if change.get("rolled_back"):
+            return ROLLED_BACK
+        return REFUSED if was_read(change) else FAILED
     if not change.get("changed"):
         return UNCHANGED
     # Only a change that was made is proven; in check mode nothing is.
@@ -91,7 +96,7 @@ def _line(change: t.Mapping[str, t.Any], check: t.Mapping[str, t.Any]) -> str:
         told += f"; restores {', '.join(map(_restored, change['restored'][:_MOST_ACCOUNTS]))}"
     if change.get("rollback_file"):
         told += f"; rollback record: {change['rollback_file']}"
-    if result not in (FAILED, UNREACHED) and check.get("failed") and "mysql_ssl" in check:
+    if result != FAILED and check.get("failed"):
         told += f"; {check.get('msg', '')}"
     return printable(told)
 
@@ -182,27 +187,36 @@ def message(
     serial: t.Sequence[str],
     *,
     stops: bool,
+    planned: bool = False,
     unchanged: t.Iterable[str] = (),
 ) -> list[t.Any]:
     """What is shown after a batch: its totals, and after the last one what became of every host, totals first.
 
     :arg first: Sentences that come before that.
+    :arg batch: Those of the batch that have not failed.
     :arg stops: Whether this batch is the last one whatever comes after it.
+    :arg planned: Whether the totals of a plan are among the first sentences.
     :arg unchanged: Hosts that the roll-out leaves out, which count in the totals.
     """
     whole = with_unchanged(changes, unchanged)
     hosts = list(changes)
     made = batches(hosts, serial)
-    number = next((number for number, one in enumerate(made, start=1) if one == list(batch)), 0)
-    told: list[t.Any] = []
-    if number and len(made) > 1:
-        part = {host: changes[host] for host in batch}
-        told.append(f"Batch {number} of {len(made)}: {totals(part, checks)}")
+    # Hosts that have failed are not in Ansible's batch any more.
+    reached = [host for host in hosts if changes[host] or checks.get(host)]
+    here, told = list(batch or reached[-1:]), list[t.Any]()
+    for number, one in enumerate(made, start=1):
+        if len(made) > 1 and here and set(here) <= set(one):
+            here = one
+            told.append(f"Batch {number} of {len(made)}: {totals({host: changes[host] for host in here}, checks)}")
+            break
     # Ansible goes no further where every host of a batch has failed.
-    failed = all(changes[host].get("failed") or checks.get(host, {}).get("failed") for host in batch)
-    if not stops and not failed and batch and batch[-1] != hosts[-1]:
-        return [*first, *(told or [totals(whole, checks)])]
-    return [*first, totals(whole, checks), *told, lines(changes, checks)]
+    failed = all(changes[host].get("failed") or checks.get(host, {}).get("failed") for host in here)
+    left = set(hosts).difference(here, reached)
+    # What a plan has counted is not counted once more in other words.
+    every = [] if planned else [totals(whole, checks)]
+    if not stops and not failed and left:
+        return [*first, *(told or every)]
+    return [*first, *every, *told, lines(changes, checks)]
 
 
 def with_unchanged(changes: Results, unchanged: t.Iterable[str]) -> Results:

@@ -129,6 +129,15 @@ def test_services_are_reloaded_only_after_a_change(bundle: Bundle) -> None:
     assert "Reload services" not in bundle(**options).ok().output
 
 
+def test_where_it_goes_has_to_be_said(bundle: Bundle, mirror: Mirror) -> None:
+    """In a line, before anything is fetched, and not with all variables that there are."""
+    refused = bundle(mysql_tls_bundle_dest="")
+    assert refused.status == 2
+    assert "mysql_tls_bundle_dest is not set for app1, app2." in refused.output
+    assert "argument_spec_data" not in refused.output
+    assert mirror.requests == []
+
+
 def test_pkcs12(bundle: Bundle, tmp_path: Path) -> None:
     """A trust store for Java, made on the controller; the passphrase is nowhere to be seen."""
     options = {"mysql_tls_bundle_format": "pkcs12", "mysql_tls_bundle_passphrase": PASSPHRASE}

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.document import digest
@@ -32,10 +33,12 @@ def test_plan_approve_enforce(servers: Servers, site: Site) -> None:
     site.add(MARIA, maria, logins[maria])
     site.add("maria-again", maria, logins[maria])
     site.add("gone", new, logins[new], mysql_tls_login_port=1)
+    site.add("refused", maria, logins[maria], mysql_tls_login_password="pw-of-nobody")
+    site.add("blind", maria, maria.create(maria.name_of("blind")))
     before = [db.snapshot() for db in (new, maria)]
     planned = site.run("plan", "mysql_tls_accounts=planned*")
     assert planned.status == 2
-    assert "2 accounts on 2 servers would change, 1 not checked" in planned.output
+    assert "2 accounts on 2 servers would change, 3 not checked" in planned.output
     assert [db.snapshot() for db in (new, maria)] == before
     plan = json.loads(site.plan.read_text())
     assert plan["sha256"] == digest(plan)
@@ -43,16 +46,22 @@ def test_plan_approve_enforce(servers: Servers, site: Site) -> None:
     assert [(s["name"], s["outcome"], s["aliases"]) for s in plan["servers"]] == [
         (NEW, "change", []),
         (MARIA, "change", ["maria-again"]),
-        ("gone", "not_checked", []),
+        *((name, "not_checked", []) for name in ("gone", "refused", "blind")),
     ]
     assert plan["servers"][0]["statements"] == [f"ALTER USER '{apps[new].user}'@'%' REQUIRE SSL"]
     page = site.plan.with_name("plan.html").read_text()
     for text in (plan["sha256"], f"{apps[new].user}@%: NONE -&gt; ANY", "Cannot reach 127.0.0.1:1"):
         assert text in page
-    # Check mode has the same totals, and shows all servers.
+    # Check mode has the same totals, once, and shows all servers. What was seen of one that has failed is not printed.
     checked = site.run("enforce", "mysql_tls_accounts=planned*", "--check")
     assert checked.status == 2
-    assert "2 accounts on 2 servers would change, 1 not checked" in checked.output
+    summary = checked.output.partition("Show roll-out summary")[2].partition("TASK")[0]
+    assert "2 accounts on 2 servers would change, 3 not checked" in summary
+    assert " servers: " not in summary
+    for name in ("gone", "refused", "blind"):
+        assert re.search(rf'"{name}": "not checked: ', summary), summary
+    assert len(checked.output) < 12000
+    assert '"mysql_ssl"' not in checked.output
     assert "not started" not in checked.output
     assert [db.snapshot() for db in (new, maria)] == before
 
@@ -108,6 +117,8 @@ def test_a_replica_follows_and_is_never_the_canary(servers: Servers, site: Site)
         assert refused.status == 2
         assert f"{app.user} from 127.0.0.1 (connection" in " ".join(refused.output.split())
         assert f"on 127.0.0.1:{replica.server.port}" in " ".join(refused.output.split())
+        # As the reader has set it.
+        assert "set mysql_tls_plaintext_sessions to warn" in " ".join(refused.output.split())
     replica.wait_for_sessions_to_end(app.user)
     alone = site.run("enforce", "mysql_tls_accounts=planned*", "--limit", "source")
     assert "also those of the replica" in " ".join(alone.output.split())

@@ -68,7 +68,7 @@ def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> No
     for mode in ([], ["--check"]):
         audited = ansible.run(*fleet.command("audit"), "-e", "mysql_tls_fail_on=high", *mode)
         assert audited.status == 2
-        assert f"The check of {len(MATRIX)} servers (" in audited.output
+        assert f"Findings of {len(MATRIX)} servers (" in audited.output
         said = audited.output.partition("Show audit summary")[2]
         assert all(f"{name}: high: account-without-tls: " in said for name in MATRIX)
         assert f"{ansible.directory}/mysql-tls-report/report.html" in said
@@ -89,7 +89,8 @@ def test_audit_and_enforce(fleet: Fleet, ansible: Ansible, mirror: Mirror) -> No
     for more in ((), ("--check",)):
         again = ansible.run(*fleet.command("enforce"), *more).ok()
         assert [counts["changed"] for counts in again.recap().values()] == [0]
-        assert f"{len(MATRIX)} servers: {len(MATRIX)} nothing to change" in again.output
+        assert (f"0 accounts on 0 servers would change, {len(MATRIX)} unchanged" in again.output) == bool(more)
+        assert (f"{len(MATRIX)} servers: {len(MATRIX)} nothing to change" in again.output) == (not more)
         assert published(again)["mysql_tls_roll_out"] == dict.fromkeys(MATRIX, "nothing to change")
         assert "Check TLS status" not in again.output
     assert fleet.snapshots() == after
@@ -225,6 +226,7 @@ def test_enforce_and_rollback(fleet: Fleet, ansible: Ansible) -> None:
     assert all(len(records_of(name, stats["mysql_tls_rollback_records"])) == 1 for name in MATRIX)
 
     promised = ansible.run(*fleet.command("rollback"), "--check", "--diff").ok()
+    assert f"{len(MATRIX)} servers: {len(MATRIX)} would change" in promised.output
     assert {said.partition(":")[0] for said in outcomes(promised).values()} == {"would change"}
     assert all(f"-{app.user}@%: ANY" in promised.output for app in fleet.apps.values())
     assert set(types(fleet).values()) == {"ANY"}

@@ -61,8 +61,9 @@ def members_of(results: t.Mapping[str, Result], endpoints: t.Mapping[str, Endpoi
 
 def endpoint_of(options: Result) -> Endpoint | None:
     """Where the options of a module lead to."""
-    host = options.get("login_host")
-    return (str(host), int(options.get("login_port") or _PORT)) if host else None
+    host, port = options.get("login_host"), str(options.get("login_port") or _PORT)
+    # Of another port than a number its own check says so.
+    return (str(host), int(port)) if host and port.isdecimal() else None
 
 
 def option(given: t.Any, endpoints: t.Iterable[Endpoint]) -> list[str]:

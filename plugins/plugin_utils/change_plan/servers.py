@@ -117,6 +117,11 @@ def totals(servers: t.Sequence[Server]) -> Totals:
     )
 
 
+def was_read(result: t.Mapping[str, t.Any]) -> bool:
+    """Whether mysql_require_ssl has read the server's accounts before it failed."""
+    return result.get("plan") is not None or result.get("accounts") is not None
+
+
 def _server(host: str, result: t.Mapping[str, t.Any]) -> Server:
     server = _outcome(host, result)
     left = [each for each in result.get("left_out") or () if each["reason"] == NOT_READY]
@@ -143,8 +148,7 @@ def _outcome(host: str, result: t.Mapping[str, t.Any]) -> Server:
         )
         return Server(host, REFUSED, None, reason, warnings=warnings)
     if result.get("failed"):
-        known = plan is not None or result.get("accounts") is not None
-        return Server(host, REFUSED if known else NOT_CHECKED, plan, message, warnings=warnings)
+        return Server(host, REFUSED if was_read(result) else NOT_CHECKED, plan, message, warnings=warnings)
     if result.get("skipped_reason"):
         return Server(host, READ_ONLY, plan, message)
     if plan is None:

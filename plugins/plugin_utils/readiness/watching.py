@@ -19,6 +19,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.refused 
     refused_since_changes,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.store import Pass
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted
 
 _MOST_LINES = 20
 _REFUSED_DAYS = 7
@@ -72,11 +73,14 @@ class Watched:
         """The run in a sentence."""
         total = len(self.servers | set(self.failed))
         passes = "" if self.passes == 1 else f" in {self.passes} passes"
-        said = f"{total:,} {'server' if total == 1 else 'servers'} checked{passes}, {self.seconds:.1f} s a pass"
+        share = f"{len(self.servers):,} of " if self.failed else ""
+        said = f"{share}{counted(total, 'server')} checked{passes}, {self.seconds:.1f} s a pass"
         if self.failed:
-            said += f", {len(self.failed):,} could not be checked"
-        clients = len(self.plaintext)
-        said += f": {clients:,} {'client' if clients == 1 else 'clients'} without TLS."
+            said += f", {len(self.failed):,} could not be checked{' each time' if passes else ''}"
+        said += f": {counted(len(self.plaintext), 'client')} without TLS"
+        if self.blind:
+            said += f", {counted(len(self.blind), 'server')} without session TLS status"
+        said += "."
         if self.refused:
             count = len(self.refused)
             said += f" Logins of {count:,} changed {'account' if count == 1 else 'accounts'} are being refused."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding_kinds import SEVERITIES
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import UNDECIDED
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.verdict import NON_COMPLIANT, UNDECIDED
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
     UNREACHABLE,
     Report,
@@ -43,10 +43,12 @@ def _worst_first(one: tuple[Server, t.Sequence[t.Any]]) -> tuple[t.Any, ...]:
 
 
 def _unchecked(report: Report) -> list[str]:
+    # What could be seen without a login may be reason enough for a verdict. That there was none is said all the same.
+    words = {UNDECIDED: "partially checked", NON_COMPLIANT: "check failed"}
     return grouped(
-        (server.name, f"{'unreachable' if server.state == UNREACHABLE else 'partially checked'}: {server.message}")
+        (server.name, f"{words.get(server.verdict or '', 'unreachable')}: {server.message}")
         for server in report.servers
-        if server.state == UNREACHABLE or (server.verdict == UNDECIDED and server.message)
+        if server.state == UNREACHABLE or (server.verdict in words and server.message)
     )
 
 

@@ -55,6 +55,11 @@ def servers_of(host: str, result: t.Any, checked_at: str, place: Place | None = 
     return [replace(server, **said) for server in servers]
 
 
+def has_failed(result: t.Mapping[str, t.Any]) -> bool:
+    """Whether a check has failed. One that has seen the server does not fail its own task in the role."""
+    return bool(result.get("failed")) or bool(result.get("msg") and result.get("mysql_ssl"))
+
+
 def summaries_of(host: str, result: t.Any) -> t.Iterator[tuple[str, t.Any]]:
     """What was found as text: by name the lines of a summary, or why there is none. Nothing for what has no result.
 
@@ -89,7 +94,7 @@ def _servers_of_sweep(host: str, entries: t.Any, checked_at: str) -> list[Server
 
 def server_of(name: str, host: str, result: t.Mapping[str, t.Any], checked_at: str) -> Server:
     """One server from what one check returned."""
-    message = clean(str(result.get("msg") or "No reason is given.")) if result.get("failed") else None
+    message = clean(str(result.get("msg") or "No reason is given.")) if has_failed(result) else None
     status = result.get("mysql_ssl")
     if status is None:
         if message is None:

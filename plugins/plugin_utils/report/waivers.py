@@ -149,7 +149,9 @@ def read_waivers(value: t.Any, today: dt.date) -> Waivers:
         except OSError as e:
             raise RdsMysqlError(f"{place} cannot be read: {e.strerror}.") from e
         except Exception as e:  # whatever PyYAML raises, and texts that are not UTF-8
-            raise RdsMysqlError(f"{place} is not a YAML file.") from e
+            # Of a date PyYAML says what it lacks; its other messages quote the file.
+            reason = f", or has a date that does not exist: {e}" if type(e) is ValueError else ""
+            raise RdsMysqlError(f"{place} is not a YAML file{reason}.") from e
     if value in (None, ""):
         value = []
     if not isinstance(value, list):

@@ -67,6 +67,13 @@ def test_who_is_missing() -> None:
     assert not clusters.wanted({"source": source, "replica": result("server_uuid b")})
 
 
+def test_a_port_that_is_no_number() -> None:
+    """The host's own check says so."""
+    assert clusters.endpoint_of({"login_host": "a", "login_port": "zz"}) is None
+    assert clusters.endpoint_of({"login_host": "a", "login_port": "3307"}) == ("a", 3307)
+    assert clusters.endpoint_of({"login_host": "a"}) == ("a", 3306)
+
+
 def test_the_option() -> None:
     endpoints = [("db.example.com", 3306), ("2001:db8::1", 3307)]
     assert clusters.option(None, endpoints) == ["db.example.com:3306", "[2001:db8::1]:3307"]

@@ -71,8 +71,9 @@ def test_each_host_has_its_result() -> None:
     assert found["db4"]["msg"] == "Internal error; please report it: ZeroDivisionError: by zero"
     assert found["db5"] == {"failed": True, "contacted": False, "msg": "There is no CA bundle.", "state": "x"}
     assert found["db6"] == {"failed": True, "contacted": False, "msg": "'unknown' is undefined"}
-    assert "login_port" in found["db7"]["msg"]
+    assert "argument 'mysql_tls_login_port' is of type" in found["db7"]["msg"]
     assert found["db7"]["failed"]
+    assert found["db7"]["contacted"] is False
 
 
 def test_nobody_is_contacted_while_it_is_prepared() -> None:

@@ -528,7 +528,7 @@ def test_what_a_roll_out_leaves(site: Site) -> None:
             "rollback_record": {"id": "abc"},
             "rollback_file": "/state/rollback/shop.json",
         },
-        "auth": {"failed": True, "msg": "Refused."},
+        "auth": {"failed": True, "msg": "Refused.", "accounts": [account]},
         "never": {},
     }
     site.report(day(1), checked("shop", day(1), FINDING, accounts=(OPEN,)))

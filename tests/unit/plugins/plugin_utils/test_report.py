@@ -29,6 +29,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import (
     banner,
     build,
     compare,
+    console,
     csv_report,
     expiry,
     files,
@@ -103,6 +104,19 @@ def report(*servers: model.Server, run: str = "1", at: str = NOW) -> model.Repor
 
 
 # States and verdicts
+
+
+def test_console_says_why_a_check_has_failed() -> None:
+    """Whatever was seen without a login: in the role a task that has seen the server does not fail itself."""
+    seen = {**status(finding()), "msg": "Login refused.", "failed": False}
+    blind = {**status(session=None, accounts=None), "msg": "Login refused.", "failed": True}
+    results = {"a": seen, "b": seen, "c": blind, "d": status(finding()), "e": {"failed": True, "msg": "Gone."}}
+    lines = console.problem_lines(report(*(from_results.server_of(n, n, each, NOW) for n, each in results.items())))
+    assert lines[3:] == [
+        "2 servers (a, b): check failed: Login refused.",
+        "c: partially checked: Login refused.",
+        "e: unreachable: Gone.",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -812,3 +826,11 @@ def test_the_accounts_of_a_cluster_are_counted_once() -> None:
     assert one.accounts > 0
     assert (both.accounts, both.exposed_accounts) == (one.accounts, one.exposed_accounts)
     assert both.exposed_servers == 2 * one.exposed_servers
+
+
+def test_free_text_in_a_cell_may_have_several_lines() -> None:
+    """A cell with a label stays in one line unless it is wide, and a sentence in it would widen the page."""
+    templates = sorted(Path(render.__file__).with_name("templates").glob("*.j2"))
+    cells = [cell for path in templates for cell in re.findall(r"<td[^>]* data-l=[^>]*><bdi>", path.read_text("utf-8"))]
+    assert len(cells) > 3
+    assert [cell for cell in cells if 'class="wide"' not in cell] == []

@@ -212,6 +212,13 @@ def test_waivers_that_cannot_be_read(tmp_path: Path) -> None:
     ]
 
 
+def test_where_a_bundle_goes() -> None:
+    fleet = [("a", values()), ("b", values(mysql_tls_bundle_dest="/b.pem")), ("c", values(mysql_tls_bundle_dest=""))]
+    told = "mysql_tls_bundle_dest is not set for a, c. Set it to the path of the CA bundle on these hosts."
+    assert role_variables.checked(fleet, role_variables.MissingDestination()) == [told]
+    assert role_variables.checked(fleet[1:2], role_variables.MissingDestination()) == []
+
+
 @pytest.mark.parametrize("name", ["free", "ansible.builtin.free", "host_pinned", "mitogen_free"])
 def test_hosts_have_to_wait_for_each_other(name: str) -> None:
     (sentence,) = role_variables.wrong_strategy(name)

@@ -15,8 +15,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import rollout_sum
 LOOK = {"mysql_ssl": {}, "changed": False}
 ACCOUNT = {"user": "app", "host": "%", "before": "NONE", "after": "ANY"}
 CHANGE = {"changed": True, "verification": [{}], "accounts": [ACCOUNT]}
+SWITCH = {"require_secure_transport": False, "identity": {}}
 UNREACHABLE = {"failed": True, "msg": "Cannot reach db:1."}
-FOUND = {**LOOK, "failed": True, "msg": "One finding is left."}
+FOUND = {**LOOK, "failed": True, "findings": True, "msg": "One finding is left."}
+REFUSED = {"failed": True, "msg": "No.", "accounts": [ACCOUNT]}
 
 
 @pytest.mark.parametrize(
@@ -39,7 +41,10 @@ FOUND = {**LOOK, "failed": True, "msg": "One finding is left."}
             LOOK,
             "changed: require_secure_transport OFF -> ON",
         ),
-        ({"failed": True, "msg": "No."}, LOOK, "nothing changed: No."),
+        ({}, {**LOOK, "failed": True, "msg": "Login refused."}, "not checked: Login refused."),
+        ({}, FOUND, "checked only; One finding is left."),
+        (REFUSED, LOOK, "nothing changed: No."),
+        ({"failed": True, "msg": "It may not read accounts."}, LOOK, "not checked: It may not read accounts."),
         ({"failed": True, "msg": "No.", "rolled_back": True, "changed": False}, LOOK, "rolled back: No."),
         ({"failed": True, "msg": "No.", "changed": True}, LOOK, "left changed: No."),
         ({"failed": True, "msg": "No.", "changed": True, "state_unknown": True}, LOOK, "state unknown: No."),
@@ -80,7 +85,7 @@ def test_names_in_a_line_are_safe_to_print() -> None:
 
 
 def test_totals() -> None:
-    changes: dict[str, dict[str, t.Any]] = {"one": CHANGE, "two": {"failed": True}, "three": {}, "four": CHANGE}
+    changes: dict[str, dict[str, t.Any]] = {"one": CHANGE, "two": REFUSED, "three": {}, "four": CHANGE}
     assert rollout_summary.totals(changes, {}) == "4 servers: 2 changed, 1 nothing changed, 1 not started"
     assert rollout_summary.totals({"one": CHANGE}, {}) == "1 server: 1 changed"
 
@@ -132,7 +137,39 @@ def test_hosts_that_the_rollout_leaves_out() -> None:
     assert told["stop"] == "Roll-out stopped: 1 of 2 servers failed (limit 25 %): b"
     # With nothing to change anywhere, no batch comes.
     told = summarize([], variables, batch=[], check_mode=True, planned=planned)
-    assert told["message"] == [planned["msg"], "2 servers: 2 nothing to change", {}]
+    assert told["message"] == [planned["msg"], {}]
     # What a plan said that was read is not what this run has found.
     told = summarize(["a"], variables, check_mode=True, planned={**planned, "sha256": "0" * 64})
     assert "2 unchanged" not in str(told["message"])
+
+
+@pytest.mark.parametrize("serial", [["1", "2"], ["100%"]])
+def test_the_last_batch_has_a_line_for_each_host_whichever_have_failed(serial: list[str]) -> None:
+    """Ansible's batch lacks those that have."""
+    summarize = FilterModule().filters()["rollout_summary"]
+    changed = {"mysql_tls_change": CHANGE, "mysql_tls_look": {"mysql_ssl": {"verdict": "compliant"}}}
+    refused = {"mysql_tls_look": {"mysql_ssl": {"verdict": "undecided"}, "msg": "Login refused.", "failed": False}}
+    variables: dict[str, t.Any] = {"a": changed, "b": changed, "c": refused}
+    told = summarize(["a", "b", "c"], variables, most_failures=100, batch=["b"], serial=serial)
+    assert told["message"][0] == "3 servers: 2 changed, 1 not checked"
+    assert told["message"][1:-1] == (["Batch 2 of 2: 2 servers: 1 changed, 1 not checked"] if len(serial) > 1 else [])
+    assert told["message"][-1]["c"] == "not checked: Login refused."
+    told = summarize(["a", "b", "c"], {**variables, "b": refused}, most_failures=100, batch=[], serial=serial)
+    assert told["message"][-1]["b"] == "not checked: Login refused."
+
+
+def test_check_mode_counts_once() -> None:
+    """With the words of a plan."""
+    summarize = FilterModule().filters()["rollout_summary"]
+    refused = {"mysql_ssl": {"verdict": "undecided"}, "msg": "Login refused.", "failed": False}
+    may_not = {"failed": True, "msg": "It may not read accounts."}
+    variables = {
+        "a": {"mysql_tls_change": {**CHANGE, "verification": [], "plan": {"accounts": [ACCOUNT], **SWITCH}}},
+        "b": {"mysql_tls_look": refused},
+        "c": {"mysql_tls_look": LOOK, "mysql_tls_change": may_not},
+        "d": {"mysql_tls_look": UNREACHABLE},
+    }
+    told = summarize(list(variables), variables, most_failures=100, batch=["a"], check_mode=True)
+    assert told["message"][0] == "1 account on 1 server would change, 3 not checked"
+    assert told["totals"] == "4 servers: 1 would change, 3 not checked"
+    assert told["message"][1:] == [told["lines"]]

@@ -213,6 +213,11 @@ def test_a_file_that_is_no_yaml(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(RdsMysqlError, match=r"waivers: .*waivers\.yml is not a YAML file\."):
             read_waivers(str(path), TODAY)
+    path.write_text("- expires: 2026-13-01\n", "utf-8")
+    with pytest.raises(
+        RdsMysqlError, match=r"waivers\.yml is not a YAML file, or has a date that does not exist: month "
+    ):
+        read_waivers(str(path), TODAY)
 
 
 def test_a_notice_is_no_template() -> None:
