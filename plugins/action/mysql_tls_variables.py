@@ -38,6 +38,7 @@ class ActionModule(ControllerAction):
                 role_variables.UnknownVariables(role_variables.known()),
                 role_variables.MissingCredentials(),
                 role_variables.OtherStorage(),
+                role_variables.WrongNames(),
                 role_variables.WrongValues(),
                 role_variables.WrongWaivers(),
             ]

@@ -68,11 +68,14 @@ _value:
   sample: [orders-db, customers-db]
 """
 
+import re
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.in_process import plain
 
 _REGISTERED = "__mysql_tls_planned"
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_ODD = re.compile(r"[^A-Za-z0-9_]", re.ASCII)
 # A pattern that matches nothing; an empty list of hosts is an error in a play.
 _NONE = ["!all"]
 
@@ -87,13 +90,26 @@ def planned_hosts(hosts: t.Iterable[str], hostvars: t.Any, pattern: t.Any = "all
     if "hosts" not in planned:
         return _NONE if followers else pattern
     if not followers:
-        return planned["hosts"] or _NONE
+        return _patterns(planned["hosts"])
     late = [
         host
         for host in planned["hosts"]
         if (plain(read(host).get("mysql_tls_change")) or {}).get("reason") == "changed_since_plan"
     ]
-    return [*(host for host in planned["read_only"] if planned["plans"].get(host)), *late] or _NONE
+    return _patterns([*(host for host in planned["read_only"] if planned["plans"].get(host)), *late])
+
+
+def _patterns(hosts: t.Iterable[str]) -> list[str]:
+    """What selects exactly these hosts in a play.
+
+    A name with a space or a comma would be a list of patterns there, none of which is a host, and the run would leave
+    that host out; so such a name is a regular expression without these characters.
+    """
+    return [host if _PLAIN.fullmatch(host) else f"~{_ODD.sub(_escaped, host)}\\Z" for host in hosts] or _NONE
+
+
+def _escaped(character: t.Match[str]) -> str:
+    return f"\\U{ord(character[0]):08x}"
 
 
 class FilterModule:

@@ -17,6 +17,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.yaml import yaml_load
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.printable import printable
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.option_file import read_client_section
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import HostVariables
@@ -93,6 +94,25 @@ def _own(variables: HostVariables) -> t.Collection[str]:
     except AnsibleError:
         return ()
     return own.replace(",", " ").split() if isinstance(own, str) else [str(name) for name in own]
+
+
+class WrongNames:
+    """Hosts whose names are not what is shown of them, and so are found in no result of an action."""
+
+    def __init__(self) -> None:
+        self._hosts: list[str] = []
+
+    def look(self, host: str, variables: HostVariables) -> None:
+        """Take in one host."""
+        del variables
+        if printable(host) != host:
+            self._hosts.append(printable(host))
+
+    def sentences(self) -> list[str]:
+        """One for all of them."""
+        if not self._hosts:
+            return []
+        return [f"Names of hosts have control characters: {listed(self._hosts)}. Rename them in the inventory."]
 
 
 class WrongValues:

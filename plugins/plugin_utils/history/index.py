@@ -70,6 +70,8 @@ class Index:
             with contextlib.suppress(OSError):
                 path.unlink()
             self._database = self._opened(":memory:")
+        for name in storage.of_the_future(directory):
+            warnings.append(f"{directory / name} is of a time that has not come yet. It is ignored.")
         for name, damage in self._database.execute("SELECT name, damage FROM files WHERE damage <> '' ORDER BY name"):
             warnings.append(f"{directory / name} {damage}. It is ignored.")
 

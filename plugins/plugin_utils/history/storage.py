@@ -29,6 +29,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import
     open_trusted,
     write_atomically,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
 
 FORMAT = "dbtls.rds_mysql/history"
 VERSION = 1
@@ -164,21 +165,39 @@ def names(directory: Path) -> dict[str, tuple[int, int]]:
 
     :raises HistoryError: when the directory cannot be read.
     """
-    try:
-        with os.scandir(directory) as found:
-            files = [entry for entry in found if _NAME.fullmatch(entry.name)]
-    except FileNotFoundError:
-        return {}
-    except OSError as e:
-        raise HistoryError(f"The history cannot be read from {directory}: {e.strerror}.") from e
     known = {}
-    for entry in files:
+    for entry in _files(directory):
+        if _is_ahead(entry.name):
+            continue
         # Another run may have removed it by now. A link is none of ours.
         with contextlib.suppress(OSError):
             status = entry.stat(follow_symlinks=False)
             # The time of chmod and chown too, after which it may be trusted.
             known[entry.name] = (status.st_size, status.st_ctime_ns)
     return known
+
+
+def of_the_future(directory: Path) -> list[str]:
+    """The names of files of runs on a machine whose clock was ahead, which would be the last ones for that long.
+
+    :raises HistoryError: when the directory cannot be read.
+    """
+    return sorted(entry.name for entry in _files(directory) if _is_ahead(entry.name))
+
+
+def _files(directory: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as found:
+            return [entry for entry in found if _NAME.fullmatch(entry.name)]
+    except FileNotFoundError:
+        return []
+    except OSError as e:
+        raise HistoryError(f"The history cannot be read from {directory}: {e.strerror}.") from e
+
+
+def _is_ahead(name: str) -> bool:
+    """Whether a run began a day from now or later. Clocks differ by less."""
+    return name > (utc_now() + dt.timedelta(days=1)).strftime(_NAME_TIME)
 
 
 def of_run(directory: Path, run_id: str, kind: str) -> str | None:

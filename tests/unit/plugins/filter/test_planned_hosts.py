@@ -6,7 +6,13 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.inventory.data import InventoryData
+from ansible.inventory.host import Host
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
 from ansible_collections.dbtls.rds_mysql.plugins.filter.planned_hosts import FilterModule
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 PLANNED = {"hosts": ["b", "a"], "read_only": ["r", "s"], "plans": {"a": {}, "r": {"accounts": []}}}
 
@@ -26,6 +32,21 @@ def test_the_order_of_a_plan() -> None:
     assert planned_hosts(of(), followers=True) == ["r"]
     late = of(b={"mysql_tls_change": {"reason": "changed_since_plan"}})
     assert planned_hosts(late, followers=True) == ["r", "b"]
+
+
+@given(st.lists(st.text(alphabet="ab1._-, :[]!&~*?()'\\\"\u00e9\U0001f600", min_size=1), min_size=1, unique=True))
+@example(["a b", "a,b", "axb"])
+def test_a_name_is_the_pattern_of_one_host(names: list[str]) -> None:
+    """Also one that Ansible would take for several patterns, or for a wildcard."""
+    inventory = InventoryData()
+    for name in (*names, "a", "b", "axb", "other"):
+        inventory.hosts[name] = Host(name)
+        inventory.groups["all"].add_host(inventory.hosts[name])
+    manager = InventoryManager(DataLoader(), parse=False)
+    manager._inventory = inventory
+    planned = {"hosts": names, "read_only": [], "plans": {}}
+    patterns = FilterModule().filters()["planned_hosts"](["a"], {"a": {"__mysql_tls_planned": planned}})
+    assert [host.name for host in manager.get_hosts(patterns)] == names
 
 
 def test_without_a_plan() -> None:

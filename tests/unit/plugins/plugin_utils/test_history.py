@@ -331,6 +331,18 @@ def test_a_damaged_file_is_named_and_ignored(site: Site, content: bytes | None, 
     assert warning.endswith("It is ignored.")
 
 
+def test_a_run_of_a_clock_that_was_ahead(site: Site) -> None:
+    """Else it would be the last check of its servers until that day comes."""
+    site.report(day(1), checked("shop", day(1)))
+    ahead = iso8601(TODAY + dt.timedelta(days=300))
+    site.report(ahead, checked("shop", ahead, FINDING, accounts=(OPEN,)))
+    made = site.written(day(2), checked("shop", day(2), FINDING, accounts=(OPEN,)))
+    assert drifts(made.report) == [("shop", day(1))]
+    (warning,) = made.warnings
+    assert warning.startswith(str(site.state / ahead.replace("-", "").replace(":", "")))
+    assert warning.endswith("is of a time that has not come yet. It is ignored.")
+
+
 def test_what_others_could_have_written_is_ignored(site: Site) -> None:
     """It counts once nobody else may write it. A link that leads nowhere and a pipe are no matter to the others."""
     site.report(day(1), checked("shop", day(1)))

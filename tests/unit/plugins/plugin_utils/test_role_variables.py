@@ -261,3 +261,10 @@ def test_values_that_the_role_takes() -> None:
     }
     hosts = [("db", values(**good)), ("other", values(mysql_tls_observe_for=60)), ("none", values())]
     assert role_variables.checked(hosts, role_variables.WrongValues()) == []
+
+
+def test_names_that_are_shown_as_others() -> None:
+    hosts = [(name, values()) for name in ("db", "a b", "\u00fc", "tab\tx")]
+    assert role_variables.checked(hosts, role_variables.WrongNames()) == [
+        r"Names of hosts have control characters: tab\tx. Rename them in the inventory."
+    ]
