@@ -216,6 +216,8 @@ def message(
     every = [] if planned else [totals(whole, checks)]
     if not stops and not failed and left:
         return [*first, *(told or every)]
+    if failed and left and not stops:
+        told.append("Ansible ends the roll-out here, as every server of this batch has failed.")
     return [*first, *every, *told, lines(changes, checks)]
 
 

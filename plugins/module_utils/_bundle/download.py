@@ -313,8 +313,8 @@ def _read_file(url: str) -> bytes:
             body = f.read(MAX_SOURCE_BYTES + 1)
     except OSError as e:
         raise SourceError(f"{url} cannot be read: {e.strerror}.") from e
-    except ValueError as e:
-        raise SourceError(f"{url} cannot be read: {e}.") from e
+    except ValueError as e:  # which every Python says in other words
+        raise SourceError(f"{url} cannot be read: there is a null byte in it.") from e
     if len(body) > MAX_SOURCE_BYTES:
         raise SourceError(f"{url} is larger than {MAX_SOURCE_BYTES} bytes, so not a CA bundle.")
     return body

@@ -277,7 +277,8 @@ def _session(server: Server) -> str:
 def _account_facts(server: Server, limit: int) -> t.Iterator[Fact]:
     if server.accounts is None:
         if server.state == CHECKED:
-            yield Fact("Accounts", ("not readable by the login of the check",))
+            by_login = "not readable by the login of the check"
+            yield Fact("Accounts", (by_login if server.session else "not read: no login",))
         return
     everyone = bool(server.tls and server.tls.require_secure_transport)
     requiring = [each.name for each in server.accounts if not each.is_role and each.ssl_type != "NONE"]

@@ -154,12 +154,12 @@ def test_a_row_now_and_then() -> None:
 
 
 def test_answers_that_are_each_in_time() -> None:
-    """Six of 0.9 seconds take longer than the task may."""
+    """Together they take longer than the task may."""
     with scripted(lets_in(knows(dripping, pause=0.9))) as server:
         started = time.monotonic()
-        failure = fails(server.port, timeout=2)
-        assert time.monotonic() - started < 2 + 1
-    assert "within 2 seconds for all work on the server (timeout)" in failure.message
+        failure = fails(server.port, connect_timeout=3, timeout=3)
+        assert time.monotonic() - started < 3 + SLACK
+    assert "within 3 seconds for all work on the server (timeout)" in failure.message
 
 
 def test_the_time_for_all_work_is_four_times_that_for_one_step() -> None:

@@ -833,4 +833,14 @@ def test_free_text_in_a_cell_may_have_several_lines() -> None:
     templates = sorted(Path(render.__file__).with_name("templates").glob("*.j2"))
     cells = [cell for path in templates for cell in re.findall(r"<td[^>]* data-l=[^>]*><bdi>", path.read_text("utf-8"))]
     assert len(cells) > 3
-    assert [cell for cell in cells if 'class="wide"' not in cell] == []
+    assert [cell for cell in cells if 'class="wide' not in cell] == []
+
+
+def test_why_accounts_were_not_read() -> None:
+    """Nobody has refused them to a check that did not log in."""
+    without = status(accounts=None, session=None), status(accounts=None)
+    rows = views.page(report(*(server(look, str(number)) for number, look in enumerate(without))), "").servers.rows
+    assert [fact.lines for row in rows for fact in row.facts if fact.label == "Accounts"] == [
+        ("not read: no login",),
+        ("not readable by the login of the check",),
+    ]

@@ -156,6 +156,10 @@ def test_the_last_batch_has_a_line_for_each_host_whichever_have_failed(serial: l
     assert told["message"][-1]["c"] == "not checked: Login refused."
     told = summarize(["a", "b", "c"], {**variables, "b": refused}, most_failures=100, batch=[], serial=serial)
     assert told["message"][-1]["b"] == "not checked: Login refused."
+    assert "Ansible ends" not in str(told["message"])
+    told = summarize(["a", "b", "c"], {"a": refused, "b": {}, "c": {}}, most_failures=100, batch=[], serial=["1", "2"])
+    assert told["message"][2] == "Ansible ends the roll-out here, as every server of this batch has failed."
+    assert told["message"][3]["c"] == "not started"
 
 
 def test_check_mode_counts_once() -> None:

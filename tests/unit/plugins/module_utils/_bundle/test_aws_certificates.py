@@ -171,13 +171,15 @@ def test_describing_all_of_them_is_quick() -> None:
     def from_pem() -> tuple[x509.Certificate, ...]:
         return x509.parse_pem(pem, "", is_root=known_roots.is_known)
 
-    for read in (from_record, from_pem):
+    # Before cryptography 35 Python itself read the names in certificates, and not Rust.
+    in_rust = int(cryptography.__version__.split(".", 1)[0]) >= 35
+    for read, limit in ((from_record, 0.02), (from_pem, 0.02 if in_rust else 0.5)):
         best = 1.0
         for _round in range(50):
             started = time.process_time()
             found = read()
             assert found == certificates
             best = min(best, time.process_time() - started)
-            if best < 0.02:
+            if best < limit:
                 break
-        assert best < 0.02, read
+        assert best < limit, read

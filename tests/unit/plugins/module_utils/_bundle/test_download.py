@@ -218,7 +218,7 @@ def test_a_proxy_with_user_information(monkeypatch: pytest.MonkeyPatch, proxy: s
 
 @pytest.mark.parametrize("path", ["/rds%00.pem", "/rds\0.pem"])
 def test_what_is_no_path(path: str) -> None:
-    with pytest.raises(SourceError, match="cannot be read: embedded null byte"):
+    with pytest.raises(SourceError, match="cannot be read: there is a null byte in it"):
         download.read(f"file://{path}", Access())
 
 
