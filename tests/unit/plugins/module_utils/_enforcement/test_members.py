@@ -27,6 +27,6 @@ def test_an_endpoint(text: str, endpoint: tuple[str, int | None]) -> None:
 
 @pytest.mark.parametrize("text", ["", " ", "a b", "a:b:c", "user:password@host", "reader:"])
 def test_what_is_none(text: str) -> None:
-    with pytest.raises(OptionError, match="^members: ") as caught:
+    with pytest.raises(OptionError, match=r"^members: ") as caught:
         parse_member(text)
     assert "password" not in caught.value.message
