@@ -37,7 +37,8 @@ OF_RESULTS = frozenset(
 _READ_BY_ROLE = (
     *("mysql_tls_any_errors_fatal", "mysql_tls_apply_immediately", "mysql_tls_artifact_bytes"),
     *("mysql_tls_attach_parameter_group", "mysql_tls_fail_on", "mysql_tls_observe_for", "mysql_tls_per_host"),
-    *("mysql_tls_rds_api", "mysql_tls_rds_wait", "mysql_tls_reboot", "mysql_tls_role", "mysql_tls_stop_on_refusals"),
+    *("mysql_tls_notify_always", "mysql_tls_rds_api", "mysql_tls_rds_wait", "mysql_tls_reboot", "mysql_tls_role"),
+    "mysql_tls_stop_on_refusals",
 )
 _PASSWORD = f"{PREFIX}login_password"
 OWN = "mysql_tls_own_variables"

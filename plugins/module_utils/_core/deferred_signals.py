@@ -12,8 +12,9 @@ import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 
-# Ctrl-C, a polite kill, and the end of the terminal or SSH connection that the module runs under.
-_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+# Ctrl-C, a polite kill, the end of the terminal or SSH connection that the module runs under, and the timeout of
+# Ansible's task, which raises an exception wherever the work is, in the middle of a rollback too.
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM")
 
 
 class Interrupted(RdsMysqlError):

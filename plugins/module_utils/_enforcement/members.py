@@ -39,7 +39,7 @@ def parse_member(text: str) -> tuple[str, int | None]:
 
     :raises OptionError: for anything else.
     """
-    match = _ENDPOINT.match(text)
+    match = _ENDPOINT.match(text.strip())
     if match is None:
         # A dictionary with a password, or user:password@host, is not repeated.
         shown = repr(text) if _HARMLESS.fullmatch(text) else "an element"
