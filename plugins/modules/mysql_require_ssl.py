@@ -643,15 +643,15 @@ cluster:
   type: dict
   version_added: 0.2.0
   contains:
-    keys:
+    identifiers:
       description: The identifiers by which other servers know this one.
       type: list
       elements: str
       sample: ["server_uuid 3e11fa47-71ca-11e1-9e33-c80aa9429562"]
     members:
       description:
-        - Readable names, by the identifiers that the other servers have in RV(cluster.keys). Empty with V(allow) in
-          O(plaintext_sessions), and where no account would have to use TLS.
+        - Readable names, by the identifiers that the other servers have in RV(cluster.identifiers). Empty with V(allow)
+          in O(plaintext_sessions), and where no account would have to use TLS.
       type: dict
       sample: {"server_uuid 6d1f2b52-71ca-11e1-9e33-c80aa9429562": "the replica db-2.example.com:3306"}
 skipped_reason:

@@ -208,7 +208,7 @@ class Plan:
             "plaintext_sessions": [session.describe() for session in self.plaintext_sessions],
             "server": self.role.describe(),
             "cluster": {
-                "keys": sorted(self.keys),
+                "identifiers": sorted(self.keys),
                 "members": {member.key: printable(member.name) for member in self.session_check.members},
             },
             "plan": self.exactly(),

@@ -73,7 +73,7 @@ def option(given: t.Any, endpoints: t.Iterable[Endpoint]) -> list[str]:
 
 
 def _keys(result: Result) -> list[str]:
-    return list((result.get("cluster") or {}).get("keys", ()))
+    return list((result.get("cluster") or {}).get("identifiers", ()))
 
 
 def _members(result: Result) -> list[str]:

@@ -183,11 +183,10 @@ def told(report: Report) -> str:
     faults = collections.defaultdict(list)
     for number, kind in schedule.network.happened:
         faults[number].append(kind)
+    options = {name: value for name, value in schedule.params.items() if value not in (None, False)}
     lines = [
         f"seed {report.seed}: {schedule.server.release.name}",
-        f"options: { {name: value for name, value in schedule.params.items() if value not in (None, False)} }".replace(
-            os.path.dirname(str(schedule.certificate)), ""
-        ),
+        f"options: {options}".replace(os.path.dirname(str(schedule.certificate)), ""),
         "at first: " + ", ".join(f"{key[0]}@{key[1]} {value[0]}" for key, value in outcome.before.items()),
         f"others: {schedule.others.told} {schedule.others.disruptive}",
     ]

@@ -13,7 +13,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan import
 
 def result(*keys: str, members: t.Sequence[str] = (), replica_of: str | None = None) -> dict[str, t.Any]:
     """What mysql_require_ssl returns."""
-    cluster = {"keys": list(keys), "members": dict.fromkeys(members, "a member")}
+    cluster = {"identifiers": list(keys), "members": dict.fromkeys(members, "a member")}
     return {"cluster": cluster, "server": {"read_only": False, "replica_of": replica_of}}
 
 
