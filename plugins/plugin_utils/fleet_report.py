@@ -153,7 +153,7 @@ def report_of(
         *_new_failures(written.report, None if options["fail_on_new"] == "none" else options["fail_on_new"]),
     ]
     if failures:
-        verb = "is" if len(failures) == 1 and failures[0].startswith("1 ") else "are"
+        verb = "is" if failures[0].startswith("1 ") else "are"
         result.update(failed=True, msg=f"There {verb} {' and '.join(failures)}. {result['msg']}")
         # What is published with it is published all the same, where the task itself does not fail.
         result["failure"] = result["msg"]

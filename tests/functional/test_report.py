@@ -272,7 +272,7 @@ def test_slices_are_merged(estate: Estate, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fail_on", "message"),
     [
-        ("medium", "There are 1 finding of severity medium or more and 2 servers that could not be checked."),
+        ("medium", "There is 1 finding of severity medium or more and 2 servers that could not be checked."),
         ("high", "There are 2 servers that could not be checked."),
     ],
 )
