@@ -117,7 +117,7 @@ class ChangeLog:
         """The plan that restores, or None where that is not what this run is for."""
         if not self._restore_from:
             return None
-        self._keep_records_of(read_only_identity(control, dialect))
+        self._keep_records_of(read_only_identity(control, dialect), on_rds=dialect.managed_by == "rds")
         switch = self._switch(control, dialect)
         in_table = {state.account: state.requirement for state in known}
         unflushed = self._unflushed(control, dialect, known)
@@ -155,14 +155,16 @@ class ChangeLog:
                 found[state.account] = replace(state, requirement=change.after)
         return found
 
-    def _keep_records_of(self, identity: ServerIdentity) -> None:
+    def _keep_records_of(self, identity: ServerIdentity, *, on_rds: bool) -> None:
         """What is here says nothing about the changes of another server, and restoring it here ends none of them.
 
+        :arg on_rds: The endpoint, which the records are of, is one instance's, on whichever machine that runs.
         :raises RecordError: when the change that is meant is another server's.
         """
         if not self._restore_from:
             return
-        own = tuple(record for record in self._records if not record.identity or identity.has_data_of(record.identity))
+        is_that_of = identity.has_paths_of if on_rds else identity.has_data_of
+        own = tuple(record for record in self._records if not record.identity or is_that_of(record.identity))
         pending = [record for record in self._records if record.state in (BEGUN, MADE)]
         meant = pending[-1:] if self._which == LAST or not own else []
         meant += [record for record in pending if record.id == self._which]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.dialect import Dialect
@@ -22,8 +22,9 @@ _MYSQL = ("hostname", "port", "datadir", "server_uuid")
 _MARIADB = ("hostname", "port", "datadir", "pid_file")
 # Since MariaDB 10.11; absent before.
 _MARIADB_UID = "server_uid"
-# A server_uuid, or a server_uid, which is a SHA-1 in base64.
-_IDENTIFIER = re.compile(r"(?:\A[0-9a-fA-F-]{36}| [0-9A-Za-z+/]{27}=)\Z")
+# A server_uid is the SHA-1 of the port and of the address of the machine's network card, in base64.
+_UID = re.compile(r" [0-9A-Za-z+/]{27}=\Z")
+_UUID = re.compile(r"[0-9a-fA-F-]{36}\Z")
 
 
 class AnotherServer(RdsMysqlError):
@@ -43,10 +44,15 @@ class ServerIdentity:
         """Whether it may be that server on another machine, as after a failover of RDS or from a copy of its disk."""
         return (self.server_id, self.datadir, self.port) == (other.server_id, other.datadir, other.port)
 
+    def has_paths_of(self, other: ServerIdentity) -> bool:
+        """The same, also where another machine gives MariaDB another server_uid."""
+        mine, others = (replace(one, server_id=_UID.sub("", one.server_id)) for one in (self, other))
+        return mine.has_data_of(others)
+
     @property
     def unique(self) -> bool:
         """Whether it has more than paths, which are the same on every RDS instance of MariaDB before 10.11."""
-        return bool(_IDENTIFIER.search(self.server_id))
+        return bool(_UUID.match(self.server_id) or _UID.search(self.server_id))
 
     @property
     def data(self) -> str:

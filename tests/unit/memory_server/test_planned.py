@@ -2,9 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A plan, where the name leads to a machine with another name by now."""
+"""A plan and a record, where the name leads to another machine by now."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
@@ -40,3 +42,23 @@ def test_the_same_paths_on_another_machine(release: str, changed: bool) -> None:
                 core.run({**LOGIN, "plan": plan}, False)
             assert e.value.details["reason"] == "changed_since_plan"
     assert (server.accounts.memory["app", "%"].requirement[0] != "NONE") == changed
+
+
+@pytest.mark.parametrize("on_rds", [True, False])
+def test_a_rollback_after_a_failover(on_rds: bool, tmp_path: Path) -> None:
+    """MariaDB's server_uid is the machine's, so that an instance of RDS has another one afterwards."""
+    server = MemoryServer(Clock(), "mariadb-10.11")
+    server.variables["basedir"] = "/rdsdbbin/mariadb/" if on_rds else "/usr/"
+    for user, grants in (("admin", model.ALL), ("app", frozenset())):
+        server.somebody("create", (user, "%"), Entry(plugin="mysql_native_password", password="one", grants=grants))
+    file = str(tmp_path / "record.json")
+    with core.at_work_on(Network(server.clock, server)):
+        core.run({**LOGIN, "accounts": ["app"], "rollback_file": file}, False)
+        server.disk += 1
+        if on_rds:
+            warnings = core.run({**LOGIN, "restore_file": file}, False)["warnings"]
+            assert [text for text in warnings if text.startswith("The rollback record is about host-1:3306")]
+        else:
+            with pytest.raises(core.errors.RdsMysqlError, match=r"leads to host-1:3306 .* now\. Nothing was changed"):
+                core.run({**LOGIN, "restore_file": file}, False)
+    assert (server.accounts.memory["app", "%"].requirement[0] == "NONE") == on_rds
