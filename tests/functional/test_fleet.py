@@ -279,3 +279,7 @@ def test_tags(inventory: Inventory) -> None:
     run = inventory.audit("--tags", "status", "-e", "mysql_tls_report_dir=none", "-v").ok()
     assert not (inventory.ansible.directory / "none").exists()
     assert '"verdict": "compliant"' in run.output
+    # What is skipped is that part alone, and not the check.
+    run = inventory.audit("--skip-tags", "bundle,report", "-e", "mysql_tls_report_dir=none", "-v").ok()
+    assert not (inventory.ansible.directory / "none").exists()
+    assert '"verdict": "compliant"' in run.output
