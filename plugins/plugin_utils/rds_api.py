@@ -134,7 +134,7 @@ def _parameter_group(
 ) -> dict[str, t.Any]:
     """The parameter group that has require_secure_transport, and every instance that it counts for."""
     name = instance["db_instance_identifier"]
-    own = None
+    own = status = None
     if cluster is None:
         groups = instance.get("db_parameter_groups") or [{}]
         group, status = groups[0].get("db_parameter_group_name"), groups[0].get("parameter_apply_status")

@@ -104,9 +104,10 @@ class Rotation:
     def run(self, hosts: str, *arguments: str, bundles: list[Path] | None = None, at_once: bool = True) -> Run:
         """The playbook; waiting is short."""
         variables = {
-            "mysql_tls_client_bundles": [str(path) for path in bundles or [self.both]],
+            # Texts, as a survey has them, or a list.
+            "mysql_tls_client_bundles": [str(path) for path in bundles] if bundles else f"{self.both}, ",
             "mysql_tls_apply_immediately": str(at_once).lower(),  # as -e has it
-            "mysql_tls_clients_gone": ["retired"],
+            "mysql_tls_clients_gone": "unknown, retired",
             "mysql_tls_hosts": hosts,
             "mysql_tls_rds_wait": 10,
             "__mysql_tls_rds_poll": 0.1,

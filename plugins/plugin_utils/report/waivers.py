@@ -167,7 +167,9 @@ def _rule(place: str, value: t.Any) -> Rule:
         raise RdsMysqlError(f"{place}: the waiver has an unknown key: {', '.join(sorted(map(str, unknown)))}.")
     texts = {name: clean(str(each)).strip() for name, each in value.items() if each is not None}
     # What is there and empty is not everything.
-    missing = [name for name in (*_REQUIRED, *_OPTIONAL) if (name in _REQUIRED or name in value) and not texts.get(name)]
+    missing = [
+        name for name in (*_REQUIRED, *_OPTIONAL) if (name in _REQUIRED or name in value) and not texts.get(name)
+    ]
     if missing:
         raise RdsMysqlError(f"{place}: the waiver has no {' and no '.join(missing)}.")
     try:
