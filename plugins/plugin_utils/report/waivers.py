@@ -173,9 +173,9 @@ def _rule(place: str, value: t.Any) -> Rule:
     if missing:
         raise RdsMysqlError(f"{place}: the waiver has no {' and no '.join(missing)}.")
     try:
-        if texts["expires"][10:11] not in ("", " ", "T"):
-            raise ValueError
-        expires = dt.date.fromisoformat(texts["expires"][:10]).isoformat()
+        day, rest = texts["expires"][:10], texts["expires"][10:11]
+        # A time may follow, and no further digit.
+        expires = dt.date.fromisoformat(day if rest in ("", " ", "T") else "").isoformat()
     except ValueError as e:
         raise RdsMysqlError(
             f"{place}: the waiver expires on {texts['expires']!r}, which is not a date such as 2027-03-31."
