@@ -450,11 +450,18 @@ mysql_ssl_sessions:
           driver: Connector/Python 9.1.0
           program: billing
           connection_ids: [4702, 4708]
+    counted_since_start:
+      description:
+        - Whether it is certain that C(users) of C(counters) has every login since the server's start. It is not where
+          C(userstat) was set by a statement.
+      type: bool
+      sample: true
     counters:
       description:
         - What the server has counted since its start. C(users) and C(hosts) come from C(USER_STATISTICS) and
           C(CLIENT_STATISTICS) of MariaDB and Percona Server with C(userstat=ON), C(accounts) from
-          C(performance_schema.accounts). Each is null where the server or the login has none.
+          C(performance_schema.accounts). Each is null where the server or the login has none, and C(accounts) also
+          where C(performance_schema_accounts_size) is too small for all of them.
         - C(logins) without C(tls) used no TLS; those over a Unix socket are among them. On MySQL C(logins) includes the
           C(refused) ones, on MariaDB it does not. What is not told apart is null.
       type: dict

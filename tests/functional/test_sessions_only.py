@@ -203,6 +203,37 @@ def test_refused_by_the_switch(counting: Database, modules: Modules) -> None:
         reader.until((2, 0, 1), "accounts", user=app.user)
 
 
+def test_users_whose_names_differ_in_case_are_counted_as_one(servers: Servers, modules: Modules) -> None:
+    """By the name of the first; and what is counted by a statement may not be counted since the start."""
+    db = servers.get("mariadb-11.8")
+    app = db.create(db.name_of("app"))
+    capital = db.create(app.user.upper())
+    db.query("SET GLOBAL userstat = ON")
+    try:
+        reader = Reader(modules, db)
+        with db.login(app, Tls()), db.login(capital, None):
+            pass
+        assert reader.count("users", user=app.user) == (2, 1, 0)
+        assert reader.count("users", user=capital.user) == (0, 0, 0)
+        assert reader.look()["counted_since_start"] is False
+    finally:
+        db.query("SET GLOBAL userstat = OFF")
+    counting = servers.get("mariadb-11.8", options=("--performance-schema=ON", "--userstat=1"))
+    assert Reader(modules, counting).look()["counted_since_start"] is True
+
+
+def test_accounts_that_performance_schema_has_no_room_for(servers: Servers, modules: Modules) -> None:
+    lossy = ("--performance-schema=ON", "--performance-schema-accounts-size=2")
+    for name in ("mysql-9.7", "mariadb-11.8"):
+        db = servers.get(name, options=lossy)
+        for number in range(2):
+            with db.login(db.create(db.name_of(f"app{number}")), None):
+                pass
+        seen = Reader(modules, db).look()
+        assert seen["source"] == "performance_schema.threads"
+        assert seen["counters"]["accounts"] is None
+
+
 def test_flushed_statistics_begin_again(servers: Servers, modules: Modules) -> None:
     """Each look is a login that is counted; a count of them that did not grow has been set to zero."""
     db = servers.get("mariadb-11.8")

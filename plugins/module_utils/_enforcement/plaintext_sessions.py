@@ -154,12 +154,13 @@ def _proven_by_count(
         if e.connection_lost:
             raise
         return {}
-    now = {str(user): (int(logins), int(logins) - int(tls)) for user, logins, tls in rows}
+    # MariaDB counts users whose names differ in case alone as one.
+    now = {str(user).casefold(): (int(logins), int(logins) - int(tls)) for user, logins, tls in rows}
     proven: dict[str, int] = {}
     # A count is of a user, whichever of its accounts a session has.
     for name in counted if who.everybody else map(str, who.accounts):
         user, before = name.rpartition("@")[0], counted.get(name)
-        logins, plaintext = now.get(user, (0, 0))
+        logins, plaintext = now.get(user.casefold(), (0, 0))
         if user and before and logins >= before.logins and plaintext == before.plaintext:
             proven[user] = before.since
     unproven = {account.user for account in who.accounts if str(account) not in counted}

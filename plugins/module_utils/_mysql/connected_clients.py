@@ -48,6 +48,10 @@ _USERS = "SELECT USER, TOTAL_CONNECTIONS, TOTAL_SSL_CONNECTIONS, ACCESS_DENIED F
 _HOSTS = (
     "SELECT CLIENT, TOTAL_CONNECTIONS, TOTAL_SSL_CONNECTIONS, ACCESS_DENIED FROM information_schema.CLIENT_STATISTICS"
 )
+_USERSTAT_ORIGIN = (
+    "SELECT GLOBAL_VALUE_ORIGIN FROM information_schema.SYSTEM_VARIABLES WHERE VARIABLE_NAME = 'USERSTAT'"
+)
+_ACCOUNTS_LOST = "SHOW GLOBAL STATUS LIKE 'Performance\\_schema\\_accounts\\_lost'"
 _ACCOUNTS = "SELECT USER, HOST, TOTAL_CONNECTIONS FROM performance_schema.accounts WHERE USER IS NOT NULL"
 # One row of the index for each account and error: 2 ms for 100 accounts. In any other form, such as with IN, the server
 # goes through every error of every account, which takes 400 ms.
@@ -94,7 +98,8 @@ class Counter(t.NamedTuple):
 class Connected:
     """What one check of a server shows. ``source`` is None where this login sees nobody else's sessions.
 
-    ``login`` and ``client`` are user and host of this session as the server counts it.
+    ``login`` and ``client`` are user and host of this session as the server counts it. ``since_start``: whether it is
+    sure that no login since the server's start is missing in ``users``.
     """
 
     connection_id: int
@@ -105,6 +110,7 @@ class Connected:
     users: tuple[Counter, ...] | None
     hosts: tuple[Counter, ...] | None
     accounts: tuple[Counter, ...] | None
+    since_start: bool = False
 
 
 def connected_clients(session: Session, dialect: Dialect) -> Connected:
@@ -116,10 +122,14 @@ def connected_clients(session: Session, dialect: Dialect) -> Connected:
     login, _at, client = str(name).rpartition("@")
     source, clients = _clients(session, dialect)
     users = hosts = None
+    since_start = False
     if is_on(dialect.variables.get("userstat")):
         users = _counters(session, _USERS, lambda row: Counter(str(row[0]), None, *_numbers(row[1:])))
         hosts = _counters(session, _HOSTS, lambda row: Counter(None, str(row[0]), *_numbers(row[1:])))
-    return Connected(int(number), login, client, source, clients, users, hosts, _accounts(session, dialect))
+        # By a statement, it may have been switched on long after the start.
+        since_start = _readable(session, _USERSTAT_ORIGIN) in ([("CONFIG",)], [("COMMAND-LINE",)])
+    accounts = _accounts(session, dialect)
+    return Connected(int(number), login, client, source, clients, users, hosts, accounts, since_start)
 
 
 def _clients(session: Session, dialect: Dialect) -> tuple[str | None, dict[Client, list[int]]]:
@@ -148,8 +158,13 @@ def _clients(session: Session, dialect: Dialect) -> tuple[str | None, dict[Clien
 
 
 def _accounts(session: Session, dialect: Dialect) -> tuple[Counter, ...] | None:
-    """Per user and client host. MySQL counts a refused login as a connection too, MariaDB does not."""
+    """Per user and client host. MySQL counts a refused login as a connection too, MariaDB does not.
+
+    None also where it has counted some nowhere, as ``performance_schema_accounts_size`` is too small for them.
+    """
     if not is_on(dialect.variables.get("performance_schema")):
+        return None
+    if any(str(lost) != "0" for _name, lost in _readable(session, _ACCOUNTS_LOST) or ()):
         return None
     if dialect.has_error_summaries:
         refused = _counters(

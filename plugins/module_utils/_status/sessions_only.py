@@ -73,6 +73,7 @@ def _describe(connected: Connected) -> dict[str, t.Any]:
             {**client._asdict(), "connection_ids": sorted(numbers)}
             for client, numbers in sorted(connected.clients.items(), key=lambda item: tuple(map(str, item[0])))
         ],
+        "counted_since_start": connected.since_start,
         "counters": {
             "users": _counters(connected.users),
             "hosts": _counters(connected.hosts),

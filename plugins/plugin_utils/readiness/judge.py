@@ -22,6 +22,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.observed
     Seen,
     ServerDay,
     Who,
+    same_count,
 )
 
 READY = "ready"
@@ -128,9 +129,14 @@ class Observed:
         users = self._last.counters["users"] if self._last else None
         if self._last is None or users is None or not user:
             return None
-        own = next((one for one in users if one["user"] == user), {"logins": 0, "tls": 0})
+        own = next((one for one in users if same_count(one["user"], user)), {"logins": 0, "tls": 0})
         plaintext = own["logins"] - own["tls"]
         return Counted(self._last_pass, self._last.server, self._last.unproven(user), own["logins"], plaintext)
+
+    @property
+    def counts_logins(self) -> bool:
+        """Whether the server told at the last pass how many logins there were per user and client host."""
+        return self._last is not None and self._last.counters.get("accounts") is not None
 
     def _coverage(self, kind: str) -> float:
         """A pass counts for the minutes until the next one is due, and so does not depend on when the timer fires."""
@@ -242,10 +248,11 @@ def _sampled(
     """No client without TLS in enough passes. Short connections end between two of them."""
     # Per user and client host. Each pass is such a login itself, so there are some wherever they are told.
     by_account = [(name, one) for name, one in observed.logins if None not in name]
-    if not by_account:
+    if not by_account or not observed.counts_logins:
         return UNKNOWN, (
             "The server does not count how many logins there were, so short connections may have been missed. "
-            "Grant the login SELECT on performance_schema."
+            "Grant the login SELECT on performance_schema. Where Performance_schema_accounts_lost is not 0, increase "
+            "performance_schema_accounts_size."
         )
     logins = sum(one.logins for name, one in counted if None not in name)
     if not logins:
@@ -303,7 +310,9 @@ def may_be(user: str, host: str, client_user: str | None, client_host: str | Non
     """Whether a client, or logins that were counted, may be this account's: servers do not show which one it was."""
     if client_user is None:
         return False
-    return user in ("", client_user) and (client_host is None or host_may_admit(host, client_host))
+    if client_host is None:
+        return not user or same_count(user, client_user)
+    return user in ("", client_user) and host_may_admit(host, client_host)
 
 
 def _both(one: Seen, other: Seen) -> Seen:

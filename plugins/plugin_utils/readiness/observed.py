@@ -72,6 +72,11 @@ class Refused(t.NamedTuple):
     logins: int
 
 
+def same_count(one: str, other: str) -> bool:
+    """Whether logins of two users may be counted together: MariaDB counts ``App`` and ``app`` as one."""
+    return one.casefold() == other.casefold()
+
+
 Name = tuple[str | None, str | None]
 """User and client host of a counter; None for all of them."""
 
@@ -95,7 +100,8 @@ class Reading:
 
     def unproven(self, user: str) -> int:
         """The number of the newest session of this user that, by what was counted, may not use TLS."""
-        return max(self.counting_since or 0, self.plaintext_until.get(user, 0))
+        until = [number for name, number in self.plaintext_until.items() if same_count(name, user)]
+        return max(self.counting_since or 0, *until, 0)
 
 
 @dataclass
@@ -123,14 +129,16 @@ def add_pass(day: ServerDay, before: Reading | None, seen: t.Mapping[str, t.Any]
     :arg before: The counters at the pass before, of that day or an earlier one.
     """
     now = iso8601(at)
-    if before is not None and before.server != seen["server"]["id"]:
+    elsewhere = before is not None and before.server != seen["server"]["id"]
+    if elsewhere:
         before = None  # the address leads to another server by now
     counters = seen["counters"]
     users = counters["users"]
     restarted = before is None or seen["connection_id"] <= before.connection_id
     deltas = {kind: _since(before, seen, kind, counted or ()) for kind, counted in counters.items()}
     reading = _reading(None if restarted else before, before, seen, deltas["users"])
-    minute = 1 << (at.hour * 60 + at.minute)
+    # Nobody has seen what the clients of this one did since it was checked last, as behind a load balancer.
+    minute = 0 if elsewhere else 1 << (at.hour * 60 + at.minute)
     if seen["source"] == "performance_schema.threads":
         day.sampled |= minute
     if users is not None:
@@ -186,7 +194,9 @@ def _counting_since(before: Reading | None, seen: t.Mapping[str, t.Any]) -> int:
     if before is None or before.counters.get("users") is None:
         return int(seen["connection_id"])
     if seen["connection_id"] <= before.connection_id:
-        return 0  # It counts since its start.
+        return 0 if seen["counted_since_start"] else int(seen["connection_id"])
+    if _began_again(before, seen, "users"):
+        return int(seen["connection_id"])
     return int(seen["connection_id"] if before.counting_since is None else before.counting_since)
 
 
@@ -200,17 +210,7 @@ def _since(
     earlier = None if before is None else before.counters.get(kind)
     if before is None or earlier is None:
         return {}
-    was = {(one["user"], one["host"]): one for one in earlier}
-    # Each pass is a login that is counted. Where its own count has not grown, the counters began again: the server was
-    # restarted, or somebody has flushed them.
-    own: Name = {
-        "users": (seen["login"], None),
-        "hosts": (None, seen["client"]),
-        "accounts": (seen["login"], seen["client"]),
-    }[kind]
-    mine = next((one["logins"] for one in counted if (one["user"], one["host"]) == own), 0)
-    if before.login == seen["login"] and own in was and mine <= was[own]["logins"]:
-        was = {}
+    was = {} if _began_again(before, seen, kind) else {(one["user"], one["host"]): one for one in earlier}
     found = {}
     for one in counted:
         name = (one["user"], one["host"])
@@ -227,6 +227,23 @@ def _since(
         if logins or plaintext or refused:
             found[name] = (max(0, logins), plaintext, refused)
     return found
+
+
+def _began_again(before: Reading, seen: t.Mapping[str, t.Any], kind: str) -> bool:
+    """Whether the server was restarted, or somebody has flushed the counters.
+
+    Each pass is a login that is counted: its own count has not grown then.
+    """
+    own: Name = {
+        "users": (seen["login"], None),
+        "hosts": (None, seen["client"]),
+        "accounts": (seen["login"], seen["client"]),
+    }[kind]
+    was, mine = (
+        next((int(one["logins"]) for one in counted or () if (one["user"], one["host"]) == own), None)
+        for counted in (before.counters.get(kind), seen["counters"][kind])
+    )
+    return before.login == seen["login"] and was is not None and (mine or 0) <= was
 
 
 def _more(now: int | None, before: int | None) -> int | None:

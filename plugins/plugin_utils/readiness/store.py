@@ -104,7 +104,8 @@ def record(
         with locked_directory(str(directory), _LOCK_SECONDS):
             path = directory / f"{today}-{_id(directory, access)}.json.gz"
             servers = _read(path, access) if path.exists() else {}
-            earlier = _latest(directory, path, access)
+            passes = list(passes)
+            earlier = _latest(directory, path, access, {one.server for one in passes} - set(servers))
             for one in passes:
                 known = servers.get(one.server)
                 before = known or earlier.get(one.server)
@@ -189,14 +190,18 @@ def _id(directory: Path, access: Access) -> str:
     return new
 
 
-def _latest(directory: Path, own: Path, access: Access) -> dict[str, ServerDay]:
-    """Each server's last day before, for the counters of the last pass; none where that cannot be read."""
+def _latest(directory: Path, own: Path, access: Access, wanted: set[str]) -> dict[str, ServerDay]:
+    """The last day before of each of these servers, for the counters of the last pass; none where it is damaged."""
     before = [path for path, date in _files(directory) if path != own and date < own.name[:10]]
-    mine = [path for path in before if path.name[10:] == own.name[10:]]
-    try:
-        return _read(mine[-1], access) if mine else {}
-    except RdsMysqlError:
-        return {}
+    found: dict[str, ServerDay] = {}
+    for path in reversed([path for path in before if path.name[10:] == own.name[10:]]):
+        # One that could not be checked for days has counted all the while.
+        missing = wanted - set(found)
+        if not missing:
+            break
+        with contextlib.suppress(RdsMysqlError):
+            found.update(_read(path, access, missing))
+    return found
 
 
 def _prune(directory: Path, at: dt.datetime, keep_days: int) -> None:

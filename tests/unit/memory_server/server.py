@@ -126,7 +126,9 @@ class MemoryServer:
     def _count(self, session: ServerSession) -> None:
         self.sessions[session.number] = session
         if self.variables.get("userstat") == "ON":
-            counts = self.counted.setdefault(session.user, [0, 0])
+            # Users whose names differ in case alone are counted as one.
+            name = next((name for name in self.counted if name.lower() == session.user.lower()), session.user)
+            counts = self.counted.setdefault(name, [0, 0])
             counts[0] += 1
             counts[1] += session.transport == "SSL/TLS"
 

@@ -136,12 +136,25 @@ def test_what_the_server_counts_answers_the_guard_of_the_switch(counting: Counti
 
 @pytest.mark.parametrize(
     "event",
-    ["another_login", "older", "another_server", "counted_less", "not_counting", "not_judged", "looks_the_same"],
+    [
+        "another_login",
+        "another_case",
+        "older",
+        "another_server",
+        "counted_less",
+        "not_counting",
+        "not_judged",
+        "looks_the_same",
+    ],
 )
 def test_what_was_counted_and_does_not_count(counting: Counting, event: str) -> None:
     server, counted, more = counting.server, dict[str, t.Any](), list[dict[str, t.Any]]()
     if event == "another_login":
         server.connect_client(APP, "10.0.0.8:1000", "TCP/IP")
+    elif event == "another_case":  # counted as one
+        counted.update(logins=0)
+        server.connect_client(APP, "10.0.0.8:1000", "TCP/IP")
+        server.counted["APP"] = server.counted.pop("app")
     elif event == "older":
         counted["since"] = 1000
     elif event == "another_server":

@@ -285,6 +285,83 @@ def test_counters_after_a_restart_count_no_old_logins_again() -> None:
     assert verdict(watched(server, event, 45)).state == "ready"
 
 
+@pytest.mark.parametrize(("since_start", "state"), [(True, "ready"), (False, "unknown")])
+def test_a_pool_that_connects_between_a_start_and_the_counting(since_start: bool, state: str) -> None:
+    """Switched on by a statement after a restart, the server has not counted who was faster."""
+    server = Server("users", tells=False)
+    server.since_start = since_start
+
+    def event(at: dt.datetime) -> None:
+        if at == NOW - dt.timedelta(days=10):
+            server.restart()
+            server.login(APP_TLS if since_start else APP_PLAIN)
+            if not since_start:
+                server.flush()
+
+    history = watched(server, event)
+    found = verdict(history)
+    assert found.state == state
+    last = history.days["2026-11-28"].last
+    assert last is not None
+    assert bool(last.unproven("app")) != since_start
+
+
+def test_a_flush_hides_who_logged_in_just_before() -> None:
+    server = Server("users", tells=False)
+
+    def event(at: dt.datetime) -> None:
+        if at == NOW - dt.timedelta(days=10):
+            server.login(APP_PLAIN)
+            server.flush()
+
+    assert verdict(watched(server, event)).state == "unknown"
+
+
+def test_users_that_are_counted_as_one() -> None:
+    """As MariaDB does with App and app: by the name of who came first, here over TLS."""
+    server = Server("users", tells=False)
+
+    def event(at: dt.datetime) -> None:
+        server.visit(APP_TLS)
+        if at == NOW - dt.timedelta(days=10):
+            server.visit(APP_PLAIN)
+
+    history = watched(server, event)
+    found = verdict(history, user="App")
+    assert (found.state, found.last_plaintext) == ("not_ready", "2026-11-18T12:00:00Z")
+    last = history.days["2026-11-28"].last
+    assert last is not None
+    assert last.unproven("App") == last.unproven("app") > 0
+    assert verdict(history, user="apps").state == "ready"
+
+
+def test_a_load_balancer_shows_nobody_what_its_servers_did() -> None:
+    """Every check meets another server than the one before, so that no logins can be compared."""
+    servers = [Server("users", tells=False) for _number in range(2)]
+    servers[1].identity = "two"
+    history = History(servers[0])
+    at = NOW - dt.timedelta(days=36)
+    while at <= NOW:
+        history.server = servers[at.hour % 2]
+        history.server.visit(APP_PLAIN)
+        history.look(at)
+        at += dt.timedelta(hours=1)
+    assert verdict(history).state == "unknown"
+
+
+def test_logins_that_performance_schema_has_no_room_for() -> None:
+    """What it had counted before says nothing of later."""
+    server = Server("accounts")
+
+    def event(at: dt.datetime) -> None:
+        if at == NOW - dt.timedelta(days=10):
+            server.counts = ()
+        if at >= NOW - dt.timedelta(days=10):
+            server.visit(APP_PLAIN)
+
+    assert verdict(watched(server, event)).state == "unknown"
+
+
 def test_another_user_does_not_count() -> None:
     server = Server("users", "accounts")
     server.login(("reports", "10.0.0.8", "TCP/IP"))

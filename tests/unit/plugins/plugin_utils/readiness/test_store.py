@@ -83,6 +83,17 @@ def test_directories_of_two_machines_copied_together_add_up(tmp_path: Path) -> N
     assert sum(seen.times for seen in observed.sightings.values()) == 12
 
 
+def test_a_server_that_was_not_reached_for_days_has_counted(tmp_path: Path) -> None:
+    """The others were checked meanwhile."""
+    server, other = Server("users", tells=False), Server("users", tells=False)
+    record(tmp_path, [*one(server), *one(other, "other")], NOW, 90)
+    server.visit(APP_PLAIN)
+    record(tmp_path, one(other, "other"), NOW + DAY, 90)
+    record(tmp_path, one(server), NOW + 2 * DAY, 90)
+    observed = Observed(read(tmp_path, "", never)["db"], Rules(quiet_days=3), NOW + 2 * DAY)
+    assert judge("db", Judged("app", "%"), observed).state == "not_ready"
+
+
 def test_another_server_by_the_same_name_begins_anew(tmp_path: Path) -> None:
     server = Server("users")
     server.login(APP_PLAIN)

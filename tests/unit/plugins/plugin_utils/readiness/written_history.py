@@ -33,6 +33,7 @@ class Server:
         self._numbers = itertools.count(1)
         self.open: dict[int, Session] = {}
         self.identity = "one"
+        self.since_start = True
         self._counters: dict[str, dict[tuple[str | None, str | None], list[int]]] = {}
 
     def login(self, session: Session) -> int:
@@ -95,6 +96,7 @@ class Server:
                 }
                 for (user, host, transport), numbers in clients.items()
             ],
+            "counted_since_start": self.since_start,
             "counters": {kind: self._counter(kind) for kind in ("users", "hosts", "accounts")},
         }
 
