@@ -127,7 +127,8 @@ class Planned:
             unproven=(unflushed.unread,) if unflushed.unread else (),
         )
         plan = complete_plan(control, dialect, request, decision)
-        if not plan.identity.has_data_of(self.identity):
+        moved = plan.identity != self.identity
+        if moved and not (plan.identity.unique and plan.identity.has_data_of(self.identity)):
             told = [f"it was {self.identity}, and is {plan.identity} by now"]
         elif left and bool(plan.held_back) != self.read_only:
             told.append("it is read-only by now" if plan.held_back else "it is not read-only any more")
@@ -137,9 +138,9 @@ class Planned:
                 reason=CHANGED_SINCE_PLAN,
                 **plan.describe({}, switched=False),
             )
-        if plan.identity != self.identity:
-            moved = f"The plan is about {self.identity}, which seems to be {plan.identity} by now."
-            return replace(plan, warnings=(*plan.warnings, moved))
+        if moved:
+            warning = f"The plan is about {self.identity}, which seems to be {plan.identity} by now."
+            return replace(plan, warnings=(*plan.warnings, warning))
         return plan
 
 

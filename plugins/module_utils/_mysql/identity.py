@@ -10,6 +10,7 @@ failover. A cloned disk has the identifier of the one it was cloned from, so nam
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import asdict, dataclass
 
@@ -21,6 +22,8 @@ _MYSQL = ("hostname", "port", "datadir", "server_uuid")
 _MARIADB = ("hostname", "port", "datadir", "pid_file")
 # Since MariaDB 10.11; absent before.
 _MARIADB_UID = "server_uid"
+# A server_uuid, or a server_uid, which is a SHA-1 in base64.
+_IDENTIFIER = re.compile(r"(?:\A[0-9a-fA-F-]{36}| [0-9A-Za-z+/]{27}=)\Z")
 
 
 class AnotherServer(RdsMysqlError):
@@ -39,6 +42,11 @@ class ServerIdentity:
     def has_data_of(self, other: ServerIdentity) -> bool:
         """Whether it may be that server on another machine, as after a failover of RDS or from a copy of its disk."""
         return (self.server_id, self.datadir, self.port) == (other.server_id, other.datadir, other.port)
+
+    @property
+    def unique(self) -> bool:
+        """Whether it has more than paths, which are the same on every RDS instance of MariaDB before 10.11."""
+        return bool(_IDENTIFIER.search(self.server_id))
 
     @property
     def data(self) -> str:
