@@ -150,7 +150,8 @@ def read_waivers(value: t.Any, today: dt.date) -> Waivers:
             raise RdsMysqlError(f"{place} cannot be read: {e.strerror}.") from e
         except Exception as e:  # whatever PyYAML raises, and texts that are not UTF-8
             # Of a date PyYAML says what it lacks; its other messages quote the file.
-            reason = f", or has a date that does not exist: {e}" if type(e) is ValueError else ""
+            is_date = isinstance(e, ValueError) and not isinstance(e, UnicodeError)
+            reason = f", or has a date that does not exist: {e}" if is_date else ""
             raise RdsMysqlError(f"{place} is not a YAML file{reason}.") from e
     if value in (None, ""):
         value = []
