@@ -176,12 +176,13 @@ class ActionModule(ControllerAction):
         """What the bundles lack that the playbook bundle has installed, as far as they were not read in this run."""
         wanted = rds_api.roots_of(options["ca_cert"], options["target"])
         found = bundles_without(history_of(options), one["region"], str(one["ca"]), wanted)
+        gone = {name.strip() for name in options["clients_gone"]}
         # What was read in this run is newer.
         hostvars = variables["hostvars"]
         clients = [
             (host, path)
             for host, path in found
-            if host not in options["clients_gone"]
+            if host not in gone
             and not (host in hostvars and _has_read(plain(hostvars.raw_get(host).get(CLIENT_BUNDLE)), path))
         ]
         return rds_api.recorded_objections(options["target"], clients)

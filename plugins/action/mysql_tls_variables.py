@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.inventory.manager import split_host_pattern
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import role_variables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, HostVariables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import ControllerAction, hosts_of
@@ -63,9 +64,14 @@ def _all_at_once(hosts: list[str], variables: dict[str, t.Any]) -> list[str]:
 def _selection(fleet: Fleet, variables: HostVariables) -> list[str]:
     """What is wrong with the hosts and the batches of the play that follows."""
     sentences = role_variables.wrong_batches(variables)
+    limit = variables.value("ansible_limit")
+    within = f" and is within the limit {limit!r} of the command line" if limit else ""
     pattern = variables.value("mysql_tls_hosts")
     if "mysql_tls_hosts" in variables.names() and not (pattern and fleet.matching(pattern)):
-        limit = variables.value("ansible_limit")
-        within = f" and is within the limit {limit!r} of the command line" if limit else ""
         sentences.append(f"mysql_tls_hosts: no host matches {pattern or ''!r}{within}.")
+    # Each part of it: nobody would look at the CA bundle of a client that is not found.
+    parts = split_host_pattern(variables.value("mysql_tls_client_hosts") or [])
+    for part in parts:
+        if not part.startswith(("!", "&")) and not fleet.matching(part):
+            sentences.append(f"mysql_tls_client_hosts: no host matches {part!r}{within}.")
     return sentences

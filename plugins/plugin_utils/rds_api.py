@@ -134,20 +134,30 @@ def _parameter_group(
 ) -> dict[str, t.Any]:
     """The parameter group that has require_secure_transport, and every instance that it counts for."""
     name = instance["db_instance_identifier"]
-    own = None
+    own = status = None
     if cluster is None:
         groups = instance.get("db_parameter_groups") or [{}]
         group, status = groups[0].get("db_parameter_group_name"), groups[0].get("parameter_apply_status")
+        owner, kind = name, "instance"
+    else:
+        group, owner, kind = cluster["db_cluster_parameter_group"], cluster["db_cluster_identifier"], "cluster"
+    default = str(group).startswith("default.")
+    # In place of a default group one for this database, which may be there and count for others as well.
+    target = f"{owner}-tls" if default else group
+    if cluster is None:
         sharing = [
             i["db_instance_identifier"]
             for i in instances
             if not i.get("db_cluster_identifier")
-            and group in [g.get("db_parameter_group_name") for g in i.get("db_parameter_groups") or ()]
+            and (
+                i["db_instance_identifier"] == name
+                or target in [g.get("db_parameter_group_name") for g in i.get("db_parameter_groups") or ()]
+            )
         ]
-        owner, kind = name, "instance"
     else:
-        group, owner, kind = cluster["db_cluster_parameter_group"], cluster["db_cluster_identifier"], "cluster"
-        members = [c for c in clusters if c["db_cluster_parameter_group"] == group]
+        members = [
+            c for c in clusters if c["db_cluster_identifier"] == owner or c["db_cluster_parameter_group"] == target
+        ]
         sharing = [m["db_instance_identifier"] for c in members for m in c["db_cluster_members"]]
         states = {
             m["db_instance_identifier"]: m.get("db_cluster_parameter_group_status")
@@ -156,19 +166,16 @@ def _parameter_group(
         status = own = states.get(name)
         waiting = [state for state in states.values() if state != "in-sync"]
         status = waiting[0] if waiting else status
-    default = str(group).startswith("default.")
     aurora = str(instance["engine"]).startswith("aurora")
     return {
         "kind": kind,
         "owner": owner,
         "group": group,
         "default_group": default,
+        "group_to_change": target,
         "apply_status": status,
         "own_apply_status": own or status,
-        # A change of a default group is a new group for this one alone.
-        "sharing": [m["db_instance_identifier"] for m in (cluster or {}).get("db_cluster_members", ())] or [name]
-        if default
-        else sharing,
+        "sharing": sharing,
         "multi_az_cluster": cluster is not None and not aurora,
         # "Valid values" of the parameter differ: a boolean in instances' groups, ON or OFF in clusters'.
         "on": "ON" if kind == "cluster" else "1",
@@ -202,7 +209,7 @@ def lock_objections(one: _Data, guarded: t.Mapping[str, Guarded]) -> list[str]:
     unchecked = [name for name in one["sharing"] if name not in checked]
     if unchecked:
         found.append(
-            f"The parameter group {one['group']} counts for instances that were not checked in this run: "
+            f"The parameter group {one['group_to_change']} counts for instances that were not checked in this run: "
             f"{listed(unchecked)}. Add them to mysql_tls_hosts."
         )
     for host, each in concerned.items():

@@ -104,9 +104,10 @@ class Rotation:
     def run(self, hosts: str, *arguments: str, bundles: list[Path] | None = None, at_once: bool = True) -> Run:
         """The playbook; waiting is short."""
         variables = {
-            "mysql_tls_client_bundles": [str(path) for path in bundles or [self.both]],
+            # Texts, as a survey has them, or a list.
+            "mysql_tls_client_bundles": [str(path) for path in bundles] if bundles else f"{self.both}, ",
             "mysql_tls_apply_immediately": str(at_once).lower(),  # as -e has it
-            "mysql_tls_clients_gone": ["retired"],
+            "mysql_tls_clients_gone": "unknown, retired",
             "mysql_tls_hosts": hosts,
             "mysql_tls_rds_wait": 10,
             "__mysql_tls_rds_poll": 0.1,
@@ -167,6 +168,11 @@ def test_from_2019_to_g1(rotation: Rotation) -> None:
     assert "rds:ModifyDBInstance" not in rotation.aws.calls
 
     rotation.installed(2, app1=rotation.both)
+    # What is not found of the clients' hosts has a bundle that nobody has looked at.
+    misspelled = rotation.run("orders", "-e", "mysql_tls_client_hosts=applicatoins", "--check", at_once=False)
+    assert misspelled.status == 2
+    assert "mysql_tls_client_hosts: no host matches 'applicatoins'." in words(misspelled)
+    assert rotation.aws.calls == set()
     rehearsal = rotation.run("orders", "--check", at_once=False).ok()
     assert f"orders: rds-ca-2019 -> {TARGET}, in the maintenance window " in words(rehearsal)
     assert "the server restarts" in words(rehearsal)

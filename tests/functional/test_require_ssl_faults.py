@@ -584,6 +584,25 @@ def test_single_bits(servers: Servers, name: str, every_fault: bool) -> None:
 
 
 @pytest.mark.parametrize("name", MATRIX)
+def test_single_bits_of_what_is_rolled_back(scene: SceneMaker, name: str) -> None:
+    """Its account must not be taken for one that somebody else has changed, as the administrator is locked out then."""
+    stage = scene(name, ALONE_BACK)
+    found = exchanges(stage.record())
+    writes = [number for number, exchange in enumerate(found) if exchange.writes]
+    rows = [
+        packet.place
+        for exchange in found[writes[0] : writes[-1]]
+        if exchange.request and (exchange.request.statement or "").startswith("SELECT u.User")
+        for packet in exchange.answers
+        if stage.me.user.encode() in packet.payload
+    ]
+    assert rows
+    for place in rows:
+        for seed in range(4, 8):
+            stage.suffer(Fault(place, fp.FLIP, seed=seed))
+
+
+@pytest.mark.parametrize("name", MATRIX)
 def test_tls_records(servers: Servers, name: str, every_fault: bool) -> None:
     """Faults below TLS, which the module and the server have between them alone."""
     Ordeal(servers, name, ALONE, raw=True).run(lambda packets: records(packets, 1000 if every_fault else 24))

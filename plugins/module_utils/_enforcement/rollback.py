@@ -50,6 +50,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session imp
 _LEAST_ATTEMPTS = 3
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
+# What one reading does not show, and the check after the rollback does, is undone once that has shown it.
+_READINGS = 2
 
 
 @dataclass(frozen=True)
@@ -145,21 +147,23 @@ class Rollback:
         return situation
 
     def _restore(self, session: Session) -> Situation:
-        wanted = self._to_undo(session, self._read(session))
-        switched = self._is_switched(session)
-        self._undid = self._undid or bool(wanted) or switched
         refusals: list[str] = []
-        for statement in (self._plan.switch_rollback if switched else ()) + self._undoing(wanted):
-            try:
-                self._journal.run(session, statement)
-            except QueryFailed as e:
-                if e.connection_lost or statement.text == NEVER_CREATE:
-                    raise
-                refusals.append(e.message)
         now = self._read(session)
-        stuck = tuple(
-            c for c in self._plan.changes if c in self._attempted and c.account in now and self._stands(session, now, c)
-        )
+        readings = 0
+        while True:
+            readings += 1
+            wanted = self._to_undo(session, now)
+            switched = self._is_switched(session)
+            refusals += self._undo(session, wanted, switched)
+            now = self._read(session)
+            stuck = tuple(
+                c
+                for c in self._plan.changes
+                if c in self._attempted and c.account in now and self._stands(session, now, c)
+            )
+            switch_stuck = self._is_switched(session)
+            if readings == _READINGS or (set(stuck) <= set(wanted) and switch_stuck <= switched):
+                break
         kept = tuple(c for c in self._plan.changes if c.only_table and now.get(c.account) == c.after)
         return Situation(
             now=now,
@@ -173,8 +177,21 @@ class Rollback:
             ),
             vanished=tuple(c for c in self._plan.changes if c in self._attempted and c.account not in now),
             refusals=tuple(refusals),
-            switch_stuck=self._is_switched(session),
+            switch_stuck=switch_stuck,
         )
+
+    def _undo(self, session: Session, wanted: tuple[Change, ...], switched: bool) -> list[str]:
+        """Run the statements; why the server refused some."""
+        self._undid = self._undid or bool(wanted) or switched
+        refusals = []
+        for statement in (self._plan.switch_rollback if switched else ()) + self._undoing(wanted):
+            try:
+                self._journal.run(session, statement)
+            except QueryFailed as e:
+                if e.connection_lost or statement.text == NEVER_CREATE:
+                    raise
+                refusals.append(e.message)
+        return refusals
 
     def _is_switched(self, session: Session) -> bool:
         """Whether the server-wide switch is not what it was, and this run may be why."""

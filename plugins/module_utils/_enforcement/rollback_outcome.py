@@ -67,16 +67,16 @@ def recover(
         if situation.switch_stuck:
             left.insert(0, secure_transport.NAME)
             still = plan.switch_rollback + still
-        return EnforcementError(
-            "{} The rollback was refused: {} Still changed: {}. Restore by hand: {}{}".format(
-                cause,
-                " ".join(sentence(refusal) for refusal in dict.fromkeys(situation.refusals)),
-                _list(left, ", "),
-                _list([statement.shown(sessions[0]) for statement in still], "; "),
-                foreign,
-            ),
-            **dict(common, **told),
-        )
+        statements = _list([statement.shown(sessions[0]) for statement in still], "; ")
+        rest = (_list(left, ", "), statements, foreign)
+        if situation.refusals:
+            why = " ".join(sentence(refusal) for refusal in dict.fromkeys(situation.refusals))
+            message = "{} The rollback was refused: {} Still changed: {}. Restore by hand: {}{}".format(
+                cause, why, *rest
+            )
+        else:
+            message = "{} The rollback had no effect. Still changed: {}. Restore by hand: {}{}".format(cause, *rest)
+        return EnforcementError(message, **dict(common, **told))
     end = "Everything was rolled back, and that was checked." if situation.undone else "Nothing was changed."
     if situation.kept:
         end = end.replace("Everything", "Everything else").replace("Nothing", "Nothing else")

@@ -242,9 +242,18 @@ def check_whole(path: Path, access: Access) -> None:
 
 
 def remove_older(directory: Path, days: int, now: dt.datetime) -> None:
-    """Remove the runs that started so many days ago or earlier. What cannot be removed stays."""
+    """Remove the runs that started so many days ago or earlier. What cannot be removed stays.
+
+    Ago is before the last run of another day: on the first day of a clock that is ahead everything would be too old.
+    """
+    known = names(directory)
+    others = [name[: len("20270131")] for name in known if not name.startswith(f"{now:%Y%m%d}")]
+    if not others:
+        return
+    with contextlib.suppress(ValueError):  # a name that is no time
+        now = min(now, dt.datetime.strptime(max(others), "%Y%m%d").replace(tzinfo=now.tzinfo) + dt.timedelta(days=1))
     limit = (now - dt.timedelta(days=days)).strftime(_NAME_TIME)
-    for name in names(directory):
+    for name in known:
         if name[: len(limit)] < limit:
             with contextlib.suppress(OSError):
                 (directory / name).unlink()

@@ -117,7 +117,7 @@ def record(
                 add_pass(known, before.last if before else None, one.seen, at)
                 known.changes.update(dict.fromkeys(one.changed, since))
             access.write(path, _encode(servers))
-            _prune(directory, (at - dt.timedelta(days=keep_days)).strftime("%Y-%m-%d"))
+            _prune(directory, at, keep_days)
     except BlockingIOError as e:
         raise RdsMysqlError(
             f"mysql_tls_state_dir: another run has been writing to {directory} for {_LOCK_SECONDS:g} seconds."
@@ -204,8 +204,14 @@ def _latest(directory: Path, own: Path, access: Access, wanted: set[str]) -> dic
     return found
 
 
-def _prune(directory: Path, oldest: str) -> None:
-    for path, date in _files(directory):
+def _prune(directory: Path, at: dt.datetime, keep_days: int) -> None:
+    """Count from the last day before: on the first day of a clock that is ahead everything would be too old."""
+    known = _files(directory)
+    before = max((date for _path, date in known if date < f"{at:%Y-%m-%d}"), default="")
+    with contextlib.suppress(ValueError):  # none, or one that is no date
+        at = min(at, dt.datetime.strptime(before, "%Y-%m-%d").replace(tzinfo=at.tzinfo) + dt.timedelta(days=1))
+    oldest = f"{at - dt.timedelta(days=keep_days):%Y-%m-%d}"
+    for path, date in known:
         if date < oldest:
             path.unlink(missing_ok=True)
 

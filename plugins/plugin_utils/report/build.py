@@ -125,7 +125,7 @@ def _servers(
     known: dict[str, model.Server] = {}
     try:
         this_run = history.of_run(request.run.id, AUDIT)
-        nothing = all(server.state == model.NOT_CHECKED for server in own)
+        nothing = not any(map(from_results.was_to_check, own))
         # Nobody asks for the last check of a server that has a newer one.
         known = history.of_hosts(request.fleet, () if nothing else {server.inventory_hostname for server in own})
         merged = [server for server in merged if not _newer(known.get(server.name), server)]

@@ -21,6 +21,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model impor
 )
 
 _NEVER = "It was not checked: the play ended for it before that."
+_SKIPPED = "It was not checked: the task was skipped."
 _NO_RESULT = "What is registered for it is not a result of mysql_ssl_status"
 
 
@@ -48,7 +49,7 @@ def servers_of(host: str, result: t.Any, checked_at: str, place: Place | None = 
     elif result.get("endpoints") is not None:
         return _servers_of_sweep(host, result["endpoints"], checked_at)
     elif result.get("skipped"):
-        servers = [_not_checked(host, "It was not checked: the task was skipped.")]
+        servers = [_not_checked(host, _SKIPPED)]
     else:
         servers = [server_of(host, host, result, checked_at)]
     said = {name: value for name, value in vars(place).items() if value} if place else {}
@@ -167,18 +168,23 @@ def _without_waivers(server: Server) -> Server:
     return replace(server, findings=findings, verdict=None)
 
 
+def was_to_check(server: Server) -> bool:
+    """Whether a run has tried to check the server. One that was refused, as for lack of a login, it was to check."""
+    return server.state != NOT_CHECKED or server.message not in (_NEVER, _SKIPPED)
+
+
 def with_known(
     checked: t.Sequence[Server], known: t.Sequence[Server], baselines: t.Mapping[str, Server]
 ) -> tuple[Server, ...]:
     """What a run has checked, with the last check of the servers that it was not to check.
 
-    A run that has checked nothing, as one of the tag ``report``, was not to check any.
+    A run that has tried none, as one of the tag ``report``, was not to check any.
 
     :arg known: The last checks of the fleet's servers.
     :arg baselines: The last good checks by name.
     """
     last = {server.name: _with_last_good(replace(server, in_run=False), baselines) for server in known}
-    if all(server.state == NOT_CHECKED for server in checked):
+    if not any(map(was_to_check, checked)):
         return combine([*last.values(), *(server for server in checked if server.name not in last)])
     # Of a host that this run has checked there is nothing else, such as former endpoints of a sweep.
     hosts = {server.inventory_hostname for server in checked}

@@ -150,7 +150,8 @@ def read_waivers(value: t.Any, today: dt.date) -> Waivers:
             raise RdsMysqlError(f"{place} cannot be read: {e.strerror}.") from e
         except Exception as e:  # whatever PyYAML raises, and texts that are not UTF-8
             # Of a date PyYAML says what it lacks; its other messages quote the file.
-            reason = f", or has a date that does not exist: {e}" if type(e) is ValueError else ""
+            is_date = isinstance(e, ValueError) and not isinstance(e, UnicodeError)
+            reason = f", or has a date that does not exist: {e}" if is_date else ""
             raise RdsMysqlError(f"{place} is not a YAML file{reason}.") from e
     if value in (None, ""):
         value = []
@@ -166,11 +167,16 @@ def _rule(place: str, value: t.Any) -> Rule:
     if unknown:
         raise RdsMysqlError(f"{place}: the waiver has an unknown key: {', '.join(sorted(map(str, unknown)))}.")
     texts = {name: clean(str(each)).strip() for name, each in value.items() if each is not None}
-    missing = [name for name in _REQUIRED if not texts.get(name)]
+    # What is there and empty is not everything.
+    missing = [
+        name for name in (*_REQUIRED, *_OPTIONAL) if (name in _REQUIRED or name in value) and not texts.get(name)
+    ]
     if missing:
         raise RdsMysqlError(f"{place}: the waiver has no {' and no '.join(missing)}.")
     try:
-        expires = dt.date.fromisoformat(texts["expires"][:10]).isoformat()
+        day, rest = texts["expires"][:10], texts["expires"][10:11]
+        # A time may follow, and no further digit.
+        expires = dt.date.fromisoformat(day if rest in ("", " ", "T") else "").isoformat()
     except ValueError as e:
         raise RdsMysqlError(
             f"{place}: the waiver expires on {texts['expires']!r}, which is not a date such as 2027-03-31."
@@ -182,7 +188,7 @@ def _rule(place: str, value: t.Any) -> Rule:
         )
     return Rule(
         texts["finding"],
-        texts.get("server") or "*",
-        texts.get("account") or "*",
+        texts.get("server", "*"),
+        texts.get("account", "*"),
         Waiver(texts["owner"], texts["reason"], expires),
     )

@@ -326,7 +326,7 @@ def _word(schedule: Schedule, outcome: Outcome) -> list[str]:
             now = [_kind(where, key) for where in (server.accounts.memory, server.accounts.table)]
             if key not in schedule.others.touched and kind not in now:
                 found.append(f"W6 said to have {kind}, and {key} has {' and '.join(now)}: {said[:300]}")
-            if key not in schedule.others.touched and "The rollback was refused:  " in said:
+            if key not in schedule.others.touched and "The rollback had no effect." in said:
                 found.append(f"W7 {key} was left, and nobody has refused to put it back: {said[:300]}")
         return found
     return []

@@ -35,7 +35,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.bundles im
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import CHANGE, History, entry
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.recorded import record_changes
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, model
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, model
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -69,7 +69,8 @@ def unreachable(name: str, at: str) -> model.Server:
 
 
 def not_checked(name: str) -> model.Server:
-    return model.Server(name, name, model.NOT_CHECKED, message="It was not checked.")
+    (server,) = from_results.servers_of(name, None, "")
+    return server
 
 
 class Site:
@@ -195,6 +196,21 @@ def test_a_run_that_checks_nothing(site: Site) -> None:
         ("shop", "unreachable", False),
     ]
     assert sorted(site.state.iterdir()) == files
+
+
+def test_a_run_that_was_to_check_and_could_not(site: Site) -> None:
+    """As without a login: nobody knows whether the servers still are what they were."""
+    site.report(day(1), checked("auth", day(1)), checked("shop", day(1)), fleet=FLEET)
+    refused = {"failed": True, "contacted": False, "msg": "mysql_tls_secret: there is none."}
+    servers = [server for name in sorted(FLEET) for server in from_results.servers_of(name, refused, day(2))]
+    made = site.report(day(2), *servers, fleet=FLEET)
+    assert [(each.name, each.state, each.in_run, each.last_good_at) for each in made.servers] == [
+        ("auth", "not_checked", True, day(1)),
+        ("shop", "not_checked", True, day(1)),
+    ]
+    assert made.summary.compliant == 0
+    assert made.changes is not None
+    assert [change.server for change in made.changes.worse] == ["auth", "shop"]
 
 
 def test_a_finding_keeps_the_day_it_was_first_seen(site: Site) -> None:
@@ -422,6 +438,18 @@ def test_permissions_and_retention(site: Site) -> None:
     site.written(day(80), checked("auth", day(80)), history=replace(site.history(), days=30))
     assert not first.exists()
     assert len(list(site.state.iterdir())) == 2
+
+
+def test_retention_and_a_clock_that_is_ahead(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that was ever recorded would be too old."""
+    site.report(day(1), checked("shop", day(1)))
+    site.report(day(89), checked("shop", day(89)))
+    ahead = TODAY + dt.timedelta(days=500)
+    monkeypatch.setattr(storage, "utc_now", lambda: ahead)
+    monkeypatch.setattr(f"{History.__module__}.utc_now", lambda: ahead)
+    for _run in range(2):
+        site.report(iso8601(ahead), checked("shop", iso8601(ahead)))
+    assert len(list(site.state.iterdir())) == 4
 
 
 def test_a_group(site: Site) -> None:

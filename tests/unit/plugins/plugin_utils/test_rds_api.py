@@ -61,6 +61,25 @@ def test_a_cluster_by_its_endpoint_is_its_writer() -> None:
     assert found["on"] == "ON"
 
 
+def test_a_group_in_place_of_a_default_one_that_others_use() -> None:
+    """It counts for them as soon as the parameter is set."""
+
+    def of_group(name: str, group: str) -> dict[str, t.Any]:
+        return instance(name, db_parameter_groups=[{"db_parameter_group_name": group}])
+
+    instances = [of_group("orders", "default.mysql8.0"), of_group("stock", "orders-tls"), of_group("other", "default")]
+    one = rds_api.database("x", "orders", instances, [])
+    assert (one["group_to_change"], one["sharing"]) == ("orders-tls", ["orders", "stock"])
+    (unchecked,) = rds_api.lock_objections(one, {"a": rds_api.Guarded(one)})
+    assert unchecked.startswith("The parameter group orders-tls counts for instances that were not checked in this run")
+
+    default = {**CLUSTER, "db_cluster_parameter_group": "default.aurora-mysql8.0"}
+    members = [{"db_instance_identifier": "mall-1", "db_cluster_parameter_group_status": "in-sync"}]
+    mall = {"db_cluster_identifier": "mall", "db_cluster_parameter_group": "shop-tls", "db_cluster_members": members}
+    one = rds_api.database("x", "shop", MEMBERS, [default, mall])
+    assert (one["group_to_change"], one["sharing"]) == ("shop-tls", ["shop-1", "shop-2", "mall-1"])
+
+
 def test_what_cannot_be_one_database() -> None:
     for host, identifier, sentence in (
         ("db.example.com", None, "has the endpoint db.example.com: set mysql_tls_db_identifier"),

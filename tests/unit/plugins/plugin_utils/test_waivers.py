@@ -185,6 +185,12 @@ def test_an_account_is_only_of_findings_about_accounts() -> None:
         ({"finding": "x"}, "waivers has to be a list of waivers."),
         (["x"], "waivers, number 1: a waiver has to be a dictionary."),
         ([RULE, {**RULE, "until": 1}], "waivers, number 2: the waiver has an unknown key: until."),
+        ([{**RULE, "server": ""}], "waivers, number 1: the waiver has no server."),
+        ([{**RULE, "account": None}], "waivers, number 1: the waiver has no account."),
+        (
+            [{**RULE, "expires": "2027-03-311"}],
+            "waivers, number 1: the waiver expires on '2027-03-311', which is not a date",
+        ),
         ([{"finding": "weak-protocol"}], "waivers, number 1: the waiver has no owner and no reason and no expires."),
         ([{**RULE, "expires": "soon"}], "waivers, number 1: the waiver expires on 'soon', which is not a date"),
         ([{**RULE, "finding": "weak-protocl"}], "waivers, number 1: the waiver is for the finding 'weak-protocl'."),

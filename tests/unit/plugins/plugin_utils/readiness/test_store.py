@@ -61,6 +61,14 @@ def test_old_days_are_removed(tmp_path: Path) -> None:
     assert [date for date, _day in read(tmp_path, "2026-12-01", never)["db"]] == ["2026-12-01", "2026-12-02"]
 
 
+def test_a_clock_that_is_ahead_removes_nothing(tmp_path: Path) -> None:
+    """On its first day: all that was ever seen would be too old."""
+    server = Server("accounts")
+    for day in (0, 1, 500, 500):
+        record(tmp_path, one(server), NOW + day * DAY, 35)
+    assert len(read(tmp_path, "", never)["db"]) == 3
+
+
 def test_directories_of_two_machines_copied_together_add_up(tmp_path: Path) -> None:
     server = Server("accounts")
     for number, name in enumerate(("one", "two")):
