@@ -71,7 +71,7 @@ _NO_HOST = re.compile(r"""[\s'"`,]""")
 
 
 def _wildcards(text: str) -> t.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in text.split("*")) + r"\Z", re.DOTALL)
+    return re.compile(".*".join(re.escape(part) for part in re.split(r"\*+", text)) + r"\Z", re.DOTALL)
 
 
 @dataclass(frozen=True)

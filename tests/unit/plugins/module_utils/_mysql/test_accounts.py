@@ -61,6 +61,13 @@ def test_pattern(pattern: str, user: str, host: str, matches: bool) -> None:
     assert Pattern.parse(pattern, "accounts").matches(Account(user, host)) is matches
 
 
+def test_many_wildcards_are_one() -> None:
+    """Forty, each of which may stand for any part of a name, would be tried for minutes."""
+    pattern = Pattern.parse("*" * 40 + "x@%", "exclude")
+    assert pattern.matches(Account("a" * 31 + "x", "%"))
+    assert not pattern.matches(Account("a" * 32, "%"))
+
+
 @pytest.mark.parametrize(
     "text",
     [
