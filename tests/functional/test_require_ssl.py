@@ -336,8 +336,12 @@ def test_odd_names(db: Database, modules: Modules, sql_mode: str) -> None:
     untouched = {user: db.everything_but_the_requirement(user, "10.0.0.1") for user in ODD_NAMES}
     db.query("SET GLOBAL sql_mode = %s", sql_mode)
     try:
-        done = modules.require(**db.options(me, accounts=ODD_NAMES[:5] + [f"{n}@10.0.0.1" for n in ODD_NAMES[5:]]))
-        done.ok()
+        patterns = ODD_NAMES[:5] + [f"{name}@10.0.0.1" for name in ODD_NAMES[5:]]
+        # With quotes around the user alone somebody means the user without them.
+        place = patterns.index("`tick`@10.0.0.1")
+        assert "is not a pattern" in modules.require(**db.options(me, accounts=patterns)).msg
+        patterns[place] = "'`tick`'@'10.0.0.1'"
+        done = modules.require(**db.options(me, accounts=patterns)).ok()
         assert {user: db.requirement(user, "10.0.0.1")[0] for user in ODD_NAMES} == dict.fromkeys(ODD_NAMES, "ANY")
         assert [db.ssl_type(decoy) for decoy in decoys] == ["", "", "", ""]
         one = modules.require(**db.options(me, user=ODD_NAMES[1], ssl_type="none")).ok()
