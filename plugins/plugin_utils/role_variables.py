@@ -128,12 +128,13 @@ class WrongValues:
 
     def look(self, host: str, variables: HostVariables) -> None:
         """Take in one host."""
-        for name, option in self._options.items():
+        for name in sorted(self._options.keys() & variables.names()):
+            option = self._options[name]
             try:
                 value = variables.given(name)
             except AnsibleError:
                 continue  # The host's own task says what cannot be evaluated.
-            if value is None and ("choices" not in option or name not in variables.names()):
+            if value is None and "choices" not in option:
                 continue
             # Nearly all hosts have the same.
             key = (name, type(value), value if isinstance(value, (str, int, float)) else repr(value))
