@@ -51,7 +51,7 @@ Result = dict[str, t.Any]
 CaCert = t.Callable[[HostVariables], str]
 
 # Servers that a process works on at a time: with how many it begins, and how many there are where it has time left, as
-# with servers that are far away. Beginning with 32 takes 17 % longer for 1,000 servers (2 cores, the servers on them).
+# with servers that are far away. With 32 from the beginning, checking 1,000 servers takes 10 to 17 % longer (2 cores).
 _FEW = 8
 _AT_ONCE = 32
 # Those that do not answer, besides, in all processes.

@@ -22,16 +22,17 @@ _SECONDS = 60
 @contextmanager
 def x_session(port: int, user: str, password: str, *, encrypted: bool) -> Iterator[None]:
     """Logged in over TCP. Without TLS the server has to know the password from a login with it."""
-    with socket.create_connection(("127.0.0.1", port), _SECONDS) as connection:
+    with socket.create_connection(("127.0.0.1", port), _SECONDS) as plain:
+        connection: socket.socket = plain
         if encrypted:
             # A capability has a name and a value, which is a scalar (1) of the type boolean (7): true.
             value = _number(1, 1) + _field(2, _number(1, 7) + _number(8, 1))
             _ask(connection, _CAPABILITIES_SET, _field(1, _field(1, _field(1, b"tls") + _field(2, value))), _OK)
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            connection = context.wrap_socket(connection)  # noqa: PLW2901  as the rest goes over it
-            plain = b"\0" + user.encode() + b"\0" + password.encode()
-            _ask(connection, _AUTHENTICATE_START, _field(1, b"PLAIN") + _field(2, plain), _AUTHENTICATED)
+            connection = context.wrap_socket(plain)
+            login = b"\0" + user.encode() + b"\0" + password.encode()
+            _ask(connection, _AUTHENTICATE_START, _field(1, b"PLAIN") + _field(2, login), _AUTHENTICATED)
         else:
             challenge = _ask(connection, _AUTHENTICATE_START, _field(1, b"SHA256_MEMORY"), _CONTINUE)[2:]
             answer = b"\0" + user.encode() + b"\0" + _scramble(password.encode(), challenge).hex().upper().encode()
