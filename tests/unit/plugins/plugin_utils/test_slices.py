@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import typing as t
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +17,10 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import 
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import History
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.slices import Merge
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness import store
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, model
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, model
 
 from .readiness.written_history import Server
-from .test_history import FINDING, OPEN, checked, day, unreachable
+from .test_history import FINDING, OPEN, checked, day, not_checked, unreachable
 
 
 class State:
@@ -36,23 +39,45 @@ class State:
         self.runs += 1
         where = directory or self.directory
         run = model.Run(f"{self.runs:032x}", at, "0.2.0", "2.19.0", started_at=at)
+        about = {name: more.pop(name) for name in ("interrupted", "limit", "tls_min_version") if name in more}
+        run = replace(run, **about)
+        merge = more.pop("merging", None)
+        if merge:
+            about = {"merged": merge.servers, "left": merge.left, "fleet": merge.history.hosts()}
+            run, more = merge.run(run), {"history": merge.history, **about, **more}
         more = {"history": self.history(directory), **more}
-        return build.write_report(build.ReportRequest(where / "report", "T", run, **more), servers).report
+        self.written = build.write_report(build.ReportRequest(where / "report", "T", run, **more), servers)
+        return self.written.report
 
-    def slice(self, name: str, at: str, *servers: model.Server) -> Path:
-        self.run(at, self.slices / name, *servers)
+    def slice(self, name: str, at: str, *servers: model.Server, **about: t.Any) -> Path:
+        self.run(at, self.slices / name, *servers, **about)
         return self.slices / name
 
-    def merged(self, at: str) -> tuple[model.Report, list[str]]:
-        history = self.history()
-        merge = Merge(self.slices, history)
-        report = self.run(at, history=history, merged=merge.servers, fleet=history.hosts())
-        return report, [*history.warnings, *merge.remove()]
+    def merged(self, at: str, *, keep: bool = False, **more: t.Any) -> tuple[model.Report, list[str]]:
+        merge = Merge(self.slices, self.history())
+        report = self.run(at, merging=merge, **more)
+        return report, [*merge.history.warnings, *(() if keep else merge.remove())]
 
 
 @pytest.fixture
 def state(tmp_path: Path) -> State:
     return State(tmp_path / "state")
+
+
+def refused(name: str) -> model.Server:
+    """A server for which the inventory has no usable login, so that nothing was sent to it."""
+    result = {"failed": True, "contacted": False, "msg": f"login_password: {name} has none."}
+    return from_results.server_of(name, name, result, day(5))
+
+
+def files_of(directory: Path) -> dict[str, t.Any]:
+    """The files of a report, without what is about the run alone."""
+    found: dict[str, t.Any] = {path.name: path.read_text("utf-8") for path in directory.iterdir()}
+    del found["report.sha256"]
+    about = json.loads(found.pop("report.json"))
+    page = found.pop("report.html").partition("<main")[2]
+    del about["run"]
+    return {**found, "data": about, "page": re.sub(r"[0-9a-f]{32,64}|, with . other reports merged into it", "", page)}
 
 
 def names(report: model.Report, *, in_run: bool) -> list[str]:
@@ -80,6 +105,44 @@ def test_one_report_of_many_histories(state: State) -> None:
     assert [finding.first_seen for finding in report.servers[-1].findings] == [day(1)]
 
 
+def test_the_same_as_one_run(tmp_path: Path) -> None:
+    """What a slice could not check is not checked, with its reason and its last good check, wherever it counts."""
+    first, second = "abc", "defg"
+    servers = {
+        "a": checked("a", day(5)),
+        "b": refused("b"),
+        "c": unreachable("c", day(5)),
+        "d": checked("d", day(5), FINDING, accounts=(OPEN,)),
+        "e": not_checked("e"),
+        "f": refused("f"),
+        "g": checked("g", day(5), FINDING),
+    }
+    written = {}
+    for way in ("one run", "slices"):
+        state = State(tmp_path / way)
+        state.run(day(1), None, *(checked(name, day(1)) for name in "abcde"))
+        more = {"junit": True, "openmetrics": state.directory / "report" / "metrics.prom"}
+        if way == "slices":
+            for number, of_slice in enumerate((first, second)):
+                state.slice(str(number), day(5), *map(servers.__getitem__, of_slice))
+            _report, warnings = state.merged(day(5), **more)
+            assert (warnings, list(state.slices.iterdir())) == ([], [])
+        else:
+            state.run(day(5), None, *servers.values(), fleet=set(servers), **more)
+        written[way] = files_of(state.directory / "report")
+    assert written["slices"] == written["one run"]
+    assert {name: each["state"] for name, each in _by_name(written["slices"]).items()} == {
+        **dict.fromkeys("adg", "checked"),
+        "c": "unreachable",
+        **dict.fromkeys("bef", "not_checked"),
+    }
+    assert [_by_name(written["slices"])[name]["last_good_at"] for name in "bcef"] == [day(1), day(1), day(1), None]
+
+
+def _by_name(written: dict[str, t.Any]) -> dict[str, t.Any]:
+    return {server["name"]: server for server in written["data"]["servers"]}
+
+
 def test_a_forgotten_slice_is_no_news(state: State) -> None:
     """One that is merged after a newer check of the same servers replaces nothing."""
     state.slice("11", day(2), checked("auth", day(2), FINDING))
@@ -101,7 +164,10 @@ def test_a_slice_that_has_only_its_report(state: State) -> None:
 
 
 def test_what_nobody_has_taken_over_stays(state: State) -> None:
-    """Rollback records above all; also a damaged history, and a directory that belongs to nobody here."""
+    """Rollback records above all; also a damaged history, and a directory that belongs to nobody here.
+
+    What the damaged history lacks is in the report.
+    """
     record = state.slice("11", day(5), checked("auth", day(5))) / "rollback" / "auth.json"
     record.parent.mkdir()
     record.write_text("{}")
@@ -111,11 +177,12 @@ def test_what_nobody_has_taken_over_stays(state: State) -> None:
     elsewhere = state.slice("13", day(5), checked("bank", day(5))).rename(state.directory / "elsewhere")
     (state.slices / "link").symlink_to(elsewhere)
     report, warnings = state.merged(day(5))
-    assert names(report, in_run=True) == ["auth"]
+    assert names(report, in_run=True) == ["auth", "shop"]
     reason = "Compressed file ended before the end-of-stream marker was reached"
     assert warnings == [
         f"{damaged} cannot be read: {reason}. It was not merged.",
         f"{state.slices / '11'} was merged and not removed, because of {record}.",
+        f"{state.slices / '12'} was merged and not removed, because of {damaged}.",
     ]
     assert sorted(path.name for path in state.slices.iterdir()) == ["11", "12", "link", "unfinished"]
     assert (damaged.parent.parent / "report" / "report.json").exists()
