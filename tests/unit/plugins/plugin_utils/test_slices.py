@@ -30,33 +30,43 @@ class State:
         self.directory = directory
         self.slices = directory / "slices"
         self.runs = 0
+        self.changed = False
+        self.lost: list[str] = []
 
     def history(self, directory: Path | None = None) -> History:
         return History((directory or self.directory) / "history", self.directory / "cache")
 
     def run(self, at: str, directory: Path | None = None, *servers: model.Server, **more: t.Any) -> model.Report:
         """Report servers, with a state directory of its own if there is one."""
+        return self.written(self.run_at(at), directory, *servers, **more).report
+
+    def run_at(self, at: str, **about: t.Any) -> model.Run:
         self.runs += 1
-        where = directory or self.directory
-        run = model.Run(f"{self.runs:032x}", at, "0.2.0", "2.19.0", started_at=at)
-        about = {name: more.pop(name) for name in ("interrupted", "limit", "tls_min_version") if name in more}
-        run = replace(run, **about)
-        merge = more.pop("merging", None)
-        if merge:
-            about = {"merged": merge.servers, "left": merge.left, "fleet": merge.history.hosts()}
-            run, more = merge.run(run), {"history": merge.history, **about, **more}
-        more = {"history": self.history(directory), **more}
-        self.written = build.write_report(build.ReportRequest(where / "report", "T", run, **more), servers)
-        return self.written.report
+        return model.Run(f"{self.runs:032x}", at, "0.2.0", "2.19.0", started_at=at, **about)
+
+    def written(
+        self, run: model.Run, directory: Path | None, *servers: model.Server, **more: t.Any
+    ) -> build.WrittenReport:
+        dest = (directory or self.directory) / "report"
+        return build.write_report(
+            build.ReportRequest(dest, "T", run, **{"history": self.history(directory), **more}), servers
+        )
 
     def slice(self, name: str, at: str, *servers: model.Server, **about: t.Any) -> Path:
-        self.run(at, self.slices / name, *servers, **about)
+        self.written(self.run_at(at, **about), self.slices / name, *servers)
         return self.slices / name
 
     def merged(self, at: str, *, keep: bool = False, **more: t.Any) -> tuple[model.Report, list[str]]:
+        """The report of all slices, and warnings.
+
+        :arg keep: As in check mode.
+        """
         merge = Merge(self.slices, self.history())
-        report = self.run(at, merging=merge, **more)
-        return report, [*merge.history.warnings, *(() if keep else merge.remove())]
+        about = {"merged": merge.servers, "left": merge.left, "fleet": merge.history.hosts(), "history": merge.history}
+        written = self.written(merge.run(self.run_at(at)), None, **about, **more)
+        self.changed = written.changed
+        self.lost = [one.path.name for one in merge.not_merged]
+        return written.report, [*written.warnings, *(() if keep else merge.remove())]
 
 
 @pytest.fixture
@@ -208,3 +218,176 @@ def test_the_newest_check_of_a_server_in_two_slices(state: State) -> None:
     state.slice("9", day(4), checked("auth", day(4)))
     report, _warnings = state.merged(day(5))
     assert [len(server.findings) for server in report.servers] == [1]
+
+
+def states(report: model.Report) -> dict[str, tuple[str, str | None, str | None]]:
+    return {each.name: (each.state, each.checked_at, each.last_good_at) for each in report.servers}
+
+
+NOT_CHECKED = (model.NOT_CHECKED, None)
+
+
+def test_an_interrupted_slice(state: State) -> None:
+    """What it did not come to is not checked, and the report is partial until a later slice has done it."""
+    state.run(day(1), None, checked("auth", day(1)), checked("shop", day(1)))
+    state.slice("11", day(5), checked("auth", day(5)), not_checked("shop"), interrupted=True)
+    state.slice("12", day(5), checked("bank", day(5)))
+    report, _warnings = state.merged(day(5), keep=True)
+    assert states(report)["shop"] == (*NOT_CHECKED, day(1))
+    assert (report.run.interrupted, report.servers[-1].message) == (True, not_checked("shop").message)
+    assert report.changes is not None
+    assert [(each.server, each.id) for each in report.changes.worse] == [("shop", "server")]
+    state.slice("13", day(6), checked("shop", day(6)))
+    report, _warnings = state.merged(day(6))
+    assert (report.run.interrupted, states(report)["shop"]) == (False, (model.CHECKED, day(6), None))
+
+
+def test_slices_that_have_reached_nobody(state: State) -> None:
+    """One that was refused everywhere says so; where all of them have tried nothing, the last checks are the report."""
+    state.run(day(1), None, checked("auth", day(1)), checked("shop", day(1)))
+    state.slice("11", day(5), refused("auth"), refused("bank"))
+    report, warnings = state.merged(day(5))
+    assert states(report) == {
+        "auth": (*NOT_CHECKED, day(1)),
+        "bank": (*NOT_CHECKED, None),
+        "shop": (model.CHECKED, day(1), None),
+    }
+    assert (names(report, in_run=True), warnings) == (["auth", "bank"], [])
+    state.slice("12", day(6), not_checked("auth"), not_checked("bank"), interrupted=True)
+    report, _warnings = state.merged(day(6))
+    whole = State(state.directory / "one run")
+    whole.run(day(1), None, checked("auth", day(1)), checked("shop", day(1)))
+    run = whole.run_at(day(6), interrupted=True)
+    fleet = {"auth", "shop"}
+    one = whole.written(run, None, not_checked("auth"), not_checked("bank"), fleet=fleet).report
+    assert (report.servers, report.summary, report.run.interrupted) == (one.servers, one.summary, True)
+    assert states(report)["auth"] == (model.CHECKED, day(1), None)
+
+
+@pytest.mark.parametrize(
+    ("check", "report", "expected"),
+    [
+        (day(4), day(5), (*NOT_CHECKED, day(4))),
+        (day(6), day(5), (model.CHECKED, day(6), None)),
+    ],
+)
+@pytest.mark.parametrize("of_slice", [True, False])
+def test_a_check_and_a_refusal(
+    state: State, *, of_slice: bool, check: str, report: str, expected: tuple[str, ...]
+) -> None:
+    """The newer one counts, whether the check is in a slice or was made before or after; then a second time too."""
+    state.run(check, state.slices / "9" if of_slice else None, checked("auth", check))
+    state.slice("10", report, refused("auth"), checked("shop", report))
+    for changed in (True, False):
+        found, _warnings = state.merged(day(7), keep=True)
+        assert (states(found)["auth"], state.changed) == (expected, changed)
+
+
+def test_a_check_in_one_slice_that_another_did_not_come_to(state: State) -> None:
+    """As with parts that each skip the hosts of others: nothing is newer than a check but another attempt."""
+    state.slice("11", day(5), checked("auth", day(5)))
+    state.slice("12", day(6), not_checked("auth"), checked("shop", day(6)), interrupted=True)
+    report, _warnings = state.merged(day(6))
+    assert (states(report)["auth"], report.run.interrupted) == ((model.CHECKED, day(5), None), False)
+
+
+def test_reports_that_cannot_be_read(state: State) -> None:
+    """The checks are those of the history, and nothing is removed that could say what was not checked."""
+    state.run(day(1), None, checked("shop", day(1)))
+    for number, name in enumerate("abcd"):
+        state.slice(f"1{number}", day(5), checked(name, day(5)), refused("shop"))
+    reports = [state.slices / f"1{number}" / "report" / "report.json" for number in range(4)]
+    reports[0].unlink()
+    reports[1].write_text(reports[1].read_text("utf-8")[:-20])
+    newer = json.loads(reports[2].read_text("utf-8"))
+    reports[2].write_text(json.dumps({**newer, "format_version": model.FORMAT_VERSION + 1}))
+    ahead = {**newer, "run": {**newer["run"], "made_at": "2999-01-01T00:00:00Z"}}
+    reports[3].write_text(json.dumps(ahead))
+    report, warnings = state.merged(day(5))
+    assert states(report) == {
+        **dict.fromkeys("abcd", (model.CHECKED, day(5), None)),
+        "shop": (model.CHECKED, day(1), None),
+    }
+    lines = "\n".join(warnings)
+    assert f"{state.slices / '10'} has no report.json. Servers that it could not check are reported as last" in lines
+    assert re.search(r"11/report/report.json is not JSON: .* It was not merged", lines)
+    assert re.search(r"12/report/report.json has format version 3; .* It was not merged", lines)
+    assert "report.json was made on 2999-01-01T00:00:00Z, a time that has not come yet. It was not merged" in lines
+    assert (state.lost, sorted(path.name for path in state.slices.iterdir())) == ([], ["11", "12", "13"])
+    assert all(path.exists() for path in reports[1:])
+    # They have nothing else now.
+    report, _warnings = state.merged(day(6))
+    assert (state.lost, names(report, in_run=True)) == (["11", "12", "13"], [])
+
+
+def test_a_report_of_version_0_1(state: State) -> None:
+    """It had no history, and other words."""
+    old = {
+        "name": "auth",
+        "inventory_hostname": "auth",
+        "state": "not_looked_at",
+        "message": "no login",
+        "findings": [],
+    }
+    run = {"id": "1", "made_at": day(5), "collection_version": "0.1.1", "ansible_core_version": "2.17.0"}
+    path = state.slices / "11" / "report.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        json.dumps({"format": model.FORMAT, "format_version": 1, "title": "T", "run": run, "servers": [old]})
+    )
+    state.run(day(1), None, checked("auth", day(1)))
+    report, warnings = state.merged(day(5))
+    assert (states(report), warnings) == ({"auth": (*NOT_CHECKED, day(1))}, [])
+
+
+def test_what_the_checks_were_made_with(state: State) -> None:
+    """That of the slices; the run that merges has made none."""
+    bundles = [model.CaBundle(f"/{name}.pem", name * 64) for name in "ab"]
+    inventory = ("databases.yml",)
+    state.slice(
+        "11",
+        day(5),
+        checked("auth", day(5)),
+        inventory=inventory,
+        limit="auth",
+        ca_bundles=(bundles[0],),
+        tls_min_version="TLSv1.2",
+    )
+    state.slice(
+        "12",
+        day(5),
+        checked("shop", day(5)),
+        inventory=inventory,
+        limit="shop",
+        ca_bundles=(*bundles,),
+        tls_min_version="TLSv1",
+    )
+    run = state.merged(day(5))[0].run
+    assert (run.inventory, run.limit, run.ca_bundles) == (inventory, "auth, shop", tuple(bundles))
+    assert run.tls_min_version == "TLSv1"
+
+
+def test_waivers_of_slices(state: State) -> None:
+    """They hold until they expire, and then the finding decides again."""
+    for name, expires in (("auth", "2999-01-01"), ("shop", day(6)[:10])):
+        waived = replace(FINDING, waiver=model.Waiver("dba", "Soon.", expires))
+        server = checked(name, day(5), waived, verdict="compliant")
+        state.history(state.slices / name).record(state.run_at(day(5)), build.AUDIT, [server])
+    report, _warnings = state.merged(day(7))
+    assert [(each.name, each.verdict, each.waived()) for each in report.servers] == [
+        ("auth", "compliant", 1),
+        ("shop", "non_compliant", 0),
+    ]
+
+
+def test_the_check_that_is_of_the_run(state: State) -> None:
+    """Two parts of one history: one has made the check, and the other knows it as the last one."""
+    history = state.history(state.directory / "shared")
+    reports = []
+    for name in ("auth", "shop"):
+        directory = state.directory / name
+        run = state.run_at(day(5))
+        state.written(run, directory, checked(name, day(5)), history=history, fleet={"auth", "shop"})
+        reports.append(directory / "report" / "report.json")
+    report = state.run(day(5), state.directory / "all", merge=tuple(reports))
+    assert names(report, in_run=True) == ["auth", "shop"]
