@@ -83,8 +83,11 @@ def _lost(merge: Merge, directory: str) -> str | None:
     """What was not merged, in a sentence."""
     if not merge.slices:
         return f"slices: there is nothing to merge in {directory}."
-    lost = [one.path.name for one in merge.not_merged]
-    return visible(f"slices: {', '.join(lost)} in {directory} could not be merged, see the warnings.") if lost else None
+    lost = merge.not_merged
+    if not lost:
+        return None
+    more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+    return visible(f"slices: {lost[0].path}{more} could not be merged, see the warnings.")
 
 
 def _result(hostvars: t.Any, host: str, variable: str) -> t.Any:
