@@ -267,7 +267,7 @@ def test_slices_are_merged(estate: Estate, tmp_path: Path) -> None:
     assert estate.server("mysql-9.7") == {**newest, "findings": findings}
     assert estate.data()["run"]["merged"] == 2
     assert estate.server(NEVER)["state"] == "not_checked"
-    assert [estate.data()["run"][name] for name in ("limit", "tls_min_version")] == [", ".join(limits), "TLSv1"]
+    assert [estate.data()["run"][name] for name in ("limit", "tls_min_version")] == ["; ".join(limits), "TLSv1"]
     assert list((tmp_path / "slices").iterdir()) == []
     again = estate.ansible.run(*merge)
     said = "mysql_tls_slices_dir: there is nothing to merge in"

@@ -94,7 +94,7 @@ class Merge:
         return replace(
             run,
             inventory=_each(run.inventory for run in self._runs) or run.inventory,
-            limit=", ".join(dict.fromkeys(filter(None, limits))) if all(limits) else None,
+            limit="; ".join(dict.fromkeys(filter(None, limits))) if all(limits) else None,
             ca_bundles=_each(run.ca_bundles for run in self._runs),
             tls_min_version=min(filter(None, versions), default=None) if all(versions) else None,
         )

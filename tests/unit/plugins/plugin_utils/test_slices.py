@@ -363,7 +363,7 @@ def test_what_the_checks_were_made_with(state: State) -> None:
         tls_min_version="TLSv1",
     )
     run = state.merged(day(5))[0].run
-    assert (run.inventory, run.limit, run.ca_bundles) == (inventory, "auth, shop", tuple(bundles))
+    assert (run.inventory, run.limit, run.ca_bundles) == (inventory, "auth; shop", tuple(bundles))
     assert run.tls_min_version == "TLSv1"
 
 
