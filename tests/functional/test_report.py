@@ -243,9 +243,9 @@ def test_slices_are_merged(estate: Estate, tmp_path: Path) -> None:
     limits = (f"mysql-5.6,{NEVER},mysql-9.7", f"mysql-9.7,mariadb-11.8,{UNREACHABLE}")
     # The first has a history of its own, the second writes into that of all.
     times = []
-    for dest, limit, more in zip(slices, limits, ({"state_dir": str(slices[0])}, {}), strict=True):
+    for dest, limit, state in zip(slices, limits, (slices[0], estate.ansible.state), strict=True):
         estate.dest = dest
-        estate.report("--limit", limit, tls_min_version="TLSv1", **more)
+        estate.report("--limit", limit, tls_min_version="TLSv1", state_dir=str(state))
         assert sum(server["in_run"] for server in estate.data()["servers"]) == 3
         times.append(estate.server("mysql-9.7")["checked_at"])
     newest = estate.server("mysql-9.7")

@@ -116,7 +116,7 @@ class Merge:
             if any(name.endswith(storage.ending("audit")) for name in names):
                 # Which ones that are, nobody knows.
                 self.history.warn(
-                    f"{one.path} has no {files.JSON}. Servers that it could not check are reported as last checked."
+                    f"{one.path} has no report.json. Servers that it could not check are reported as last checked."
                 )
             return []
         try:

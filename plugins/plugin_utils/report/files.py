@@ -103,7 +103,7 @@ def read_report(path: Path, option: str, *, anyones: bool = True) -> Report:
 
 
 def read_part(path: Path, option: str) -> Report:
-    """A report whose servers are to be added to another one.
+    """A report whose servers become part of another one.
 
     Those that were not checked have its time, as there may be an older or a newer check of them.
 

@@ -131,7 +131,7 @@ def test_the_same_as_one_run(tmp_path: Path) -> None:
     for way in ("one run", "slices"):
         state = State(tmp_path / way)
         state.run(day(1), None, *(checked(name, day(1)) for name in "abcde"))
-        more = {"junit": True, "openmetrics": state.directory / "report" / "metrics.prom"}
+        more: dict[str, t.Any] = {"junit": True, "openmetrics": state.directory / "report" / "metrics.prom"}
         if way == "slices":
             for number, of_slice in enumerate((first, second)):
                 state.slice(str(number), day(5), *map(servers.__getitem__, of_slice))
