@@ -60,8 +60,8 @@ options:
     description:
       - Reports in JSON whose servers are added to those of the hosts, for an inventory that is done in slices. Reports
         of older versions of the collection are read as well.
-      - If a server is in several of them, its newest check counts, or that it could not be checked, with the time of that
-        report.
+      - If a server is in several of them, its newest check counts. A report that could not check it counts as well, as
+        of when it was made.
     type: list
     elements: path
     default: []
