@@ -85,10 +85,23 @@ def is_in_role(variables: t.Mapping[str, t.Any]) -> bool:
 
 
 def reworded(result: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The result of a module's task in the role: its message, and what it warns of."""
+    """The result of a module's task in the role: its message, what it warns of, and what to do about findings."""
     for name in ("msg", "failure"):
         if isinstance(result.get(name), str):
             result[name] = with_variables(result[name])
     if isinstance(result.get("warnings"), list):
         result["warnings"] = [with_variables(each) if isinstance(each, str) else each for each in result["warnings"]]
+    for holder in (result, result.get("ansible_facts")):
+        status = holder.get("mysql_ssl") if isinstance(holder, dict) else None
+        for finding in status.get("findings", ()) if isinstance(status, dict) else ():
+            finding["remediation"] = _remediation(finding["remediation"], finding["commands"])
     return result
+
+
+def _remediation(text: str, commands: t.Iterable[str]) -> str:
+    """The commands in it stay as they are run."""
+    parts = []
+    for command in commands:
+        before, found, text = text.partition(command)
+        parts += [with_variables(before), found]
+    return "".join([*parts, with_variables(text)])

@@ -129,3 +129,15 @@ def test_results_of_the_role_alone() -> None:
     result = {"msg": "Set ca_cert.", "warnings": ["Set ca_cert."], "path": "ca_cert"}
     told = "Set mysql_tls_ca_cert."
     assert reworded(result) == {"msg": told, "warnings": [told], "path": "ca_cert"}
+
+
+def test_what_to_do_about_findings() -> None:
+    """Once as result and once as fact, which may be one object; commands stay as they are run."""
+    command = "DROP USER members set ca_cert;"
+    text = f"Set ca_cert to the bundle. By hand: {command} Or set login_host to a name."
+    findings = [{"remediation": text, "commands": [command]}, {"remediation": "Restart it.", "commands": []}]
+    status = {"findings": findings}
+    reworded({"mysql_ssl": status, "ansible_facts": {"mysql_ssl": status}})
+    told = f"Set mysql_tls_ca_cert to the bundle. By hand: {command} Or set mysql_tls_login_host to a name."
+    assert [each["remediation"] for each in findings] == [told, "Restart it."]
+    reworded({"failed": True, "mysql_ssl": None})
