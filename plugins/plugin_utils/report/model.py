@@ -303,7 +303,8 @@ class Run:
 
     ``merged`` counts the other reports in it. ``inventory`` and ``limit`` are those of the play, or of slices that it
     has merged, ``job`` is its number in AWX. ``tls_min_version`` is the oldest TLS version that the checks accepted for
-    their own sessions, if known. ``started_at`` is when the run of Ansible began. One that was interrupted may not have checked all that it covers.
+    their own sessions, if known. ``started_at`` is when the run of Ansible began. One that was interrupted may not have
+    checked all that it covers.
     """
 
     id: str
