@@ -143,7 +143,7 @@ def workflow(awx: Awx) -> dict[tuple[str, str], list[str]]:
 
 
 def test_another_prefix_and_credentials_that_are_there(ansible: Ansible, awx: Awx) -> None:
-    aws = awx.store.add("credentials", {"name": "AWS of the databases", "inputs": {}})
+    aws = awx.store.add("credentials", {"name": "AWS of the databases", "inputs": {}, "credential_type": 0})
     settings = {
         "awx_setup_prefix": "Team 7 databases",
         "awx_setup_login_user": "",
