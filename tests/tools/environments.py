@@ -24,7 +24,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 if sys.version_info < (3, 11):  # noqa: UP036 (whatever python3 is, it gets here first)
-    sys.exit(f"error: {sys.executable} is Python {sys.version.split()[0]}; 3.11 or newer is needed: make PYTHON=python3.12")
+    sys.exit(
+        f"error: {sys.executable} is Python {sys.version.split()[0]}; 3.11 or newer is needed: make PYTHON=python3.12"
+    )
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "tests" / "requirements"

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from demo import __main__ as demo
 from tests.tools import staging
 
