@@ -24,8 +24,13 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables imp
 
 MODULE = "dbtls.rds_mysql.rds_ca_bundle"
 
-# As the reader of a playbook has set them.
-_OWN_OPTION = re.compile(rf"\b({'|'.join(OWN_OPTIONS)})\b")
+# As the reader of a playbook has set them: the option that a message is about, and those that it cannot mean otherwise.
+_VARIABLES = {
+    "dest": "mysql_tls_bundle_dir",
+    **{name: f"mysql_tls_{name}" for name in ("base_url", "ca_path", "region", "url_password", "url_username")},
+    **{name: f"mysql_tls_bundle_{name}" for name in ("checksum", *OWN_OPTIONS)},
+}
+_OPTION = re.compile(rf"^\w+(?=: )|\b(?:{'|'.join(OWN_OPTIONS)})\b")
 
 Execute = t.Callable[[str, dict[str, t.Any]], t.Mapping[str, t.Any]]
 
@@ -71,7 +76,8 @@ class CaBundles:
             self.warnings += [str(warning) for warning in result.get("warnings", ())]
             if not result.get("failed"):
                 continue
-            reason = _OWN_OPTION.sub(r"mysql_tls_bundle_\1", str(result.get("msg", "")).rstrip(". "))
+            said = str(result.get("msg", "")).rstrip(". ")
+            reason = _OPTION.sub(lambda found: _VARIABLES.get(found[0], found[0]), said)
             age = _age_of_usable(path, bundle["checksum"])
             if age is None:
                 self.errors[path] = (

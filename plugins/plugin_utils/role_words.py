@@ -13,6 +13,7 @@ PREFIX = "mysql_tls_"
 _ROLE = "dbtls.rds_mysql.mysql_tls"
 # Options whose variable is not their name with the prefix before it.
 _OTHERS = {
+    "dest": "mysql_tls_report_dir",
     "interval": "mysql_tls_watch_interval",
     "merge": "mysql_tls_report_merge",
     "previous": "mysql_tls_report_previous",
@@ -33,7 +34,7 @@ _UNMISTAKABLE = re.compile(rf"(?<![\w./@%'\"`-])({'|'.join(_NAMES)})(?![\w/@%'\"
 # Other options are such words, so only where a message is about one.
 _ABOUT = re.compile(
     r"((?<=[Ss]et )(?:members|timeout|unchangeable)\b|(?<=option )restore\b|(?<=servers in )members\b"
-    r"|(?:(?<=^)|(?<=[.] ))(?:members|merge|previous|slices|waivers)(?=: )|(?<=\()timeout(?=\))"
+    r"|(?:(?<=^)|(?<=[.] ))(?:dest|members|merge|previous|slices|waivers)(?=: )|(?<=\()timeout(?=\))"
     r"|(?<=value of )\w+(?= must be one of)|(?<=argument ')\w+(?=' is of type))"
 )
 # The file is that of the variable, or of a bundle that the role has fetched.
@@ -59,10 +60,11 @@ def is_in_role(variables: t.Mapping[str, t.Any]) -> bool:
 
 
 def reworded(result: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The result of a module's task in the role: its message, and what it warns of."""
+    """The result of a module's task in the role: its message, what it warns of, and the lines that it shows."""
     for name in ("msg", "failure"):
         if isinstance(result.get(name), str):
             result[name] = with_variables(result[name])
-    if isinstance(result.get("warnings"), list):
-        result["warnings"] = [with_variables(each) if isinstance(each, str) else each for each in result["warnings"]]
+    for name in ("warnings", "lines"):
+        if isinstance(result.get(name), list):
+            result[name] = [with_variables(each) if isinstance(each, str) else each for each in result[name]]
     return result

@@ -37,6 +37,7 @@ _OF_SERVERS = {"ssl_type", "require_secure_transport"}
         ("argument 'login_port' is of type str and", "argument 'mysql_tls_login_port' is of type str and"),
         ("The option restore is last, all, or", "The option mysql_tls_restore is last, all, or"),
         ("ca_cert: /etc/ca_cert.pem cannot be read.", "mysql_tls_ca_cert: /etc/ca_cert.pem cannot be read."),
+        ("dest: /srv/report.html cannot be written.", "mysql_tls_report_dir: /srv/report.html cannot be written."),
         ("a certificate in ca_cert /b.pem (unable", "a certificate in /b.pem (unable"),
     ],
 )
@@ -70,6 +71,6 @@ def test_results_of_the_role_alone() -> None:
     assert is_in_role({"ansible_role_name": "dbtls.rds_mysql.mysql_tls"})
     assert not is_in_role({"ansible_role_name": "mine"})
     assert not is_in_role({})
-    result = {"msg": "Set ca_cert.", "warnings": ["Set ca_cert."], "path": "ca_cert"}
+    result = {"msg": "Set ca_cert.", "warnings": ["Set ca_cert."], "lines": ["Set ca_cert."], "path": "ca_cert"}
     told = "Set mysql_tls_ca_cert."
-    assert reworded(result) == {"msg": told, "warnings": [told], "path": "ca_cert"}
+    assert reworded(result) == {"msg": told, "warnings": [told], "lines": [told], "path": "ca_cert"}
