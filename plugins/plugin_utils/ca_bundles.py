@@ -16,16 +16,16 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import parse_pem
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.pem import CertificateError
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import (
-    OWN_OPTIONS,
     HostVariables,
     bundle_of,
     own_ca_cert,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_words import with_variables
 
 MODULE = "dbtls.rds_mysql.rds_ca_bundle"
 
-# As the reader of a playbook has set them.
-_OWN_OPTION = re.compile(rf"\b({'|'.join(OWN_OPTIONS)})\b")
+# Not where a report goes, as in messages of others.
+_DEST = re.compile(r"\Adest(?=: )")
 
 Execute = t.Callable[[str, dict[str, t.Any]], t.Mapping[str, t.Any]]
 
@@ -68,10 +68,10 @@ class CaBundles:
             path = bundle["dest"]
             options = {name: value for name, value in bundle.items() if value}
             result = execute(MODULE, {**options, "mode": "0644", "create_directory": True})
-            self.warnings += [str(warning) for warning in result.get("warnings", ())]
+            self.warnings += [_in_role(warning) for warning in result.get("warnings", ())]
             if not result.get("failed"):
                 continue
-            reason = _OWN_OPTION.sub(r"mysql_tls_bundle_\1", str(result.get("msg", "")).rstrip(". "))
+            reason = _in_role(result.get("msg", "")).rstrip(". ")
             age = _age_of_usable(path, bundle["checksum"])
             if age is None:
                 self.errors[path] = (
@@ -83,6 +83,10 @@ class CaBundles:
                     f"The CA bundle could not be fetched: {reason}. The one of an earlier run is used, which is {age} "
                     f"old: {path}"
                 )
+
+
+def _in_role(message: t.Any) -> str:
+    return with_variables(_DEST.sub("mysql_tls_bundle_dir", str(message)))
 
 
 def _age_of_usable(path: str, checksum: str) -> str | None:

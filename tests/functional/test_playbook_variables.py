@@ -188,7 +188,7 @@ def test_a_mirror_with_a_password(fleet: Fleet, ansible: Ansible, mirror: Mirror
     login = {"mysql_tls_url_username": "reader", "mysql_tls_url_password": secret}
     variables.write_text(json.dumps({**login, "mysql_tls_region": "no-such-region"}))
     refused = ansible.run(*fleet.command("audit"), "-vvv", "-e", f"@{variables}")
-    assert "not checked: No CA bundle: region: 'no-such-region' " in refused.output
+    assert "not checked: No CA bundle: mysql_tls_region: 'no-such-region' " in refused.output
 
 
 def refused_before_any_contact(fleet: Fleet, ansible: Ansible, name: str, *arguments: str) -> str:

@@ -118,7 +118,7 @@ def test_a_bundle_that_cannot_be_fetched(fleet: Fleet, ansible: Ansible, mirror:
     assert "The one of an earlier run is used, which is 0 hours old: " in said
     # One with another checksum than asked for is none that can be used, though it is there.
     refused = ansible.run(*fleet.command("audit"), "-e", f"mysql_tls_bundle_checksum=sha256:{'0' * 64}")
-    assert ": not checked: No CA bundle: checksum: " in refused.output
+    assert ": not checked: No CA bundle: mysql_tls_bundle_checksum: " in refused.output
     assert f"The check of {len(MATRIX)} servers (" in refused.output
 
 
