@@ -34,6 +34,9 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
 }
 
 
+_FORMER = "mysql_tls_report_dir"
+
+
 class ActionModule(ControllerAction):
     """``mysql_tls_records``."""
 
@@ -49,10 +52,10 @@ class ActionModule(ControllerAction):
         endpoint = Endpoint(options["login_host"].lower(), options["login_port"], None)
         group = options["group"] or None
         try:
-            file = RollbackFile(os.path.abspath(options["dest"]), "dest", group)
+            file = RollbackFile(os.path.abspath(options["dest"]), "rollback_file", group)
             records = [
                 *records_of(host, plain(variables.get(VARIABLE))),
-                *(each for path in options["former"] for each in _of_endpoint(path, endpoint, "former", group)),
+                *(each for path in options["former"] for each in _of_endpoint(path, endpoint, _FORMER, group)),
             ]
             if not records and not os.path.lexists(file.path):
                 records = _under_other_names(Path(file.path).parent, endpoint, group)
@@ -93,7 +96,7 @@ def _under_other_names(directory: Path, endpoint: Endpoint, group: str | None) -
         try:
             # Nobody writes to a pipe.
             if path.is_file() and host in path.read_bytes().lower():
-                found += _of_endpoint(str(path), endpoint, "dest", group)
+                found += _of_endpoint(str(path), endpoint, "rollback_file", group)
         except (OSError, RecordError):
             continue
     return found

@@ -16,21 +16,16 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import parse_pem
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.pem import CertificateError
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import (
-    OWN_OPTIONS,
     HostVariables,
     bundle_of,
     own_ca_cert,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_words import with_variables
 
 MODULE = "dbtls.rds_mysql.rds_ca_bundle"
 
-# As the reader of a playbook has set them: the option that a message is about, and those that it cannot mean otherwise.
-_VARIABLES = {
-    "dest": "mysql_tls_bundle_dir",
-    **{name: f"mysql_tls_{name}" for name in ("base_url", "ca_path", "region", "url_password", "url_username")},
-    **{name: f"mysql_tls_bundle_{name}" for name in ("checksum", *OWN_OPTIONS)},
-}
-_OPTION = re.compile(rf"^\w+(?=: )|\b(?:{'|'.join(OWN_OPTIONS)})\b")
+# Not where a report goes, as in messages of others.
+_DEST = re.compile(r"\Adest(?=: )")
 
 Execute = t.Callable[[str, dict[str, t.Any]], t.Mapping[str, t.Any]]
 
@@ -73,11 +68,10 @@ class CaBundles:
             path = bundle["dest"]
             options = {name: value for name, value in bundle.items() if value}
             result = execute(MODULE, {**options, "mode": "0644", "create_directory": True})
-            self.warnings += [str(warning) for warning in result.get("warnings", ())]
+            self.warnings += [_in_role(warning) for warning in result.get("warnings", ())]
             if not result.get("failed"):
                 continue
-            said = str(result.get("msg", "")).rstrip(". ")
-            reason = _OPTION.sub(lambda found: _VARIABLES.get(found[0], found[0]), said)
+            reason = _in_role(result.get("msg", "")).rstrip(". ")
             age = _age_of_usable(path, bundle["checksum"])
             if age is None:
                 self.errors[path] = (
@@ -89,6 +83,10 @@ class CaBundles:
                     f"The CA bundle could not be fetched: {reason}. The one of an earlier run is used, which is {age} "
                     f"old: {path}"
                 )
+
+
+def _in_role(message: t.Any) -> str:
+    return with_variables(_DEST.sub("mysql_tls_bundle_dir", str(message)))
 
 
 def _age_of_usable(path: str, checksum: str) -> str | None:

@@ -116,6 +116,8 @@ def of_instance(instance: _Data) -> dict[str, t.Any]:
     pending = instance.get("pending_modified_values") or {}
     return {
         "instance": instance["db_instance_identifier"],
+        # arn:aws:rds:eu-central-1:123456789012:db:orders
+        "account": instance["db_instance_arn"].split(":")[4],
         "address": (instance.get("endpoint") or {}).get("address"),
         "engine": instance["engine"],
         "engine_version": instance.get("engine_version"),

@@ -214,7 +214,7 @@ def test_from_check_mode_to_rollback(fleet: Fleet) -> None:
         said = words(rehearsal)
         assert said.count("require_secure_transport would be set to ON in the parameter group shared") == 2
         assert "to ON in the parameter group shop-tls (new, attached to shop)" in said
-        assert "depot uses default.mysql8.0, which cannot be edited. The parameter group depot-tls would be" in said
+        assert "uses default.mysql8.0, which cannot be edited. The parameter group depot-tls would be created" in said
         assert rehearsal.status == 2
         assert not fleet.changes()
         assert set(fleet.switches().values()) == {0}
@@ -251,6 +251,9 @@ def test_from_check_mode_to_rollback(fleet: Fleet) -> None:
 
     records = fleet.records()
     assert set(records) == {"orders", "shop-1", "archive"}
+    files = {path.name.rpartition("-")[0] for path in (fleet.ansible.state / "rollback" / "rds").iterdir()}
+    assert f"{OTHER_ACCOUNT}-eu-central-1-archive-tls" in files
+    assert f"{records['shop-1']['account']}-eu-central-1-cluster-shop-tls" in files
     assert (records["orders"]["parameter_group"], records["orders"]["in_force_before"]) == ("shared", "OFF")
     for name in ("orders", "shop-1"):
         (command,) = records[name]["undo"]
@@ -261,11 +264,14 @@ def test_from_check_mode_to_rollback(fleet: Fleet) -> None:
     assert aws.value("shop-tls") == "OFF"
     assert fleet.switches()["orders"] == fleet.switches()["stock"] == 0
 
-    # As text, which is what -e makes of it.
+    # Somebody's own group of that name. And as text, which is what -e makes of it.
+    client().create_db_parameter_group(
+        DBParameterGroupName="depot-tls", DBParameterGroupFamily="mysql8.0", Description="-"
+    )
     last = fleet.run("archive,depot", "-e", "mysql_tls_reboot=true")
-    assert fleet.changes() == {"rds:RebootDBInstance", "rds:CreateDBParameterGroup"}
+    assert fleet.changes() == {"rds:RebootDBInstance"}
     assert fleet.switches()["archive"] == 1
-    assert "The parameter group depot-tls has been created with the same values, and is not attached" in words(last)
+    assert "group depot-tls exists already, may have other values, and is not attached" in words(last)
 
 
 def test_somebody_else_uses_the_group_meanwhile(fleet: Fleet) -> None:

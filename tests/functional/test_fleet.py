@@ -93,7 +93,7 @@ def test_both_forms_report_the_same(inventory: Inventory) -> None:
         "no-login": {"mysql_tls_login_port": mysql["mysql_tls_login_port"]},
         "no-port": {**mysql, "mysql_tls_login_port": 65536},
         "no-file": {**mysql, "mysql_tls_ca_cert": "/nowhere/ca.pem"},
-        "other-name": {**mysql, "ansible_host": "localhost", "mysql_tls_check_hostname": False},
+        "other-name": {**mysql, "ansible_host": "127.1", "mysql_tls_check_hostname": False},
         "from-a-template": {**mysql, "mysql_tls_login_port": "{{ hostvars['mysql-9.7'].mysql_tls_login_port | int }}"},
     }
     inventory.hosts.update(more)
@@ -112,6 +112,8 @@ def test_both_forms_report_the_same(inventory: Inventory) -> None:
         "nobody-there": "unreachable",
         **dict.fromkeys(["no-port", "no-file"], "not_checked"),
     }
+    (mismatch,) = (f for f in ways["fleet"]["other-name"]["findings"] if f["id"] == "certificate-hostname-mismatch")
+    assert mismatch["remediation"].startswith("Set mysql_tls_login_host to a name that the certificate holds (")
     assert ways["fleet"]["mysql-9.7"]["groups"] == ["shop"]
     assert ways["fleet"]["mysql-9.7"]["cluster"] == "cluster-of-mysql-9.7"
 

@@ -146,7 +146,11 @@ def _enforce(
         request = replace(request, selection=planned.selection)
     notes = _what_is_not_proven(control)
     for attempt in range(_PLANS):
-        plan = change_log.restoring_plan(control, dialect, known, request) or make(control, dialect, known, request)
+        try:
+            plan = change_log.restoring_plan(control, dialect, known, request) or make(control, dialect, known, request)
+        except (EnforcementError, secure_transport.SwitchUnavailable) as e:
+            e.details.setdefault("accounts", [])  # They were read, so the server was checked.
+            raise
         try:
             guard(control, dialect, plan, request)
         except RdsMysqlError as e:

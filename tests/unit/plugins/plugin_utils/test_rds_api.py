@@ -18,6 +18,7 @@ def instance(name: str, **more: t.Any) -> dict[str, t.Any]:
     group = {"db_parameter_group_name": "shared", "parameter_apply_status": "in-sync"}
     return {
         "db_instance_identifier": name,
+        "db_instance_arn": f"arn:aws:rds:eu-central-1:123456789012:db:{name}",
         "engine": "mysql",
         "engine_version": "8.0.36",
         "db_instance_status": "available",
@@ -51,6 +52,7 @@ def test_an_instance_by_its_endpoint() -> None:
     assert (found["instance"], found["kind"], found["group"]) == ("orders", "instance", "shared")
     assert found["sharing"] == ["orders", "stock"]
     assert (found["on"], found["off"]) == ("1", "0")
+    assert found["account"] == "123456789012"
 
 
 def test_a_cluster_by_its_endpoint_is_its_writer() -> None:
