@@ -124,7 +124,9 @@ def test_filters_are_in_the_address(
         assert page.evaluate("location.hash") == "#servers"
         assert len(opened.rows()) == 60
         # Half a percent sign, as mail programs leave it; the page has nothing to say about that.
-        page.evaluate("new Promise((done) => { addEventListener('hashchange', () => setTimeout(done)); location.hash = '#9%'; })")
+        page.evaluate(
+            "new Promise((done) => { addEventListener('hashchange', () => setTimeout(done)); location.hash = '#9%'; })"
+        )
         assert len(opened.rows()) == 60
     page = browser.new_context(offline=True).new_page()
     page.goto(Path(made.paths["html"]).as_uri() + "#state=non_compliant&finding=weak&search=db0001")

@@ -134,10 +134,8 @@ def test_several_for_one_finding() -> None:
     waivers = read_waivers([expired, broad, RULE], TODAY)
     (made,) = waivers.apply([server(ACCOUNT)])
     assert made.findings[0].waiver == model.Waiver("dba", "The driver is old.", "2027-03-31")
-    assert list(waivers.warnings()) == [
-        "waivers: The waiver of account-without-tls on legacy-* for ERP@% (old) expired on 2027-01-01. "
-        "Others cover its findings; remove it."
-    ]
+    (said,) = waivers.warnings()
+    assert said.endswith("for ERP@% (old) expired on 2027-01-01. Others cover its findings; remove it.")
 
 
 @pytest.mark.parametrize(
