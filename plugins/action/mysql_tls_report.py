@@ -63,19 +63,31 @@ class ActionModule(ControllerAction):
         whole = options["hosts"] is None
         result = report_of(options, variables, results(), places, whole_fleet=whole, limits=limits, merge=merge)
         result["found"] = found
-        if merge and not merge.slices:
-            # Green means done: where every slice has failed there is nothing to merge.
-            result["msg"] = f"slices: there is nothing to merge in {options['slices']}. {result['msg']}"
+        lost = _lost(merge, options["slices"]) if merge else None
+        if lost:
+            # Green means done: what these jobs have checked is in no report.
+            result["msg"] = f"{lost} {result['msg']}"
             result["failed"] = True
             if "report" in result:
                 result["failure"] = result["msg"]
-        elif merge and "report" in result and not self._task.check_mode:
+        if merge and "report" in result and not self._task.check_mode:
             result["warnings"] += [visible(warning) for warning in merge.remove()]
         return result
 
 
 def _merge(options: t.Mapping[str, t.Any]) -> Merge | None:
     return Merge(Path(options["slices"]).absolute(), history_of(options)) if options["slices"] else None
+
+
+def _lost(merge: Merge, directory: str) -> str | None:
+    """What was not merged, in a sentence."""
+    if not merge.slices:
+        return f"slices: there is nothing to merge in {directory}."
+    lost = merge.not_merged
+    if not lost:
+        return None
+    more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+    return visible(f"slices: {lost[0].path}{more} could not be merged, see the warnings.")
 
 
 def _result(hostvars: t.Any, host: str, variable: str) -> t.Any:

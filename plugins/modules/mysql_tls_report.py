@@ -60,19 +60,22 @@ options:
     description:
       - Reports in JSON whose servers are added to those of the hosts, for an inventory that is done in slices. Reports
         of older versions of the collection are read as well.
-      - If a server is in several of them, its newest check counts.
+      - If a server is in several of them, its newest check counts. A report that could not check it counts as well, as
+        of when it was made.
     type: list
     elements: path
     default: []
   slices:
     description:
       - Directory with a directory for each slice of an inventory that several jobs have audited. Each was the
-        O(state_dir) of a job, or the O(dest) of its report, or both.
+        O(state_dir) of a job and the O(dest) of its report. The history has the checks, and the report has what could
+        not be checked.
       - Adds their histories and observations to O(state_dir), reports every server of the history, and removes the
-        slices. Servers that no slice has checked, or that the inventory no longer has, are reported as last checked.
+        slices. Servers that a slice could not check are reported so, unless a check was made after its report. Servers
+        that are in no slice, or that the inventory no longer has, are reported as last checked.
       - Run it when the jobs have ended. A directory that has anything else in it, such as rollback records, stays, and
         a warning says so. In check mode all of them stay.
-      - Fails if there is no slice.
+      - Fails, after everything is written, if there is no slice or nothing in a slice can be read.
     type: path
     version_added: 0.2.0
   previous:
@@ -131,14 +134,16 @@ options:
     version_added: 0.2.0
   ca_certs:
     description:
-      - CA bundles on the controller that the checks verified with. The report records the SHA-256 of each.
+      - CA bundles on the controller that the checks verified with. The report records the SHA-256 of each. With
+        O(slices) it records those of the slices.
     type: list
     elements: path
     default: []
     version_added: 0.2.0
   tls_min_version:
     description:
-      - Oldest TLS version that the checks accepted for their own sessions. The report records it.
+      - Oldest TLS version that the checks accepted for their own sessions. The report records it. With O(slices) it
+        records that of the slices.
     type: str
     version_added: 0.2.0
   fail_on:

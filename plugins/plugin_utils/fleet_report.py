@@ -122,16 +122,18 @@ def report_of(
     result: dict[str, t.Any] = {}
     merged = len(options["merge"]) + (len(merge.slices) if merge else 0)
     try:
+        run = run_of(variables, now, merged, options["ca_certs"], options["tls_min_version"])
         request = build.ReportRequest(
             dest=Path(options["dest"]).absolute(),
             title=clean(options["title"]),
-            run=run_of(variables, now, merged, options["ca_certs"], options["tls_min_version"]),
+            run=merge.run(run) if merge else run,
             history=merge.history if merge else history_of(options),
             fleet=merge.history.hosts() if merge else frozenset(map(str, hostvars)) if whole_fleet else (),
             junit=options["junit"],
             openmetrics=Path(options["openmetrics"]).absolute() if options["openmetrics"] else None,
             merge=tuple(Path(path).absolute() for path in options["merge"]),
             merged=merge.servers if merge else (),
+            left=merge.left if merge else (),
             previous=Path(options["previous"]).absolute() if options["previous"] else None,
             fail_on=None if options["fail_on"] == "none" else options["fail_on"],
             waivers=options["waivers"],

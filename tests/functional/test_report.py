@@ -237,15 +237,17 @@ def test_drift_on_a_real_server(estate: Estate, servers: Servers) -> None:
 
 
 def test_slices_are_merged(estate: Estate, tmp_path: Path) -> None:
-    """Each slice of the inventory makes its own report, and one is made of them."""
+    """Each slice of the inventory makes its own report, and one is made of them, also of what could not be checked."""
     whole = estate.dest
     slices = [tmp_path / "slices" / "1", tmp_path / "slices" / "2"]
-    for dest, limit in zip(
-        slices, (f"mysql-5.6,{NEVER},mysql-9.7", f"mysql-9.7,mariadb-11.8,{UNREACHABLE}"), strict=True
-    ):
+    limits = (f"mysql-5.6,{NEVER},mysql-9.7", f"mysql-9.7,mariadb-11.8,{UNREACHABLE}")
+    # The first has a history of its own, the second writes into that of all.
+    times = []
+    for dest, limit, state in zip(slices, limits, (slices[0], estate.ansible.state), strict=True):
         estate.dest = dest
-        estate.report("--limit", limit)
+        estate.report("--limit", limit, tls_min_version="TLSv1", state_dir=str(state))
         assert sum(server["in_run"] for server in estate.data()["servers"]) == 3
+        times.append(estate.server("mysql-9.7")["checked_at"])
     newest = estate.server("mysql-9.7")
     estate.dest = whole
     task = {"dest": str(whole), "hosts": [], "merge": [str(dest / "report.json") for dest in slices]}
@@ -261,12 +263,23 @@ def test_slices_are_merged(estate: Estate, tmp_path: Path) -> None:
     estate.ansible.run(*merge).ok()
     estate.dest = tmp_path / "all"
     assert {server["name"] for server in estate.data()["servers"]} == {*NAMES, NEVER, UNREACHABLE}
-    assert (estate.server("mysql-9.7"), estate.data()["run"]["merged"]) == (newest, 2)
+    findings = [{**finding, "first_seen": times[0]} for finding in newest["findings"]]
+    assert estate.server("mysql-9.7") == {**newest, "findings": findings}
+    assert estate.data()["run"]["merged"] == 2
+    assert estate.server(NEVER)["state"] == "not_checked"
+    assert [estate.data()["run"][name] for name in ("limit", "tls_min_version")] == ["; ".join(limits), "TLSv1"]
     assert list((tmp_path / "slices").iterdir()) == []
     again = estate.ansible.run(*merge)
     said = "mysql_tls_slices_dir: there is nothing to merge in"
     assert (again.status, said in again.output) == (2, True), again.output
     assert '"ansible_stats"' not in again.output  # What it has returned is not printed.
+    # Nor is it green where all that a job has left cannot be read.
+    (slices[0] / "report.json").parent.mkdir()
+    (slices[0] / "report.json").write_text("{")
+    again = estate.ansible.run(*merge)
+    said = f"mysql_tls_slices_dir: {slices[0]} could not be merged, see the warnings. 4 servers: "
+    assert (again.status, said in again.output) == (2, True), again.output
+    assert (slices[0] / "report.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
@@ -20,7 +20,9 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history import storage
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import History
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness import store
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import files, model
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import files, from_results, model
+
+T = t.TypeVar("T")
 
 HISTORY = "history"
 # Where a slice has its report: in its state directory, or in this directory there.
@@ -29,12 +31,20 @@ _REPORTS = ("", "report")
 
 @dataclass(frozen=True)
 class Slice:
-    """One directory, and what is of use in it. ``report`` counts only where there is no history."""
+    """One directory, and what is of use in it.
+
+    The history has every check, and ``report`` what could not be checked, and how the run was made.
+    """
 
     path: Path
     history: tuple[Path, ...]
     observations: tuple[Path, ...]
     report: Path | None
+
+    @property
+    def files(self) -> set[Path]:
+        """What is taken over."""
+        return {*self.history, *self.observations, *([self.report] if self.report else [])}
 
 
 def find(directory: Path) -> list[Slice]:
@@ -62,37 +72,64 @@ def find(directory: Path) -> list[Slice]:
 class Merge:
     """What slices have recorded, copied into one history and what belongs to it.
 
-    A file that is damaged is named in a warning of the history, and stays where it is.
+    A file that is damaged is named in a warning of the history, and stays where it is. ``servers`` are as the slices
+    know them: the newest check of each, or that it could not be checked after that, with the time of that report.
+    ``left`` are the names of those that interrupted runs have not checked.
 
     :raises HistoryError: when something cannot be written.
     """
 
     def __init__(self, directory: Path, history: History) -> None:
         self.history = history
+        self.left: set[str] = set()
         self._taken: set[Path] = set()
+        self._runs: list[model.Run] = []
         self.slices = find(directory)
-        newest: dict[str, model.Server] = {}
-        for one in self.slices:
-            for server in self._take(one):
-                known = newest.get(server.name)
-                if known is None or (server.checked_at or "") >= (known.checked_at or ""):
-                    newest[server.name] = server
-        self.servers = tuple(newest.values())
-        """The newest check of each server in the slices."""
+        self.servers = tuple(from_results.newest(server for one in self.slices for server in self._take(one)).values())
+
+    def run(self, run: model.Run) -> model.Run:
+        """The run that merges, with what the checks of the slices were made of and with."""
+        limits = [each.limit for each in self._runs]
+        versions = [each.tls_min_version for each in self._runs]
+        return replace(
+            run,
+            inventory=_each(run.inventory for run in self._runs) or run.inventory,
+            limit="; ".join(dict.fromkeys(filter(None, limits))) if all(limits) else None,
+            ca_bundles=_each(run.ca_bundles for run in self._runs),
+            tls_min_version=min(filter(None, versions), default=None) if all(versions) else None,
+        )
+
+    @property
+    def not_merged(self) -> list[Slice]:
+        """Slices of which nothing could be read."""
+        return [one for one in self.slices if self._taken.isdisjoint(one.files)]
 
     def _take(self, one: Slice) -> list[model.Server]:
         observations = self.history.directory.parent / store.DIRECTORY
         self._copy(one.observations, observations)
         names = self._copy(one.history, self.history.directory, storage.check_whole)
-        if one.history or not one.report:
-            return list(self.history.of_files(names).values())
+        # Of the same time what was recorded counts, which has no more than was found then.
+        return [*self._reported(one, names), *self.history.of_files(names).values()]
+
+    def _reported(self, one: Slice, names: t.Collection[str]) -> list[model.Server]:
+        if not one.report:
+            if any(name.endswith(storage.ending("audit")) for name in names):
+                # Which ones that are, nobody knows.
+                self.history.warn(
+                    f"{one.path} has no report.json. Servers that it could not check are reported as last checked."
+                )
+            return []
         try:
-            servers = files.read_report(one.report, "slices").servers
+            report = files.read_part(one.report, "slices")
         except RdsMysqlError as e:
             self.history.warn(f"{e.message} It was not merged.")
             return []
         self._taken.add(one.report)
-        return [server for server in servers if server.in_run]
+        self._runs.append(report.run)
+        servers = [server for server in report.servers if server.in_run]
+        if report.run.interrupted:
+            self.left |= {server.name for server in servers if server.state == model.NOT_CHECKED}
+        return servers
 
     def _copy(
         self, sources: t.Iterable[Path], directory: Path, check: t.Callable[[Path, storage.Access], None] | None = None
@@ -125,11 +162,11 @@ class Merge:
     def remove(self) -> t.Iterator[str]:
         """Remove what was taken over; a sentence for each directory that stays, as there is something else in it."""
         for one in self.slices:
-            if self._taken.isdisjoint({*one.history, *one.observations, one.report}):
+            if one in self.not_merged:
                 continue
             reports = [one.path / place / name for place in _REPORTS for name in files.NAMES]
-            # A report can be made again from the history, but not from a damaged one.
-            whole = self._taken.issuperset(one.history)
+            # A report can be made again from the history and what was not checked, but not from damaged ones.
+            whole = self._taken.issuperset(one.files.difference(one.observations))
             done = [path for path in (*one.history, *one.observations) if path in self._taken]
             with contextlib.suppress(OSError):
                 for path in [*done, one.path / store.DIRECTORY / store.ID, *(reports if whole else ())]:
@@ -140,3 +177,8 @@ class Merge:
             if one.path.exists():
                 left = next((path for path in sorted(one.path.rglob("*")) if not path.is_dir()), one.path)
                 yield f"{one.path} was merged and not removed, because of {left}."
+
+
+def _each(values: t.Iterable[tuple[T, ...]]) -> tuple[T, ...]:
+    """What there is in any of them, once."""
+    return tuple(dict.fromkeys(each for value in values for each in value))

@@ -34,7 +34,8 @@ AUDIT = "audit"
 class ReportRequest:
     """What is asked for. ``previous`` and ``merge`` name reports in JSON; ``fail_on`` is a severity or None.
 
-    ``merged`` are servers that other runs have checked and whose histories are in this one.
+    ``merged`` are servers that other runs have checked and whose histories are in this one, and those that they could
+    not check, with the time of their reports. ``left`` are the names of those that interrupted runs have not checked.
 
     ``openmetrics`` is the file for node_exporter, None for no such file. ``fleet`` are the inventory hosts whose
     servers are reported from the history where this run does not check them.
@@ -49,6 +50,7 @@ class ReportRequest:
     openmetrics: Path | None = None
     merge: tuple[Path, ...] = ()
     merged: tuple[model.Server, ...] = ()
+    left: t.Collection[str] = ()
     previous: Path | None = None
     fail_on: str | None = None
     waivers: t.Any = None
@@ -81,7 +83,7 @@ def write_report(request: ReportRequest, own: t.Sequence[model.Server]) -> Writt
     found = _assessment(request, servers)
     report = model.Report(
         title=request.title,
-        run=request.run,
+        run=_run(request, servers),
         summary=replace(summarize(servers), readiness=found.counts()),
         servers=servers,
         changes=_changes(request, servers, baselines, gone),
@@ -118,7 +120,7 @@ def _servers(
     history = request.history
     merged = [
         *request.merged,
-        *(server for path in request.merge for server in files.read_report(path, "merge").servers),
+        *(server for path in request.merge for server in files.read_part(path, "merge").servers),
     ]
     this_run: dict[str, model.Server] = {}
     baselines: dict[str, model.Server] = {}
@@ -129,7 +131,8 @@ def _servers(
         # Nobody asks for the last check of a server that has a newer one.
         known = history.of_hosts(request.fleet, () if nothing else {server.inventory_hostname for server in own})
         merged = [server for server in merged if not _newer(known.get(server.name), server)]
-        hosts = {server.inventory_hostname for server in merged}
+        some = any(map(from_results.was_to_check, [*merged, *own]))
+        hosts = {server.inventory_hostname for server in merged} if some else set()
         known = {name: server for name, server in known.items() if server.inventory_hostname not in hosts}
         baselines = {
             **history.last_good(merged, request.run.id, AUDIT, same_time=False),
@@ -153,8 +156,13 @@ def _servers(
     return from_results.with_known(checked, waivers.apply(list(known.values())), baselines), baselines
 
 
+def _run(request: ReportRequest, servers: t.Iterable[model.Server]) -> model.Run:
+    left = any(server.state == model.NOT_CHECKED and server.name in request.left for server in servers)
+    return replace(request.run, interrupted=request.run.interrupted or left)
+
+
 def _newer(known: model.Server | None, server: model.Server) -> bool:
-    """Whether there is a newer check of a server than the one to merge."""
+    """Whether there is a newer check of a server than the one to merge, or than the report that could not check it."""
     return known is not None and (known.checked_at or "") > (server.checked_at or "")
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import io
 import itertools
@@ -13,7 +14,7 @@ import json
 import os
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.documents import WrongShape, decode, encode, load
@@ -24,10 +25,12 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import
     read_bounded,
     write_atomically,
 )
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Readiness
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import (
     FORMAT,
     FORMAT_VERSION,
+    NOT_CHECKED,
     STATES,
     Report,
     Run,
@@ -97,6 +100,21 @@ def read_report(path: Path, option: str, *, anyones: bool = True) -> Report:
     except WrongShape as e:
         raise RdsMysqlError(f"{option}: {path} is not a report of mysql_tls_report: {e}.") from e
     return Report(stored.title, stored.run, summarize(stored.servers), stored.servers, readiness=stored.readiness)
+
+
+def read_part(path: Path, option: str) -> Report:
+    """A report whose servers become part of another one.
+
+    Those that were not checked have its time, as there may be an older or a newer check of them.
+
+    :raises RdsMysqlError: as for others, and when it is of a machine whose clock is ahead: nothing would be newer.
+    """
+    report = read_report(path, option)
+    made_at = report.run.made_at
+    if made_at > iso8601(utc_now() + dt.timedelta(days=1)):
+        raise RdsMysqlError(f"{option}: {path} was made on {made_at}, a time that has not come yet.")
+    dated = (replace(one, checked_at=made_at) if one.state == NOT_CHECKED else one for one in report.servers)
+    return replace(report, servers=tuple(dated))
 
 
 def _check_values(stored: _Stored) -> None:

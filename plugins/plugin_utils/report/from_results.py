@@ -133,16 +133,29 @@ def _not_checked(name: str, message: str, host: str | None = None) -> Server:
 
 
 def combine(servers: t.Iterable[Server]) -> tuple[Server, ...]:
-    """Each server once, by name: of several checks of one the newest counts, the later one of two at the same time.
+    """Each server once, by name, as it is known last. The time of a report that could not check it is left out."""
+    known = newest(servers)
+    return tuple(
+        replace(known[name], checked_at=None) if known[name].state == NOT_CHECKED else known[name]
+        for name in sorted(known)
+    )
 
-    One that was not checked counts where there is nothing else.
+
+def newest(servers: t.Iterable[Server]) -> dict[str, Server]:
+    """Of several checks of a server the newest one, of those at the same time the run's own, then the later one.
+
+    One that a run was not to check counts where there is nothing else.
     """
-    newest: dict[str, Server] = {}
+
+    def age(server: Server) -> tuple[bool, str, bool]:
+        return was_to_check(server), server.checked_at or "", server.in_run
+
+    found: dict[str, Server] = {}
     for server in servers:
-        known = newest.get(server.name)
-        if known is None or (server.checked_at or "") >= (known.checked_at or ""):
-            newest[server.name] = server
-    return tuple(newest[name] for name in sorted(newest))
+        known = found.get(server.name)
+        if known is None or age(server) >= age(known):
+            found[server.name] = server
+    return found
 
 
 def keep_times(servers: t.Sequence[Server], known: t.Mapping[str, Server]) -> list[Server]:

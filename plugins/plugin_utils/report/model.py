@@ -301,9 +301,10 @@ class CaBundle:
 class Run:
     """When a report was made, by whom and where, by which versions, and what it covers.
 
-    ``merged`` counts the other reports in it. ``inventory`` and ``limit`` are those of the play, ``job`` is its number
-    in AWX. ``tls_min_version`` is the oldest TLS version that the checks accepted for their own sessions, if known.
-    ``started_at`` is when the run of Ansible began. One that was interrupted may not have checked all that it covers.
+    ``merged`` counts the other reports in it. ``inventory`` and ``limit`` are those of the play, or of slices that it
+    has merged, ``job`` is its number in AWX. ``tls_min_version`` is the oldest TLS version that the checks accepted for
+    their own sessions, if known. ``started_at`` is when the run of Ansible began. One that was interrupted may not have
+    checked all that it covers.
     """
 
     id: str
