@@ -61,7 +61,8 @@ options:
     type: bool
     default: false
   exclude:
-    description: Accounts to leave out, in the form of O(accounts).
+    description:
+      - Accounts to leave out, in the form of O(accounts). An entry that matches no account is named in a warning.
     type: list
     elements: str
   include_system:
@@ -599,6 +600,14 @@ accounts:
         - In check mode, what it would become.
       type: str
       sample: ANY
+exclude_matches:
+  description:
+    - By each entry of O(exclude), how many accounts of the server it matches. Where that is V(0), a warning names the
+      entry.
+  returned: once the accounts are known
+  type: dict
+  version_added: 0.2.0
+  sample: {"reporting@10.0.%": 1}
 left_out:
   description: Accounts that are not changed although an entry of O(accounts), or O(all_accounts), is about them.
   returned: once the accounts are known
