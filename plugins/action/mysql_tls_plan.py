@@ -15,6 +15,7 @@ from ansible.utils.display import Display
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601, utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement import enforce
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.account_changes import idle_exclusions
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.argument_spec import REQUIRE
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import fleet_check, fleet_readiness, role_options
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.ca_certs import ca_cert
@@ -35,11 +36,16 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller impo
     ControllerAction,
     hosts_of,
     show_progress,
+    without_templates,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import files
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import servers_named
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import counted, visible
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_variables import listed
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_words import (
+    with_variables,
+    without_idle_exclusions,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.run_identity import run_of
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
@@ -59,6 +65,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
 _KEPT = (
     "accounts",
     "cluster",
+    "exclude_matches",
     "failed",
     "left_out",
     "msg",
@@ -91,9 +98,12 @@ class ActionModule(ControllerAction):
             if options["source"]:
                 return self._read(options, variables, hosts, fleet)
             strict: set[str] = set()
-            servers = servers_of(_results(options, hosts, fleet, strict))
+            results = _results(options, hosts, fleet, strict)
+            servers, warnings = servers_of(results), _idle_exclusions(results.values())
+            for warning in warnings:
+                _display.warning(warning)
             if options["dest"]:
-                return _written(options, variables, servers, fleet)
+                return _written(options, variables, servers, fleet, warnings)
         except RdsMysqlError as e:
             return {"changed": False, "failed": True, "msg": visible(e.message)}
         # Only a host whose findings may fail it is checked where nothing changes.
@@ -198,9 +208,20 @@ def _results(
     return {host: results[host] for host in hosts if host in results}
 
 
+def _idle_exclusions(results: t.Iterable[dict[str, t.Any]]) -> tuple[str, ...]:
+    """The warning for patterns of accounts to leave out that match on no server."""
+    matches: dict[str, int] = {}
+    for result in results:
+        for pattern, count in result.get("exclude_matches", {}).items():
+            matches[pattern] = matches.get(pattern, 0) + count
+    found = idle_exclusions(matches, "any server that was checked")
+    return tuple(visible(with_variables(warning)) for warning in found)
+
+
 def _run(prepared: fleet_check.Prepared, job: fleet_check.Job) -> dict[str, dict[str, t.Any]]:
     with closing(fleet_check.run(prepared, job, show_progress)) as found:
-        return {host: {name: result[name] for name in _KEPT if name in result} for host, result in found}
+        kept = ((host, without_idle_exclusions(result)) for host, result in found)
+        return {host: {name: result[name] for name in _KEPT if name in result} for host, result in kept}
 
 
 def _endpoints_of(prepared: fleet_check.Prepared) -> dict[str, clusters.Endpoint]:
@@ -241,7 +262,11 @@ def _members_option(server: Server, fleet: Fleet) -> list[str]:
 
 
 def _written(
-    options: dict[str, t.Any], variables: dict[str, t.Any], servers: tuple[Server, ...], fleet: Fleet
+    options: dict[str, t.Any],
+    variables: dict[str, t.Any],
+    servers: tuple[Server, ...],
+    fleet: Fleet,
+    warnings: tuple[str, ...],
 ) -> dict[str, t.Any]:
     run = run_of(variables, iso8601(utc_now()))
     changing = [server.name for server in servers if server.outcome == CHANGE]
@@ -254,6 +279,7 @@ def _written(
         limit=run.limit,
         batches=tuple(tuple(batch) for batch in batches(changing, options["serial"])),
         servers=servers,
+        warnings=tuple(map(without_templates, warnings)),
     )
     described = made.described()
     directory = Path(options["dest"]).absolute()
@@ -285,7 +311,8 @@ def _written(
             "mysql_tls_planned": {
                 **described["totals"],
                 "summary": told,
-                "lines": lines[1:-1],
+                # Whoever approves the plan in AWX reads these.
+                "lines": [*warnings, *lines[1:-1]],
                 "sha256": described["sha256"],
                 **paths,
                 **_job_link(variables),

@@ -76,7 +76,9 @@ class ActionModule(ControllerAction):
 
 
 def _merge(options: t.Mapping[str, t.Any]) -> Merge | None:
-    return Merge(Path(options["slices"]).absolute(), history_of(options)) if options["slices"] else None
+    if not options["slices"]:
+        return None
+    return Merge(Path(options["slices"]).absolute(), history_of(options), Path(options["dest"]))
 
 
 def _lost(merge: Merge, directory: str) -> str | None:

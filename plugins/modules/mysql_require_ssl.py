@@ -61,7 +61,8 @@ options:
     type: bool
     default: false
   exclude:
-    description: Accounts to leave out, in the form of O(accounts).
+    description:
+      - Accounts to leave out, in the form of O(accounts). An entry that matches no account is named in a warning.
     type: list
     elements: str
   include_system:
@@ -139,7 +140,8 @@ options:
         except with V(allow), because no server shows which of them have one.
       - V(kill) ends these connections (C(KILL), or C(CALL mysql.rds_kill) where the server has that procedure), and
         checks again a second later. Where a client is still connected, or connected again, it fails before any account
-        is changed, as that client would be locked out. In check mode nothing is ended.
+        is changed, as that client would be locked out. In check mode nothing is ended. It fails where a proxy numbers
+        connections in its own way, as C(KILL) could end another client's there.
       - A replica that reads the binary log without TLS is never ended by V(kill), which fails instead; with V(allow) it
         is still warned of.
       - With O(require_secure_transport=true) it is about every connection over TCP without TLS, whatever the account.
@@ -598,6 +600,14 @@ accounts:
         - In check mode, what it would become.
       type: str
       sample: ANY
+exclude_matches:
+  description:
+    - By each entry of O(exclude), how many accounts of the server it matches. Where that is V(0), a warning names the
+      entry.
+  returned: once the accounts are known
+  type: dict
+  version_added: 0.2.0
+  sample: {"reporting@10.0.%": 1}
 left_out:
   description: Accounts that are not changed although an entry of O(accounts), or O(all_accounts), is about them.
   returned: once the accounts are known

@@ -24,6 +24,9 @@ _POLL_SECONDS = 0.2
 # A process takes 20 milliseconds to begin, as long as three or four servers.
 _LEAST_ITEMS = 25
 _MOST_PROCESSES = 8
+# Items are taken in so many parts: their numbers fit into the smallest pipe.
+_MOST_PARTS = 1000
+_NUMBER_BYTES = 4
 
 Found = t.Generator["tuple[Item, Result] | None", None, None]
 
@@ -68,32 +71,35 @@ class Processes(t.Generic[Item, Result]):
         gc.freeze()
         fork = multiprocessing.get_context("fork")
         todo = list(items)
-        processes, left = [], {}
+        left = dict.fromkeys(todo)
+        processes, readers = [], []
+        numbers = _parts(todo)
         try:
-            for number in range(self._count):
+            for _number in range(self._count):
                 reader, writer = fork.Pipe(duplex=False)
-                own = todo[number :: self._count]
-                process = fork.Process(target=self._serve, args=(own, reader, writer), daemon=True)
+                process = fork.Process(target=self._serve, args=(todo, numbers, reader, writer), daemon=True)
                 process.start()
                 processes.append(process)
                 # What is written to it comes from the process alone, and so its end is seen.
                 writer.close()
-                left[reader] = dict.fromkeys(own)
-            while left:
-                ready = connection.wait(list(left), _POLL_SECONDS)
+                readers.append(reader)
+            while left and readers:
+                ready = connection.wait(readers, _POLL_SECONDS)
                 for reader in t.cast("list[connection.Connection]", ready):
                     try:
                         found, self._running[reader] = reader.recv()
-                    except (EOFError, OSError):  # it was killed before, or while it wrote
+                    except (EOFError, OSError):  # it has nothing left to do, or was killed before or while it wrote
                         self._running.pop(reader, None)
-                        yield from ((item, self._lost(item)) for item in left.pop(reader))
+                        readers.remove(reader)
                         continue
                     if found is not None:
-                        del left[reader][found[0]]
+                        del left[found[0]]
                     yield found
                 if not ready:
                     yield None
+            yield from ((item, self._lost(item)) for item in left)
         finally:
+            os.close(numbers)
             for process in processes:
                 process.kill()
                 process.join()
@@ -106,7 +112,9 @@ class Processes(t.Generic[Item, Result]):
         running = [one for running in self._running.values() for one in running]
         return [item for item, since in sorted(running, key=lambda one: one[1]) if now - since > seconds]
 
-    def _serve(self, items: list[Item], reader: connection.Connection, writer: connection.Connection) -> None:
+    def _serve(
+        self, todo: list[Item], numbers: int, reader: connection.Connection, writer: connection.Connection
+    ) -> None:
         """A process: results, and what it is working on; ends when there is nobody left who reads that."""
         reader.close()
         # Ctrl-C comes to all of them, and is the business of the one that started them.
@@ -114,6 +122,28 @@ class Processes(t.Generic[Item, Result]):
             signal.signal(number, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         pool: Pool[Item, Result] = Pool(self._work, self._at_once, self._most, self._few)
-        with suppress(BrokenPipeError), closing(pool.run(items)) as found:
+        with suppress(BrokenPipeError), closing(pool.run(_taken(todo, numbers))) as found:
             for one in found:
                 writer.send((one, pool.running()))
+
+
+def _parts(todo: list[t.Any]) -> int:
+    """A pipe with where the parts begin: each process takes the next one, so that none waits for what another has.
+
+    1,000 servers of which every second one takes 0.4 s: 3.7 s in place of 7.0 s with half of them for each process.
+    """
+    reader, writer = os.pipe()
+    os.write(writer, b"".join(start.to_bytes(_NUMBER_BYTES, "big") for start in range(0, len(todo), _step(todo))))
+    os.close(writer)
+    return reader
+
+
+def _step(todo: t.Sequence[t.Any]) -> int:
+    return max(1, -(-len(todo) // _MOST_PARTS))
+
+
+def _taken(todo: list[Item], numbers: int) -> t.Iterator[Item]:
+    """What is left, part by part, while other processes take theirs."""
+    while number := os.read(numbers, _NUMBER_BYTES):
+        start = int.from_bytes(number, "big")
+        yield from todo[start : start + _step(todo)]

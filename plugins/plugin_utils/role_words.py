@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.account_changes import IDLE_EXCLUSIONS
+
 PREFIX = "mysql_tls_"
 _ROLE = "dbtls.rds_mysql.mysql_tls"
 # Options whose variable is not their name with the prefix before it.
@@ -79,6 +81,14 @@ def with_variables(message: str) -> str:
     return message
 
 
+def without_idle_exclusions(result: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The result without a warning that is for all servers together: a pattern is right that matches on any."""
+    if isinstance(result.get("warnings"), list):
+        of_one = (IDLE_EXCLUSIONS, with_variables(IDLE_EXCLUSIONS))
+        result["warnings"] = [each for each in result["warnings"] if not str(each).startswith(of_one)]
+    return result
+
+
 def is_in_role(variables: t.Mapping[str, t.Any]) -> bool:
     """Whether a task with these variables is one of the role's."""
     return str(variables.get("ansible_role_name") or "") == _ROLE
@@ -89,8 +99,9 @@ def reworded(result: dict[str, t.Any]) -> dict[str, t.Any]:
     for name in ("msg", "failure"):
         if isinstance(result.get(name), str):
             result[name] = with_variables(result[name])
-    if isinstance(result.get("warnings"), list):
-        result["warnings"] = [with_variables(each) if isinstance(each, str) else each for each in result["warnings"]]
+    for name in ("warnings", "lines"):
+        if isinstance(result.get(name), list):
+            result[name] = [with_variables(each) if isinstance(each, str) else each for each in result[name]]
     for holder in (result, result.get("ansible_facts")):
         status = holder.get("mysql_ssl") if isinstance(holder, dict) else None
         for finding in status.get("findings", ()) if isinstance(status, dict) else ():

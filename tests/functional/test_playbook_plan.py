@@ -35,14 +35,20 @@ def test_plan_approve_enforce(servers: Servers, site: Site) -> None:
     site.add("gone", new, logins[new], mysql_tls_login_port=1)
     site.add("refused", maria, logins[maria], mysql_tls_login_password="pw-of-nobody")
     site.add("blind", maria, maria.create(maria.name_of("blind")))
+    maria.create(maria.name_of("alone"))
+    scope = ("mysql_tls_accounts=planned*", "mysql_tls_exclude=alone*,planed@%")
+    told = "mysql_tls_exclude: no account of any server that was checked matches 'planed@%', so nothing is left out"
     before = [db.snapshot() for db in (new, maria)]
-    planned = site.run("plan", "mysql_tls_accounts=planned*")
+    planned = site.run("plan", *scope)
     assert planned.status == 2
+    # As a warning, and in what is published.
+    assert " ".join(planned.output.split()).count(told) == 2
     assert "2 accounts on 2 servers would change, 3 not checked" in planned.output
     assert [db.snapshot() for db in (new, maria)] == before
     plan = json.loads(site.plan.read_text())
     assert plan["sha256"] == digest(plan)
     assert plan["batches"] == [[NEW], [MARIA]]
+    assert plan["warnings"] == [f"{told} for it."]
     assert [(s["name"], s["outcome"], s["aliases"]) for s in plan["servers"]] == [
         (NEW, "change", []),
         (MARIA, "change", ["maria-again"]),
@@ -50,11 +56,17 @@ def test_plan_approve_enforce(servers: Servers, site: Site) -> None:
     ]
     assert plan["servers"][0]["statements"] == [f"ALTER USER '{apps[new].user}'@'%' REQUIRE SSL"]
     page = site.plan.with_name("plan.html").read_text()
-    for text in (plan["sha256"], f"{apps[new].user}@%: NONE -&gt; ANY", "Cannot reach 127.0.0.1:1"):
+    for text in (
+        plan["sha256"],
+        f"{apps[new].user}@%: NONE -&gt; ANY",
+        "Cannot reach 127.0.0.1:1",
+        "matches &#39;planed@%&#39;",
+    ):
         assert text in page
     # Check mode has the same totals, once, and shows all servers. What was seen of one that has failed is not printed.
-    checked = site.run("enforce", "mysql_tls_accounts=planned*", "--check")
+    checked = site.run("enforce", *scope, "--check")
     assert checked.status == 2
+    assert " ".join(checked.output.split()).count("no account of") == 1
     summary = checked.output.partition("Show roll-out summary")[2].partition("TASK")[0]
     assert "2 accounts on 2 servers would change, 3 not checked" in summary
     assert " servers: " not in summary

@@ -47,6 +47,18 @@ def left_out_by_wildcards(known: t.Iterable[AccountState], selection: Selection)
     return tuple(LeftOut(account, reason) for account, reason in reasons if reason)
 
 
+IDLE_EXCLUSIONS = "exclude: no account of"
+"""How that warning begins."""
+
+
+def idle_exclusions(matches: t.Mapping[str, int], where: str) -> tuple[str, ...]:
+    """The warning for patterns of accounts to leave out that match none: what they mean to leave out is changed."""
+    idle = [repr(pattern) for pattern, count in matches.items() if not count]
+    rest = len(idle) - _MOST_NAMED
+    listed = ", ".join(idle[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    return (f"exclude: no account of {where} matches {listed}, so nothing is left out for it.",) if idle else ()
+
+
 def decide_changes(
     control: Session, dialect: Dialect, targets: t.Sequence[AccountState], request: Request
 ) -> tuple[tuple[Change, ...], tuple[str, ...]]:

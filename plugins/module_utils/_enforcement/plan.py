@@ -15,6 +15,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.accou
     LeftOut,
     changeable,
     decide_changes,
+    idle_exclusions,
     left_out_by_wildcards,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.members import with_members
@@ -25,7 +26,11 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plain
     WhoHasToUseTls,
     find_plaintext_sessions,
 )
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.readiness import NOT_READY, list_refused
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.readiness import (
+    NOT_READY,
+    left_alone,
+    list_refused,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.record_values import describe_changes
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import (
     ALTER_USER,
@@ -66,7 +71,8 @@ class Plan:
 
     ``held_back`` are changes that are not made here, as the server's accounts come from another one. ``left_out`` are
     accounts that a wildcard does not stand for, or that cannot be changed. ``unproven`` says what of the targets could
-    not be read, or done, as sentences. ``keys``: what other servers of its cluster know the server as.
+    not be read, or done, as sentences. ``exclude_matches``: how many accounts each pattern of ``exclude`` matches.
+    ``keys``: what other servers of its cluster know the server as.
     """
 
     identity: ServerIdentity
@@ -83,6 +89,7 @@ class Plan:
     held_back: tuple[Change, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     unproven: tuple[str, ...] = ()
+    exclude_matches: t.Mapping[str, int] = field(default_factory=dict)
     keys: frozenset[str] = frozenset()
 
     @property
@@ -203,6 +210,7 @@ class Plan:
             **described,
             "accounts": listed,
             "left_out": [left.describe() for left in self.left_out],
+            "exclude_matches": dict(self.exclude_matches),
             "method": self.method,
             "flushed": bool(self.changes) and self.flushes,
             "plaintext_sessions": [session.describe() for session in self.plaintext_sessions],
@@ -278,18 +286,11 @@ def make_plan(control: Session, dialect: Dialect, known: t.Sequence[AccountState
         switch=switch,
         method=selection is not None,
         known=tuple(known),
-        warnings=_left_alone(endpoint, not_ready),
+        warnings=left_alone(endpoint, not_ready),
         left_out=left_out + tuple(LeftOut(account, NOT_READY) for account in not_ready),
         unproven=unread,
     )
     return complete_plan(control, dialect, request, decision)
-
-
-def _left_alone(endpoint: t.Any, not_ready: t.Mapping[Account, str]) -> tuple[str, ...]:
-    if not not_ready:
-        return ()
-    listed = list_refused(not_ready)
-    return (f"TLS is not required for accounts of {endpoint} that are not ready (only_ready): {listed}.",)
 
 
 def _refuse_switch(endpoint: t.Any, known: t.Sequence[AccountState], request: Request) -> None:
@@ -352,6 +353,7 @@ def complete_plan(control: Session, dialect: Dialect, request: Request, decision
         held_back=decision.changes if holds_back else (),
         left_out=decision.left_out + unchangeable,
         unproven=decision.unproven + told,
+        exclude_matches=request.selection.exclude_matches(decision.known) if request.selection else {},
         keys=own_keys(control, dialect, role, identity),
     )
     counted = request.readiness.counted_on(plan.identity.data)
@@ -367,7 +369,7 @@ def complete_plan(control: Session, dialect: Dialect, request: Request, decision
 
 
 def _warnings(dialect: Dialect, plan: Plan) -> tuple[str, ...]:
-    warnings = []
+    warnings = list(idle_exclusions(plan.exclude_matches, plan.endpoint))
     if plan.changes_secure_transport and not dialect.has_persist:
         warnings.append(secure_transport.not_lasting(dialect, plan.switch is not None and plan.switch.wanted))
     if plan.held_back:

@@ -81,6 +81,14 @@ class Readiness:
         return {account: f"{state}: {reason}" for account, (state, reason) in judged.items() if state != READY}
 
 
+def left_alone(endpoint: t.Any, refused: t.Mapping[Account, str]) -> tuple[str, ...]:
+    """The warning for accounts that do not change, as they are not ready."""
+    if not refused:
+        return ()
+    listed = list_refused(refused)
+    return (f"TLS is not required for accounts of {endpoint} that are not ready (only_ready): {listed}.",)
+
+
 def list_refused(refused: t.Mapping[Account, str]) -> str:
     """The first of them for a message, each with its reason, and how many more."""
     rest = len(refused) - _MOST_NAMED

@@ -96,6 +96,10 @@ class Selection:
             return "{!r}@{}".format(self.user, repr(self.host) if self.host is not None else "(every host)")
         return ", ".join(repr(pattern.text) for pattern in self.patterns) or "any account"
 
+    def exclude_matches(self, known: t.Sequence[AccountState]) -> dict[str, int]:
+        """How many of all accounts each pattern to leave out matches: none where it is misspelled."""
+        return {pattern.text: sum(pattern.matches(state.account) for state in known) for pattern in self.exclude}
+
     def includes(self, state: AccountState) -> bool:
         """Roles never; system accounts only when asked for, and what a wildcard does not stand for only by name."""
         return self._matches(state) and self.why_left_out(state) is None

@@ -50,7 +50,10 @@ class Author:
 
 @dataclass(frozen=True)
 class PlanDocument:
-    """The whole plan. ``batches`` are the servers that would change, in the order of the roll-out."""
+    """The whole plan. ``batches`` are the servers that would change, in the order of the roll-out.
+
+    ``warnings`` are about all of them together.
+    """
 
     made_at: str
     author: Author
@@ -60,6 +63,7 @@ class PlanDocument:
     limit: str | None
     batches: tuple[tuple[str, ...], ...]
     servers: tuple[Server, ...]
+    warnings: tuple[str, ...] = ()
 
     def described(self) -> dict[str, t.Any]:
         """The content of the file, with its own SHA-256."""

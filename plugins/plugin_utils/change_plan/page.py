@@ -93,6 +93,8 @@ def page(document: PlanDocument, sha256: str) -> Page:
     readiness = totals(document.servers).of_accounts()
     if readiness:
         facts.append(Fact("Accounts", (readiness,)))
+    if document.warnings:
+        facts.insert(0, Fact("Warning", document.warnings))
     if author.job:
         facts.insert(1, Fact("AWX job", (author.job,)))
     # What is approved is named in full but for what all names end with.

@@ -15,7 +15,7 @@ import typing as t
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import Untrusted, open_trusted
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history import storage
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import History
@@ -76,10 +76,15 @@ class Merge:
     know them: the newest check of each, or that it could not be checked after that, with the time of that report.
     ``left`` are the names of those that interrupted runs have not checked.
 
+    :arg dest: Where the report will be.
+    :raises OptionError: when this or the history would be among the slices, which are removed.
     :raises HistoryError: when something cannot be written.
     """
 
-    def __init__(self, directory: Path, history: History) -> None:
+    def __init__(self, directory: Path, history: History, dest: Path) -> None:
+        for kept in (history.directory.parent, dest):
+            if kept.resolve().is_relative_to(directory.resolve()):
+                raise OptionError(f"slices: {kept} is in {directory}, where everything is removed once it is merged.")
         self.history = history
         self.left: set[str] = set()
         self._taken: set[Path] = set()
@@ -120,7 +125,8 @@ class Merge:
                 )
             return []
         try:
-            report = files.read_part(one.report, "slices")
+            # It was found and not named, so it is trusted as the history is.
+            report = files.read_part(one.report, "slices", anyones=False, group=self.history.access.trusted)
         except RdsMysqlError as e:
             self.history.warn(f"{e.message} It was not merged.")
             return []

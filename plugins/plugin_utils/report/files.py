@@ -69,15 +69,16 @@ class _Stored:
     readiness: tuple[Readiness, ...] | None = None
 
 
-def read_report(path: Path, option: str, *, anyones: bool = True) -> Report:
+def read_report(path: Path, option: str, *, anyones: bool = True, group: int | None = None) -> Report:
     """A report from its JSON file, of this version of the format or an older one.
 
     :arg option: The option that names the file, for messages.
     :arg anyones: Whether it may belong to another user, as one that was named may.
+    :arg group: The number of a group whose members are trusted otherwise.
     :raises RdsMysqlError: when it cannot be read, all may write to it, or it is not a report.
     """
     try:
-        with open_trusted(str(path), anyones=anyones) as file:
+        with open_trusted(str(path), group, anyones=anyones) as file:
             data = load(read_bounded(file.read, _MAX_BYTES))
     except Untrusted as e:
         raise RdsMysqlError(f"{option}: {path} is not read: it {e}.") from e
@@ -102,14 +103,14 @@ def read_report(path: Path, option: str, *, anyones: bool = True) -> Report:
     return Report(stored.title, stored.run, summarize(stored.servers), stored.servers, readiness=stored.readiness)
 
 
-def read_part(path: Path, option: str) -> Report:
+def read_part(path: Path, option: str, **trust: t.Any) -> Report:
     """A report whose servers become part of another one.
 
     Those that were not checked have its time, as there may be an older or a newer check of them.
 
     :raises RdsMysqlError: as for others, and when it is of a machine whose clock is ahead: nothing would be newer.
     """
-    report = read_report(path, option)
+    report = read_report(path, option, **trust)
     made_at = report.run.made_at
     if made_at > iso8601(utc_now() + dt.timedelta(days=1)):
         raise RdsMysqlError(f"{option}: {path} was made on {made_at}, a time that has not come yet.")

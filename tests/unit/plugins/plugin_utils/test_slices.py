@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import utc_now
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.history import History
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.slices import Merge
@@ -61,7 +62,7 @@ class State:
 
         :arg keep: As in check mode.
         """
-        merge = Merge(self.slices, self.history())
+        merge = Merge(self.slices, self.history(), self.directory / "report")
         about = {"merged": merge.servers, "left": merge.left, "fleet": merge.history.hosts(), "history": merge.history}
         written = self.written(merge.run(self.run_at(at)), None, **about, **more)
         self.changed = written.changed
@@ -206,7 +207,7 @@ def test_observations_are_added_up(state: State) -> None:
     seen = Server("users").look()
     for name in ("11", "12"):
         store.record(state.slices / name / store.DIRECTORY, [store.Pass(name, f"{name}:3306", seen)], now, 40)
-    merge = Merge(state.slices, state.history())
+    merge = Merge(state.slices, state.history(), state.directory / "report")
     assert (merge.servers, list(merge.remove()), list(state.slices.iterdir())) == ((), [], [])
     days = store.read(state.directory / store.DIRECTORY, "2000-01-01", pytest.fail)
     assert sorted(days) == ["11", "12"]
@@ -318,6 +319,31 @@ def test_reports_that_cannot_be_read(state: State) -> None:
     # They have nothing else now.
     report, _warnings = state.merged(day(6))
     assert (state.lost, names(report, in_run=True)) == (["11", "12", "13"], [])
+
+
+def test_the_history_and_the_report_are_no_slices(state: State) -> None:
+    """In a directory of slices they would be removed."""
+    state.run(day(1), None, checked("auth", day(1)))
+    for slices, kept in (
+        (state.directory.parent, state.directory),
+        (state.directory, state.directory),
+        (state.directory / "report", state.directory / "report"),
+    ):
+        with pytest.raises(OptionError, match=f"^slices: {kept} is in {slices}, where everything is removed"):
+            Merge(slices, state.history(), state.directory / "report")
+    assert len(list((state.directory / "history").iterdir())) == 1
+
+
+def test_a_slice_that_others_could_write(state: State) -> None:
+    """Neither its history nor its report counts: whoever writes them could say that a server is compliant."""
+    directory = state.slice("11", day(5), checked("auth", day(5)))
+    paths = [*(directory / "history").iterdir(), directory / "report" / "report.json"]
+    for path in paths:
+        path.chmod(0o660)
+    report, warnings = state.merged(day(5))
+    reason = "is not read: it can be written by its group. It was not merged."
+    assert (report.servers, state.lost) == ((), ["11"])
+    assert warnings == [f"{paths[0]} {reason}", f"slices: {paths[1]} {reason}"]
 
 
 def test_a_report_of_version_0_1(state: State) -> None:
