@@ -287,8 +287,8 @@ def rotation_objections(
     if target not in AUTHORITIES:
         return [f"mysql_tls_rotate_to is {target or 'not set'} and has to be one of: {', '.join(AUTHORITIES)}."]
     if one["ca"] == target:
-        other = one["pending_ca"] if one["pending_ca"] != target else None
-        waits = f"{one['instance']} uses {target}, but waits for its maintenance window to use {other}. Cancel that first."
+        instance, other = one["instance"], one["pending_ca"] if one["pending_ca"] != target else None
+        waits = f"{instance} uses {target}, but waits for its maintenance window to use {other}. Cancel that first."
         return [waits] if other else []
     found = _unusable(one)
     version = engine_versions[0] if engine_versions else {}
