@@ -27,7 +27,7 @@ import nox
 # nox loads this file without its directory on the path.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tests.tools.environments import CACHE, ROOT, environment, interpreter_links, interpreters
+from tests.tools.environments import CACHE, ROOT, EnvironmentFailed, environment, interpreter_links, interpreters
 from tests.tools.staging import BUILD, COLLECTIONS, STAGE, files, stage
 
 antsibull_nox.load_antsibull_nox_toml()
@@ -49,11 +49,19 @@ signal.signal(signal.SIGTERM, _terminated)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored
 
 
+def made(session: nox.Session, name: str, series: str | None = None, core: str | None = None) -> Path:
+    """The environment, or one line that says why there is none."""
+    try:
+        return environment(name, series, core)
+    except EnvironmentFailed as e:
+        session.error(str(e))
+
+
 def use(session: nox.Session, name: str, series: str | None = None, core: str | None = None, home: str = "") -> Path:
     """Run what follows in this environment on the staged collection, away from the user's own settings."""
     if series and series not in interpreters():
         (session.error if OUTER.get("CI") == "true" else session.skip)(f"Python {series} is not on this machine")
-    venv, own = environment(name, series, core), BUILD / "ansible"
+    venv, own = made(session, name, series, core), BUILD / "ansible"
     stage()
     session.chdir(STAGE)
     own.mkdir(exist_ok=True)
@@ -302,4 +310,4 @@ _program("role-readme", "runtime", "python -m docs.tools.role_readme", "python -
 def environments(session: nox.Session) -> None:
     """Make the environments that the gates need."""
     for name in ("runtime", "test", "browser", "awx", "tools", "docs", "sanity"):
-        session.log(str(environment(name)))
+        session.log(str(made(session, name)))

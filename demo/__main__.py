@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
 import shutil
@@ -58,6 +59,18 @@ def inventory(servers: list[Server], password: str, base_url: str, mirror_ca: Pa
     for server in servers:
         lines += [f"    {server.name}:", f"      mysql_tls_login_port: {server.port}"]
     return "\n".join(lines) + "\n"
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Refuse a second demo in this checkout, which would remove the first one's files."""
+    WORK.parent.mkdir(exist_ok=True)
+    with (WORK.parent / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoFailed(f"another demo is running in {CHECKOUT}.") from None
+        yield
 
 
 def prepare_directory() -> None:
@@ -219,7 +232,7 @@ def main() -> int:
     """Exit code."""
     started = time.monotonic()
     try:
-        with interruptible():
+        with interruptible(), alone():
             run()
     except KeyboardInterrupt:
         print("\nInterrupted; the servers are stopped.", file=sys.stderr)

@@ -15,7 +15,7 @@ import yaml
 
 ROLE = Path("roles/mysql_tls")
 START, END = "<!-- variables: made by nox -s role-readme -->\n", "<!-- end of variables -->\n"
-_MARKUP = re.compile(r"[CVOPM]\((.*?)\)")
+_MARKUP = re.compile(r"\b[CEMOPV]\((.*?)\)")
 
 
 def entry_points(role: Path) -> dict[str, dict[str, t.Any]]:
@@ -43,7 +43,7 @@ def table(role: Path) -> str:
 
 
 def _shown(value: t.Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if value and isinstance(value, str) else json.dumps(value)
 
 
 def readme(role: Path) -> str:

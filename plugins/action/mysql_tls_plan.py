@@ -30,6 +30,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.change_plan.server
     Server,
     servers_of,
     totals,
+    unsafe_text,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.host_variables import Fleet, HostVariables
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.on_controller import (
@@ -99,7 +100,8 @@ class ActionModule(ControllerAction):
                 return self._read(options, variables, hosts, fleet)
             strict: set[str] = set()
             results = _results(options, hosts, fleet, strict)
-            servers, warnings = servers_of(results), _idle_exclusions(results.values())
+            servers = servers_of(results, in_document=bool(options["dest"]))
+            warnings = _idle_exclusions(results.values())
             for warning in warnings:
                 _display.warning(warning)
             if options["dest"]:
@@ -243,7 +245,11 @@ def _described(
         "hosts": order,
         "read_only": followers,
         "unchanged": list(unchanged),
-        "plans": {server.name: server.plan for server in servers if server.outcome in (CHANGE, READ_ONLY)},
+        "plans": {
+            server.name: server.plan
+            for server in servers
+            if server.outcome in (CHANGE, READ_ONLY) and unsafe_text(server.plan) is None
+        },
         "members": {server.name: _members_option(server, fleet) for server in servers if server.members},
     }
 

@@ -152,7 +152,10 @@ class ActionModule(ControllerAction):
         host, target = variables["inventory_hostname"], options["target"] or ""
         one = plain(variables[DATABASES])["databases"][host]
         # Read again for an instance that is to be changed.
-        for now in plain(variables.get(INSTANCE_NOW) or {}).get("instances") or ():
+        read_again = plain(variables.get(INSTANCE_NOW) or {}).get("instances")
+        if read_again == []:  # amazon.aws would take it for one that has to be created
+            raise RdsMysqlError(f"The RDS API does not list the instance {one['instance']} any more.")
+        for now in read_again or ():
             one = {**one, **rds_api.of_instance(now)}
         versions = plain(variables.get(VERSIONS) or {}).get("db_engine_versions") or []
         looks = {r["item"]: r for r in plain(variables.get(LOOKS) or {}).get("results") or () if "item" in r}
@@ -168,7 +171,7 @@ class ActionModule(ControllerAction):
         if found:
             raise RdsMysqlError(" ".join(found))
         pending = one["pending_ca"] == target
-        return {"needed": one["ca"] != target, "pending": pending, "restarts": rds_api.restarts(versions)}
+        return {"needed": one["ca"] != target, "pending": pending, "restart": rds_api.restarts(versions)}
 
     def _recorded(
         self, options: dict[str, t.Any], variables: dict[str, t.Any], one: t.Mapping[str, t.Any]

@@ -140,7 +140,8 @@ options:
         except with V(allow), because no server shows which of them have one.
       - V(kill) ends these connections (C(KILL), or C(CALL mysql.rds_kill) where the server has that procedure), and
         checks again a second later. Where a client is still connected, or connected again, it fails before any account
-        is changed, as that client would be locked out. In check mode nothing is ended.
+        is changed, as that client would be locked out. In check mode nothing is ended. It fails where a proxy numbers
+        connections in its own way, as C(KILL) could end another client's there.
       - A replica that reads the binary log without TLS is never ended by V(kill), which fails instead; with V(allow) it
         is still warned of.
       - With O(require_secure_transport=true) it is about every connection over TCP without TLS, whatever the account.

@@ -22,6 +22,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_words import 
 
 # What the tests run with is amazon.aws 9.5.2.
 AMAZON_AWS = (9, 5)
+# In the second it may be for hours after its storage has grown.
+USABLE = ("available", "storage-optimization")
 ENGINES = ("mysql", "mariadb", "aurora-mysql")
 AUTHORITIES = ("rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1")
 
@@ -95,6 +97,7 @@ def _match(
 ) -> tuple[_Data | None, _Data | None]:
     address = login_host.rstrip(".").lower()
     if identifier:
+        identifier = str(identifier).lower()  # as the API has it, whatever it was created with
         found = [i for i in instances if i["db_instance_identifier"] == identifier]
         owners = [c for c in clusters if c["db_cluster_identifier"] == identifier]
         hint = f"mysql_tls_db_identifier: the RDS API lists no instance and no cluster {identifier}."
@@ -102,7 +105,8 @@ def _match(
         found = [i for i in instances if (i.get("endpoint") or {}).get("address", "").lower() == address]
         owners = [c for c in clusters if str(c.get("endpoint", "")).lower() == address]
         hint = f"No instance or cluster in the RDS API has the endpoint {login_host}: set mysql_tls_db_identifier."
-        if any(str(c.get("reader_endpoint", "")).lower() == address for c in clusters):
+        several = [str(name).lower() for c in clusters for name in (c.get("reader_endpoint"), *_custom_endpoints(c))]
+        if address in several:
             hint = f"{login_host} is a reader endpoint, which stands for several instances. Name the instances instead."
     if found and owners:
         raise RdsMysqlError(f"mysql_tls_db_identifier: both an instance and a cluster are called {identifier}.")
@@ -111,9 +115,18 @@ def _match(
     return (found[0] if found else None), (owners[0] if owners else None)
 
 
+def _custom_endpoints(cluster: _Data) -> t.Sequence[str]:
+    return cluster.get("custom_endpoints") or ()
+
+
+def _pending(one: _Data) -> list[str]:
+    """What waits for the maintenance window of an instance or cluster."""
+    pending = one.get("pending_modified_values") or {}
+    return sorted(name for name, value in pending.items() if value not in (None, "", [], {}))
+
+
 def of_instance(instance: _Data) -> dict[str, t.Any]:
     """What the API says of an instance, without what it shares with others."""
-    pending = instance.get("pending_modified_values") or {}
     return {
         "instance": instance["db_instance_identifier"],
         # arn:aws:rds:eu-central-1:123456789012:db:orders
@@ -123,11 +136,10 @@ def of_instance(instance: _Data) -> dict[str, t.Any]:
         "engine_version": instance.get("engine_version"),
         "status": instance.get("db_instance_status"),
         "ca": instance.get("ca_certificate_identifier"),
-        "pending_ca": pending.get("ca_certificate_identifier"),
-        "pending": sorted(name for name, value in pending.items() if value not in (None, "", [], {})),
+        "pending_ca": (instance.get("pending_modified_values") or {}).get("ca_certificate_identifier"),
+        "pending": _pending(instance),
         "window": instance.get("preferred_maintenance_window"),
         "publicly_accessible": instance.get("publicly_accessible"),
-        "storage_type": instance.get("storage_type"),
     }
 
 
@@ -220,7 +232,25 @@ def lock_objections(one: _Data, guarded: t.Mapping[str, Guarded]) -> list[str]:
         wrong = another_server(each.endpoints, each.database)
         if wrong:
             found.append(f"{host}: {wrong}")
+    if not all(each.required for each in concerned.values()):
+        found += _unusable(one)
+        if one["kind"] == "instance" and one["default_group"] and one["pending"]:
+            found.append(_applied_as_well(one, one["pending"], "or attach a custom parameter group yourself"))
     return found
+
+
+def _unusable(one: _Data) -> list[str]:
+    if one["status"] in USABLE:
+        return []
+    return [f"The instance {one['instance']} is {one['status']}, not available. Run the playbook again later."]
+
+
+def _applied_as_well(one: _Data, pending: t.Sequence[str], otherwise: str) -> str:
+    """*ApplyImmediately* of ModifyDBInstance is for pending modifications as well (Amazon RDS API Reference)."""
+    return (
+        f"With this change AWS would apply at once what waits for the maintenance window of {one['instance']}: "
+        f"{listed(pending)}. Apply or cancel that first, {otherwise}."
+    )
 
 
 def _for_a_parameter_group(sentence: str) -> str:
@@ -254,27 +284,41 @@ def rotation_objections(
     one: _Data, target: str, engine_versions: t.Sequence[_Data], *, at_once: bool, reboot: bool
 ) -> list[str]:
     """What the API says against giving this instance a certificate of another CA, in sentences."""
-    found = []
     if target not in AUTHORITIES:
-        found.append(f"mysql_tls_rotate_to is {target or 'not set'} and has to be one of: {', '.join(AUTHORITIES)}.")
+        return [f"mysql_tls_rotate_to is {target or 'not set'} and has to be one of: {', '.join(AUTHORITIES)}."]
+    if one["ca"] == target:
+        instance, other = one["instance"], one["pending_ca"] if one["pending_ca"] != target else None
+        waits = f"{instance} uses {target}, but waits for its maintenance window to use {other}. Cancel that first."
+        return [waits] if other else []
+    found = _unusable(one)
     version = engine_versions[0] if engine_versions else {}
     supported = version.get("supported_ca_certificate_identifiers")
     name = f"{one['engine']} {one['engine_version']}"
-    if target in AUTHORITIES and supported and target not in supported:
+    if supported and target not in supported:
         found.append(f"{name} does not support {target}, only: {', '.join(supported)}.")
-    if one["status"] not in ("available", "storage-optimization"):
-        found.append(f"The instance {one['instance']} is {one['status']}, not available. Run the playbook again later.")
-    if restarts(engine_versions) and at_once and not reboot:
+    if not at_once:
+        return found
+    pending = [name for name in one["pending"] if name != "ca_certificate_identifier"]
+    if pending and not one["multi_az_cluster"]:
+        found.append(_applied_as_well(one, pending, "or set mysql_tls_apply_immediately to false"))
+    if restarts(engine_versions) != WITHOUT_RESTART and not reboot:
         found.append(
-            f"{name} restarts to change its certificate. Set mysql_tls_reboot to true to accept that, or "
-            "mysql_tls_apply_immediately to false for the maintenance window."
+            f"{name} {'restarts' if engine_versions else 'may restart'} to change its certificate. Set "
+            "mysql_tls_reboot to true to accept that, or mysql_tls_apply_immediately to false for the maintenance "
+            "window."
         )
     return found
 
 
-def restarts(engine_versions: t.Sequence[_Data]) -> bool:
-    """Whether a new certificate takes a restart. What AWS does not say counts as one."""
-    return not (engine_versions and engine_versions[0].get("supports_certificate_rotation_without_restart") is True)
+WITHOUT_RESTART = "without a restart"
+
+
+def restarts(engine_versions: t.Sequence[_Data]) -> str:
+    """Whether a new certificate takes a restart. AWS does not say it of versions that it does not offer any more."""
+    if not engine_versions:
+        return "the server may restart"
+    supported = engine_versions[0].get("supports_certificate_rotation_without_restart") is True
+    return WITHOUT_RESTART if supported else "the server restarts"
 
 
 def roots_of(path: str, target: str) -> dict[str, str]:

@@ -105,7 +105,7 @@ class RdsAudit:
             problem = to_text(e)
         except RdsMysqlError as e:
             problem = e.message
-        is_rds = endpoint is not None or identifier is not None
+        is_rds = endpoint is not None or bool(identifier)
         self._hosts[host] = _Host(place, problem, login_host, identifier, is_rds)
 
     def sentences(self) -> list[str]:
@@ -155,7 +155,7 @@ class RdsAudit:
         if wrong:
             return [not_visible(host.login_host, f"{wrong[0].upper()}{wrong[1:]}")], None
         api = _described(host.place[0], one, region)
-        return [*of_rds_api(api, status), *problems], api
+        return [*of_rds_api(api, status, host.place[1]), *problems], api
 
 
 def _described(place: str, one: _Data, region: _Region) -> dict[str, t.Any]:

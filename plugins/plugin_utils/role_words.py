@@ -99,8 +99,9 @@ def reworded(result: dict[str, t.Any]) -> dict[str, t.Any]:
     for name in ("msg", "failure"):
         if isinstance(result.get(name), str):
             result[name] = with_variables(result[name])
-    if isinstance(result.get("warnings"), list):
-        result["warnings"] = [with_variables(each) if isinstance(each, str) else each for each in result["warnings"]]
+    for name in ("warnings", "lines"):
+        if isinstance(result.get(name), list):
+            result[name] = [with_variables(each) if isinstance(each, str) else each for each in result[name]]
     for holder in (result, result.get("ansible_facts")):
         status = holder.get("mysql_ssl") if isinstance(holder, dict) else None
         for finding in status.get("findings", ()) if isinstance(status, dict) else ():

@@ -148,7 +148,7 @@ def totals(changes: Results, checks: Results) -> str:
 def planned(changes: Results, checks: Results) -> str:
     """The totals of a plan, of what check mode has found."""
     found = {host: changes[host] or checks.get(host, {}) for host in changes}
-    return plan_totals(servers_of(found)).sentence()
+    return plan_totals(servers_of(found, in_document=False)).sentence()
 
 
 def _servers(count: int) -> str:

@@ -85,6 +85,11 @@ class Store:
         }
         if kind == "job_templates":
             item.setdefault("ask_variables_on_launch", False)
+        if kind == "schedules":
+            item.setdefault("enabled", True)
+        if kind == "credentials":
+            types = {each["id"]: each for each in self.items.get("credential_types", ())}
+            item["kind"] = types.get(item.get("credential_type"), {}).get("kind", "cloud")
         self.items.setdefault(kind, []).append(item)
         if kind == "projects":
             self.synchronize(item)
@@ -206,6 +211,12 @@ class Store:
             if unknown:
                 raise Rejected(f"Variables {unknown} are not allowed on launch")
 
+    def check_credential(self, template: Item, added: Item) -> None:
+        """:raises Rejected: where the template has one of this type. Vaults have a type of their own for each name."""
+        kinds = [each.get("credential_type") for each in self.associated(template, "credentials")]
+        if added.get("credential_type") in kinds and added["kind"] != "vault":
+            raise Rejected("Cannot assign multiple credentials of one type.")
+
     def _differs(self, number: int, changed: Item | None) -> bool:
         return bool(changed) and self.find(number)["inputs"] != (changed or {})["inputs"]
 
@@ -317,7 +328,10 @@ class _Handler(BaseHTTPRequestHandler):
             if values.get("disassociate"):
                 there.remove(values["id"])
             else:
-                there.append(store.find(values["id"])["id"])
+                added = store.find(values["id"])
+                if name == "credentials":
+                    store.check_credential(item, added)
+                there.append(added["id"])
             return 204, None
         return 200, _page(store.associated(item, name))
 

@@ -131,7 +131,8 @@ class Jobs:
             arguments.append("--check")
         if template.get("diff_mode"):
             arguments.append("--diff")
-        if limit:
+        # AWX ignores a limit that the template does not ask for.
+        if limit and template.get("ask_limit_on_launch", True):
             arguments += ["-l", limit]
         (data / "env" / "cmdline").write_text(shlex.join(arguments))
         (data / "env" / "settings").write_text(json.dumps({"suppress_ansible_output": True, "job_timeout": _SECONDS}))

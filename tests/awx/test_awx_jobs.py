@@ -196,6 +196,18 @@ def test_the_workflow_applies_exactly_what_was_approved(jobs: Jobs, fleet: dict[
     assert database.ssl_type(app) == ""
 
 
+def test_a_workflow_with_a_limit_fails_as_well(jobs: Jobs) -> None:
+    """Its nodes on localhost get none: Ansible would skip them, and a failed change would be green."""
+    flow = Workflow({node["identifier"]: node for node in evaluated("awx_setup_nodes")[0]})
+
+    def execute(node: str, _extra: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        if node == "failed":
+            return jobs.run("Workflow failed", limit=NAMES[0]).status, {}
+        return "failed" if node == "enforce" else "successful", {}
+
+    assert flow.run(execute) == "failed"
+
+
 def test_a_job_on_other_storage_does_nothing(jobs: Jobs, fleet: dict[str, Database]) -> None:
     """As on an execution node where nobody has mounted it: the marker of the setup is not there."""
     storage = directory_of(jobs)

@@ -143,7 +143,7 @@ def workflow(awx: Awx) -> dict[tuple[str, str], list[str]]:
 
 
 def test_another_prefix_and_credentials_that_are_there(ansible: Ansible, awx: Awx) -> None:
-    aws = awx.store.add("credentials", {"name": "AWS of the databases", "inputs": {}})
+    aws = awx.store.add("credentials", {"name": "AWS of the databases", "inputs": {}, "credential_type": 0})
     settings = {
         "awx_setup_prefix": "Team 7 databases",
         "awx_setup_login_user": "",
@@ -198,14 +198,22 @@ def test_check_mode_makes_nothing(ansible: Ansible, awx: Awx) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        (
+            {"awx_setup_limits": "prod", "awx_setup_x": 1},
+            "There are no such settings: awx_setup_limits, awx_setup_x. All",
+        ),
+        (
+            {"awx_setup_survey_defaults": {"mysql_tls_plain": "kill", "mysql_tls_only_ready": "yes"}},
+            "or takes as an answer: mysql_tls_plain: kill, mysql_tls_only_ready: yes.",
+        ),
         ({"awx_setup_report_dir": ""}, "awx_setup_report_dir to a directory that lasts"),
         ({"awx_setup_login_password": ""}, "awx_setup_login_password is empty"),
         ({"awx_setup_inventory": "Datbases"}, "AWX has 0 inventories named Datbases"),
         ({"awx_setup_organization": "Defualt"}, "AWX has no organization Defualt"),
     ],
-    ids=["report_dir", "password", "inventory", "organization"],
+    ids=["unknown", "defaults", "report_dir", "password", "inventory", "organization"],
 )
-def test_wrong_settings_change_nothing(ansible: Ansible, awx: Awx, settings: dict[str, str], message: str) -> None:
+def test_wrong_settings_change_nothing(ansible: Ansible, awx: Awx, settings: dict[str, Any], message: str) -> None:
     run = set_up(ansible, **settings)
     assert run.status == 2
     assert message in " ".join(run.output.split())
@@ -219,25 +227,34 @@ def test_settings_reach_the_templates_and_additions_stay(ansible: Ansible, awx: 
     group = store.add("instance_groups", {"name": "databases"})
     mail = store.add("notification_templates", {"name": "DBA mail", "organization": organization})
     settings: dict[str, Any] = {
-        "awx_setup_accounts": "app@*",
+        "awx_setup_accounts": ["app@*", "web@*"],
         "awx_setup_extra_vars": {"mysql_tls_region": "eu-central-1"},
         "awx_setup_limit": "prod",
         "awx_setup_forks": 20,
         "awx_setup_instance_groups": ["databases"],
         "awx_setup_notification_templates": ["DBA mail"],
         "awx_setup_fail_on": "medium",
-        "awx_setup_survey_defaults": {"mysql_tls_plaintext_sessions": "kill"},
+        # As YAML has them; AWX takes texts.
+        "awx_setup_survey_defaults": {
+            "mysql_tls_plaintext_sessions": "kill",
+            "mysql_tls_only_ready": True,
+            "mysql_tls_canary": 2,
+        },
     }
     set_up(ansible, **settings).ok()
     audit, enforce = (store.named("job_templates", f"MySQL TLS {name}") for name in ("Audit", "Enforce"))
     assert (enforce["limit"], enforce["forks"]) == ("prod", 20)
+    # A play on localhost would be skipped for its limit, and green.
+    for template in store.items["job_templates"]:
+        local = template["playbook"].endswith(("merge_reports.yml", "failed.yml", "storage.yml"))
+        assert (template["limit"], template["ask_limit_on_launch"]) == (("", False) if local else ("prod", True))
     assert store.associated(enforce, "instance_groups") == [group]
     assert store.associated(enforce, "notification_templates_error") == [mail]
     flow = store.named("workflow_job_templates", WORKFLOW)
     assert store.associated(flow, "notification_templates_approvals") == [mail]
     chat = store.add("notification_templates", {"name": "Chat", "organization": organization})
     store.associations[flow["id"], "notification_templates_approvals"].append(chat["id"])
-    assert store.launch(flow, {})["mysql_tls_accounts"] == "app@*"
+    assert store.launch(flow, {})["mysql_tls_accounts"] == "app@*,web@*"
     schedule = store.named("schedules", "MySQL TLS Audit, every night")
     assert schedule["extra_data"] == {"mysql_tls_fail_on": "medium"}
 
@@ -245,24 +262,32 @@ def test_settings_reach_the_templates_and_additions_stay(ansible: Ansible, awx: 
         "credentials", {"name": "AWS", "inputs": {}, "credential_type": 0, "organization": organization}
     )
     store.associations[enforce["id"], "credentials"].append(by_hand["id"])
+    # Of the type that a setting names as well, and AWX takes one of each.
+    kind = store.named("credential_types", "MySQL TLS login")["id"]
+    of_a_vault = {"name": "In a vault", "inputs": {}, "credential_type": kind, "organization": organization}
+    in_a_vault = store.add("credentials", of_a_vault)
+    schedule["enabled"] = False
     extra = {**json.loads(enforce["extra_vars"]), "mysql_tls_own_variables": ["mysql_tls_x"], "mysql_tls_x": "{{ y }}"}
     enforce["extra_vars"] = json.dumps(extra)
     question = {"type": "text", "question_name": "Ticket", "variable": "ticket", "required": False, "default": ""}
     store.surveys[enforce["id"]]["spec"].append(question)
-    set_up(ansible, **{**settings, "awx_setup_limit": "stage"}).ok()
+    named = {"awx_setup_login_user": "", "awx_setup_login_password": "", "awx_setup_credentials": ["In a vault"]}
+    set_up(ansible, **{**settings, **named, "awx_setup_limit": "stage"}).ok()
     assert enforce["limit"] == "stage"
-    assert by_hand in store.associated(enforce, "credentials")
+    assert store.associated(enforce, "credentials") == [by_hand, in_a_vault]
+    assert schedule["enabled"] is False
     assert store.associated(flow, "notification_templates_approvals") == [mail, chat]
     assert json.loads(enforce["extra_vars"]) == extra
     assert store.surveys[enforce["id"]]["spec"][-1] == question
 
     launched = store.launch(enforce, {})
-    assert launched["mysql_tls_accounts"] == "app@*"
+    assert launched["mysql_tls_accounts"] == "app@*,web@*"
+    assert (launched["mysql_tls_only_ready"], launched["mysql_tls_canary"]) == ("true", "2")
     assert launched["mysql_tls_plaintext_sessions"] == "kill"
     assert launched["mysql_tls_region"] == "eu-central-1"
     assert store.launch(audit, {})["mysql_tls_fail_on"] == "none"
     # So that it also holds where AWX does not fill in what its survey says.
-    assert json.loads(enforce["extra_vars"])["mysql_tls_canary"] == "1"
+    assert json.loads(enforce["extra_vars"])["mysql_tls_canary"] == "2"
 
 
 def test_accounts_have_to_be_named_at_the_launch(ansible: Ansible, awx: Awx) -> None:

@@ -123,6 +123,11 @@ def test_filters_are_in_the_address(
         page.get_by_role("button", name="Reset").click()
         assert page.evaluate("location.hash") == "#servers"
         assert len(opened.rows()) == 60
+        # Half a percent sign, as mail programs leave it; the page has nothing to say about that.
+        page.evaluate(
+            "new Promise((done) => { addEventListener('hashchange', () => setTimeout(done)); location.hash = '#9%'; })"
+        )
+        assert len(opened.rows()) == 60
     page = browser.new_context(offline=True).new_page()
     page.goto(Path(made.paths["html"]).as_uri() + "#state=non_compliant&finding=weak&search=db0001")
     assert page.get_by_label("Search", exact=True).input_value() == "db0001"
@@ -174,6 +179,59 @@ def test_grouping(make_report: MakeReport, looks: dict[str, Look | None], open_p
             assert len(opened.rows()) == 9
         page.get_by_label("Group by").select_option("Nothing")
         assert page.locator("#servers-table .group").count() == 0
+
+
+def test_groups_of_more_servers_than_are_shown(
+    make_report: MakeReport, looks: dict[str, Look | None], open_page: Open
+) -> None:
+    """A group says how many servers it has, and not how many of them are among the first 100 rows."""
+    places = [from_results.Place("orders"), from_results.Place("stock")]
+    now = "2026-11-24T15:40:00Z"
+    servers = [
+        server
+        for number, (host, look) in enumerate(multiplied({"a": looks["orders-1"]}, 140).items())
+        for server in from_results.servers_of(host, look, now, places[number >= 110])
+    ]
+    made = make_report(servers)
+    with open_page(made.paths["html"]) as opened:
+        page = opened.page
+        page.get_by_label("Group by").select_option("Cluster")
+        headings = page.locator("#servers-table .group")
+        assert headings.all_text_contents() == ["orders (100 of 110)", "stock (0 of 30)"]
+        page.locator("#show-all").click()
+        assert headings.all_text_contents() == ["orders (110)", "stock (30)"]
+
+
+def test_names_from_right_to_left(make_report: MakeReport, looks: dict[str, Look | None], open_page: Open) -> None:
+    """The host of such an account stays behind it, in sentences and in commands."""
+    name = "\u0633\u0644\u0627\u0645"
+    look = json.loads(json.dumps(looks["orders-1"]).replace("reporting", name))
+    made = make_report({"orders-1": look})
+    with open_page(made.paths["html"]) as opened:
+        places = opened.page.evaluate(
+            """(name) => [...document.querySelectorAll('.instances bdi')]
+            .filter((each) => !each.parentElement.closest('bdi') && each.textContent.includes(name))
+            .map((each) => {
+              const chars = [];
+              const walker = document.createTreeWalker(each, NodeFilter.SHOW_TEXT);
+              while (walker.nextNode())
+                for (let at = 0; at < walker.currentNode.length; at++) chars.push([walker.currentNode, at]);
+              const left = ([node, at]) => {
+                const range = document.createRange();
+                range.setStart(node, at);
+                range.setEnd(node, at + 1);
+                return range.getBoundingClientRect().left;
+              };
+              const start = each.textContent.indexOf(name);
+              const host = each.textContent.indexOf('10.%');
+              return [each.textContent, [start, start + name.length, host, host + 2].map((at) => left(chars[at]))];
+            })""",
+            name,
+        )
+        assert len([text for text, _ in places if text.startswith("ALTER USER")]) == 1
+        assert len([text for text, _ in places if text.startswith(f"{name}@10.%")]) == 1
+        for text, lefts in places:
+            assert lefts == sorted(lefts), text
 
 
 def test_copying(make_report: MakeReport, looks: dict[str, Look | None], browser: Browser) -> None:

@@ -15,12 +15,18 @@ import functools
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+if sys.version_info < (3, 11):  # noqa: UP036 (whatever python3 is, it gets here first)
+    sys.exit(
+        f"error: {sys.executable} is Python {sys.version.split()[0]}; 3.11 or newer is needed: make PYTHON=python3.12"
+    )
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "tests" / "requirements"
@@ -52,6 +58,10 @@ def interpreter_links() -> Path:
     return directory
 
 
+class EnvironmentFailed(Exception):
+    """An environment could not be made; the message says why."""
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[int]:
     """Hold this lock, which the kernel drops with the last process that has its descriptor, however that ends."""
@@ -66,6 +76,16 @@ def environment(name: str, series: str | None = None, core: str | None = None) -
 
     ``name``.no-deps.txt has what is installed whatever Python and other packages it asks for.
     """
+    try:
+        return _environment(name, series, core)
+    except subprocess.CalledProcessError as e:
+        failed = f"{shlex.join(e.cmd)} failed, as it says above; is the network there?"
+        raise EnvironmentFailed(f"the environment {name} could not be made: {failed}") from e
+    except OSError as e:
+        raise EnvironmentFailed(f"the environment {name} could not be made in {CACHE} (set XDG_CACHE_HOME): {e}") from e
+
+
+def _environment(name: str, series: str | None, core: str | None) -> Path:
     python = interpreters()[series or f"3.{sys.version_info.minor}"]
     lines = _lines(f"{name}.txt")
     if core:
@@ -115,5 +135,7 @@ def _run(lock: int, *command: str) -> None:
 if __name__ == "__main__":
     try:
         print(environment(sys.argv[1]))
-    except subprocess.CalledProcessError as e:
-        sys.exit(f"error: the environment {sys.argv[1]} could not be made: {e}")
+    except EnvironmentFailed as e:
+        sys.exit(f"error: {e}")
+    except KeyboardInterrupt:
+        sys.exit(130)

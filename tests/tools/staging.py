@@ -10,6 +10,7 @@ import filecmp
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from .environments import ROOT, locked
@@ -23,8 +24,10 @@ def files(top: Path) -> set[str]:
     """What is or will be in version control below ``top``."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    listed = subprocess.run(command, cwd=top, env=clean, capture_output=True, text=True, check=True).stdout
-    return {name for name in listed.split("\0") if name and (top / name).is_file()}
+    listed = subprocess.run(command, cwd=top, env=clean, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        sys.exit(f"error: {top} has to be a clone that git can read, not an unpacked archive: {listed.stderr.strip()}")
+    return {name for name in listed.stdout.split("\0") if name and (top / name).is_file()}
 
 
 def stage() -> None:

@@ -11,6 +11,10 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.guards import list_sessions
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.journal import (
+    SessionIdentity,
+    make_nonce,
+)
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plaintext_sessions import (
     PlaintextSession,
     find_plaintext_sessions,
@@ -29,14 +33,30 @@ _COMING_BACK_SECONDS = 1.0
 
 
 def kill_statements(control: Session, plan: Plan, request: Request) -> tuple[str, ...]:
-    """What ends the sessions: RDS has a procedure for it, as it gives nobody the privilege for KILL."""
+    """What ends the sessions: RDS has a procedure for it, as it gives nobody the privilege for KILL.
+
+    :raises EnforcementError: where a proxy may take the numbers for its own.
+    """
     if request.plaintext_sessions != "kill" or not plan.plaintext_sessions:
         return ()
     by_procedure = control.query(
         "SELECT 1 FROM information_schema.routines WHERE ROUTINE_SCHEMA = 'mysql' AND ROUTINE_NAME = 'rds_kill'"
     )
+    if not by_procedure:
+        _check_numbers(control, plan)
     form = "CALL mysql.rds_kill({})" if by_procedure else "KILL {}"
     return tuple(form.format(found.session.connection_id) for found in plan.plaintext_sessions)
+
+
+def _check_numbers(control: Session, plan: Plan) -> None:
+    """ProxySQL and MaxScale carry out KILL themselves, by their own numbers of connections; Router greets with 0."""
+    if control.connection_id in (0, SessionIdentity.of(control, make_nonce()).connection_id):
+        return
+    raise EnforcementError(
+        f"A proxy in front of {control.options.endpoint} numbers connections in its own way, and KILL could end "
+        "another client's. Nothing was changed. For plaintext_sessions: kill, connect to the server itself.",
+        **plan.describe({}, switched=False),
+    )
 
 
 def kill_sessions(control: Session, dialect: Dialect, plan: Plan, statements: t.Sequence[str]) -> Plan:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import shlex
 import typing as t
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._status.finding import Command, Finding, finding
@@ -31,13 +32,16 @@ def not_visible(subject: str, reason: str) -> Finding:
     )
 
 
-def of_rds_api(api: _Data, status: _Data) -> t.Iterator[Finding]:
+def of_rds_api(api: _Data, status: _Data, profile: str = "") -> t.Iterator[Finding]:
     """What is wrong, or not in force.
 
     :arg api: ``rds_api`` of the return value.
     :arg status: ``mysql_ssl`` of the same server.
+    :arg profile: That of its AWS account: in another account there may be an instance of the same name.
     """
-    instance, command = api["instance"], f"--region {api['region']} --db-instance-identifier {api['instance']}"
+    instance = api["instance"]
+    place = f"--region {api['region']}" + (f" --profile {shlex.quote(profile)}" if profile else "")
+    command = f"{place} --db-instance-identifier {instance}"
     reboot = Command(f"aws rds reboot-db-instance {command}")
     yield from _of_parameter_group(api, status, reboot)
     yield from _of_ca(api, status, reboot)
@@ -59,7 +63,8 @@ def of_rds_api(api: _Data, status: _Data) -> t.Iterator[Finding]:
             f"{instance} is publicly accessible: its endpoint has a public IP address.",
             (
                 "First make sure that every client reaches its private address. Then:",
-                Command(f"aws rds modify-db-instance {command} --no-publicly-accessible --apply-immediately"),
+                # AWS applies this at once in any case, and with --apply-immediately everything that is pending as well.
+                Command(f"aws rds modify-db-instance {command} --no-publicly-accessible"),
             ),
         )
     if api["version_available"] is False:
@@ -70,7 +75,7 @@ def of_rds_api(api: _Data, status: _Data) -> t.Iterator[Finding]:
             (
                 "Upgrade it. Versions that it can go to:",
                 Command(
-                    f"aws rds describe-db-engine-versions --region {api['region']} --engine {api['engine']} "
+                    f"aws rds describe-db-engine-versions {place} --engine {api['engine']} "
                     f"--engine-version {api['engine_version']} --include-all "
                     "--query 'DBEngineVersions[].ValidUpgradeTarget[].EngineVersion'"
                 ),

@@ -88,14 +88,15 @@ class Totals:
         return f"Readiness: {counted(ready, 'account')} ready for TLS, {not_ready:,} not ready, {unknown:,} unknown."
 
 
-def servers_of(results: t.Mapping[str, t.Mapping[str, t.Any]]) -> tuple[Server, ...]:
+def servers_of(results: t.Mapping[str, t.Mapping[str, t.Any]], *, in_document: bool = True) -> tuple[Server, ...]:
     """The servers, each once, in the order of the hosts.
 
     :arg results: By host what mysql_require_ssl has returned in check mode, and its option ``readiness``.
+    :arg in_document: Whether a document has to hold the plan. A roll-out without one changes accounts of any name.
     """
     found: dict[t.Any, Server] = {}
     for host, result in results.items():
-        server = _server(host, result)
+        server = _server(host, result, in_document)
         identity = (result.get("plan") or {}).get("identity")
         # What could not be read is no other name of anything.
         key = tuple(sorted(identity.items())) if identity else host
@@ -122,8 +123,8 @@ def was_read(result: t.Mapping[str, t.Any]) -> bool:
     return result.get("plan") is not None or result.get("accounts") is not None
 
 
-def _server(host: str, result: t.Mapping[str, t.Any]) -> Server:
-    server = _outcome(host, result)
+def _server(host: str, result: t.Mapping[str, t.Any], in_document: bool) -> Server:
+    server = _outcome(host, result, in_document)
     left = [each for each in result.get("left_out") or () if each["reason"] == NOT_READY]
     names = [f"{each['user']}@{each['host']}" for each in (*server.accounts, *left)]
     judged = {one["account"]: one for one in result.get("readiness") or ()}
@@ -136,12 +137,12 @@ def _server(host: str, result: t.Mapping[str, t.Any]) -> Server:
     )
 
 
-def _outcome(host: str, result: t.Mapping[str, t.Any]) -> Server:
+def _outcome(host: str, result: t.Mapping[str, t.Any], in_document: bool) -> Server:
     message = _safe(str(result.get("msg") or "No reason is given."))
     plan = result.get("plan")
     warnings = tuple(_safe(str(warning)) for warning in result.get("warnings") or ())
-    unsafe = _unsafe(plan)
-    if unsafe is not None:
+    unsafe = unsafe_text(plan)
+    if unsafe is not None and in_document:
         reason = (
             f"A plan cannot hold {_safe(unsafe)}, as it has control characters, or could be taken for a template. "
             "Leave that account out with mysql_tls_exclude."
@@ -150,7 +151,7 @@ def _outcome(host: str, result: t.Mapping[str, t.Any]) -> Server:
     if result.get("failed"):
         return Server(host, REFUSED if was_read(result) else NOT_CHECKED, plan, message, warnings=warnings)
     if result.get("skipped_reason"):
-        return Server(host, READ_ONLY, plan, message)
+        return Server(host, READ_ONLY, plan if unsafe is None else None, message)
     if plan is None:
         return Server(host, NOT_CHECKED, None, "It was not checked.")
     changes = bool(plan["accounts"] or plan["require_secure_transport"])
@@ -174,7 +175,7 @@ def _safe(text: str) -> str:
     return str(without_templates(printable(text)))
 
 
-def _unsafe(value: t.Any) -> str | None:
+def unsafe_text(value: t.Any) -> str | None:
     """The first text that could be taken for a template, or does not stay what it is when it is printed."""
     for text in texts(value):
         if has_template(text) or printable(text) != text:

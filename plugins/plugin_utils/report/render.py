@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import re
 import typing as t
 from pathlib import Path
 
@@ -21,7 +22,7 @@ import jinja2
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import views
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.model import Report
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import visible
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -54,7 +55,23 @@ def environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     made.filters["number"] = lambda count: f"{count:,}"
+    made.filters["in_order"] = _in_order
     return made
+
+
+# Words of Hebrew, Arabic and their like.
+_LETTERS = r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]+"
+_RIGHT_TO_LEFT = re.compile(rf"{_LETTERS}(?:[ _-]{_LETTERS})*")
+
+
+def _in_order(text: str) -> str | Markup:
+    """A text in which each part stands where it is: digits after a name from right to left would go before it.
+
+    So the 10 of the host in such an account, or in a statement about it, would be read as its user.
+    """
+    if text.isascii():
+        return text
+    return Markup(_RIGHT_TO_LEFT.sub(r"<bdi>\g<0></bdi>", str(escape(visible(text)))))  # noqa: S704  escaped before
 
 
 def _finalize(value: t.Any) -> t.Any:

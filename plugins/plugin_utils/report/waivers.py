@@ -55,16 +55,21 @@ class Rule:
 
 
 def _fits(text: str, pattern: str) -> bool:
-    return fnmatch.fnmatchcase(text.lower(), pattern.lower())
+    return fnmatch.fnmatchcase(text.lower(), pattern.lower().replace("[", "[[]"))
 
 
 @dataclass
 class Waivers:
-    """All waivers, with what they came to. ``unused`` and ``ending`` are filled when they are applied."""
+    """All waivers, with what they came to when they were applied.
+
+    ``used`` match a finding, ``lapsed`` one that counts again. ``unseen`` are servers whose findings are not all known.
+    """
 
     rules: tuple[Rule, ...]
     today: dt.date
     used: set[Rule] = field(default_factory=set)
+    lapsed: set[Rule] = field(default_factory=set)
+    unseen: set[str] = field(default_factory=set)
 
     def apply(self, servers: t.Sequence[Server], *, keep: bool = False) -> list[Server]:
         """The servers with their waived findings, and the verdict without those.
@@ -74,6 +79,8 @@ class Waivers:
         return [self._applied(server, keep) for server in servers]
 
     def _applied(self, server: Server, keep: bool) -> Server:
+        if server.state != CHECKED or server.accounts is None:
+            self.unseen.add(server.name)
         findings = tuple(self._waived(server, finding, keep) for finding in server.findings)
         if findings == server.findings and not any(finding.waiver for finding in findings):
             return server
@@ -87,11 +94,12 @@ class Waivers:
         return replace(server, findings=findings, verdict=decision)
 
     def _waived(self, server: Server, finding: Finding, keep: bool) -> Finding:
-        for rule in self.rules:
-            if rule.fits(server, finding):
-                self.used.add(rule)
-                if self._holds(rule.waiver):
-                    return finding if finding.waiver == rule.waiver else replace(finding, waiver=rule.waiver)
+        fitting = [rule for rule in self.rules if rule.fits(server, finding)]
+        self.used.update(fitting)
+        for rule in fitting:
+            if self._holds(rule.waiver):
+                return finding if finding.waiver == rule.waiver else replace(finding, waiver=rule.waiver)
+        self.lapsed.update(fitting)
         if finding.waiver is None or (keep and self._holds(finding.waiver)):
             return finding
         return replace(finding, waiver=None)
@@ -104,9 +112,15 @@ class Waivers:
         for rule in self.rules:
             left = (dt.date.fromisoformat(rule.waiver.expires) - self.today).days
             if rule not in self.used:
-                yield f"waivers: The waiver of {rule} matches no finding. Remove it, or correct its patterns."
+                if not any(_fits(name, rule.server) for name in self.unseen):
+                    yield f"waivers: The waiver of {rule} matches no finding. Remove it, or correct its patterns."
             elif left <= 0:
-                yield f"waivers: The waiver of {rule} expired on {rule.waiver.expires}. Its findings count again."
+                ended = f"{rule} expired on {rule.waiver.expires}"
+                yield (
+                    f"waivers: The waiver of {ended}. Its findings count again."
+                    if rule in self.lapsed
+                    else f"waivers: The waiver of {ended}. Others cover its findings; remove it."
+                )
             elif left <= _WARN_DAYS:
                 yield f"waivers: The waiver of {rule} expires in {counted(left, 'day')}, on {rule.waiver.expires}."
 
@@ -166,6 +180,9 @@ def _rule(place: str, value: t.Any) -> Rule:
     unknown = set(value) - {*_REQUIRED, *_OPTIONAL}
     if unknown:
         raise RdsMysqlError(f"{place}: the waiver has an unknown key: {', '.join(sorted(map(str, unknown)))}.")
+    for name, each in value.items():
+        if isinstance(each, (list, dict)):
+            raise RdsMysqlError(f"{place}: {name} has to be one text; write a waiver for each.")
     texts = {name: clean(str(each)).strip() for name, each in value.items() if each is not None}
     # What is there and empty is not everything.
     missing = [

@@ -26,6 +26,14 @@ def test_there_is_a_timer_for_a_service() -> None:
     assert [path.name for path in UNITS] == ["dbtls-watch.service", "dbtls-watch.timer"]
 
 
+def test_modules_of_a_dynamic_user_have_a_directory() -> None:
+    """Ansible makes it below the home that the user database has, which for a dynamic user is ``/``, and not HOME."""
+    lines = [line for line in UNITS[0].read_text("utf-8").splitlines() if line.startswith("Environment=")]
+    settings = dict(word.split("=", 1) for line in lines for word in line.removeprefix("Environment=").split())
+    assert settings["ANSIBLE_REMOTE_TMP"].startswith("/tmp/")
+    assert "PrivateTmp=true" in UNITS[0].read_text("utf-8")
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not on this machine")
 @pytest.mark.parametrize("unit", UNITS, ids=[path.name for path in UNITS])
 def test_systemd_has_nothing_to_say_about_a_unit(unit: Path, tmp_path: Path) -> None:

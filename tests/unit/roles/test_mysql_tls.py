@@ -53,6 +53,11 @@ def test_readme_is_what_the_specs_say() -> None:
     assert (ROLE / "README.md").read_text("utf-8") == readme(ROLE)
 
 
+def test_readme_has_no_markup_of_ansible_and_no_empty_code() -> None:
+    text = (ROLE / "README.md").read_text("utf-8")
+    assert not re.search(r"\b[A-Z]\(\w|\| `` \|", text)
+
+
 def test_every_variable_is_in_the_specs() -> None:
     specified = {name for entry in entry_points(ROLE).values() for name in entry["options"]}
     used = set()

@@ -20,7 +20,7 @@
 
   // What a link leads to is unfolded.
   const unfold = () => {
-    const target = location.hash.includes("=") ? null : byId(decodeURIComponent(location.hash.slice(1)));
+    const target = location.hash.includes("=") ? null : byId(location.hash.slice(1));
     for (let each = target; each; each = each.parentElement) if (each.tagName === "DETAILS") each.open = true;
     if (target) target.scrollIntoView();
   };
@@ -92,32 +92,36 @@
     return body;
   };
 
-  const grouped = (entries) => {
+  const grouped = (shown, found) => {
     const key = valueOf("group");
-    if (!key) return entries.map((entry) => entry.body);
-    const groups = Map.groupBy
-      ? Map.groupBy(entries, (entry) => entry.body.dataset[key] ?? "")
-      : entries.reduce((map, entry) => {
-          const name = entry.body.dataset[key] ?? "";
-          return map.set(name, [...(map.get(name) ?? []), entry]);
-        }, new Map());
+    if (!key) return shown.map((entry) => entry.body);
+    const groups = new Map();
+    for (const entry of found) {
+      const name = entry.body.dataset[key] ?? "";
+      if (!groups.has(name)) groups.set(name, []);
+      groups.get(name).push(entry);
+    }
+    const isShown = new Set(shown);
     return [...groups.keys()].sort((one, other) => (one === "") - (other === "") || collator.compare(one, other))
-      .flatMap((name) => [
-        heading(`${name || "Without"} (${format.format(groups.get(name).length)})`),
-        ...groups.get(name).map((entry) => entry.body),
-      ]);
+      .flatMap((name) => {
+        const all = groups.get(name);
+        const some = all.filter((entry) => isShown.has(entry));
+        const count = format.format(all.length);
+        const told = some.length === all.length ? count : `${format.format(some.length)} of ${count}`;
+        return [heading(`${name || "Without"} (${told})`), ...some.map((entry) => entry.body)];
+      });
   };
 
   // Only visible rows are in the document, which is what makes thousands of servers quick to filter.
-  const show = (entries) => {
+  const show = (shown, found) => {
     for (const body of [...table.tBodies]) body.remove();
-    table.append(...grouped(entries));
+    table.append(...grouped(shown, found));
   };
 
   const update = () => {
     const found = matching();
     const shown = showAll ? found : found.slice(0, PAGE);
-    show(shown);
+    show(shown, found);
     const total = format.format(rows.length);
     byId("filter-status").textContent =
       found.length === rows.length ? `${total} servers` : `${format.format(found.length)} of ${total} servers`;
@@ -197,7 +201,7 @@
     // The button is gone; continue where the table continues.
     table.tBodies[Math.min(PAGE, table.tBodies.length - 1)].querySelector("button")?.focus();
   });
-  addEventListener("beforeprint", () => show(matching()));
+  addEventListener("beforeprint", () => show(matching(), matching()));
   addEventListener("afterprint", update);
   addEventListener("hashchange", recall);
   byId("filters").hidden = false;

@@ -60,6 +60,17 @@ def made(**values: t.Any) -> document.PlanDocument:
     return document.PlanDocument(**given)
 
 
+def test_servers_of_a_roll_out_without_a_document() -> None:
+    """Accounts of any name count, as they are changed; a replica with one is a replica still."""
+    reader = {"plan": exact(8, user="a\x07b", read_only=True), "skipped_reason": "read_only", "msg": "Skipped."}
+    results = {**RESULTS, "replica": reader}
+    found = {server.name: server for server in servers.servers_of(results, in_document=False)}
+    assert [found[name].outcome for name in ("template", "control", "replica")] == ["change", "change", "read_only"]
+    assert found["replica"].plan is None
+    counted = [servers.totals(servers.servers_of(results, in_document=each)).accounts for each in (True, False)]
+    assert counted[1] == counted[0] + 2
+
+
 def test_servers() -> None:
     found = {server.name: server for server in servers.servers_of(RESULTS)}
     assert {name: server.outcome for name, server in found.items()} == {

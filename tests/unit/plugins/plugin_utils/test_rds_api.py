@@ -87,9 +87,13 @@ def test_what_cannot_be_one_database() -> None:
         ("db.example.com", None, "has the endpoint db.example.com: set mysql_tls_db_identifier"),
         ("db.example.com", "nobody", "lists no instance and no cluster nobody"),
         (CLUSTER["reader_endpoint"], None, "is a reader endpoint"),
+        ("reports.cluster-custom-abc.eu-central-1.rds.amazonaws.com", None, "which stands for several instances"),
     ):
+        custom = ["Reports.cluster-custom-abc.eu-central-1.rds.amazonaws.com"]
         with pytest.raises(RdsMysqlError, match=sentence):
-            rds_api.database(str(host), identifier, MEMBERS, [CLUSTER])
+            rds_api.database(str(host), identifier, MEMBERS, [{**CLUSTER, "custom_endpoints": custom}])
+    # The API has them in lower case.
+    assert rds_api.database("x", "Shop-1", MEMBERS, [CLUSTER])["instance"] == "shop-1"
     with pytest.raises(RdsMysqlError, match="both an instance and a cluster are called shop"):
         rds_api.database("x", "shop", [instance("shop")], [CLUSTER])
 
@@ -148,11 +152,57 @@ def test_what_has_to_be_installed(version: str | None, boto3: bool, sentence: st
     assert found is None if sentence is None else sentence in str(found)
 
 
+WAITING = {"engine_version": "8.0.40", "ca_certificate_identifier": "rds-ca-ecc384-g1", "port": None}
+
+
+def test_what_waits_for_the_maintenance_window_is_not_applied_as_well() -> None:
+    """ApplyImmediately is for pending modifications, too: an upgrade of the engine would come with the new CA."""
+    one = rds_api.database("x", "orders", [instance("orders", pending_modified_values=WAITING)], [])
+    target, able = "rds-ca-rsa2048-g1", [{"supports_certificate_rotation_without_restart": True}]
+    assert rds_api.rotation_objections(one, target, able, at_once=False, reboot=True) == []
+    (objection,) = rds_api.rotation_objections(one, target, able, at_once=True, reboot=True)
+    assert "apply at once what waits for the maintenance window of orders: engine_version. Apply or" in objection
+    assert rds_api.rotation_objections(one | {"pending": []}, target, able, at_once=True, reboot=True) == []
+    # ModifyDBCluster does not.
+    assert rds_api.rotation_objections(one | {"multi_az_cluster": True}, target, able, at_once=True, reboot=True) == []
+
+    # A parameter group of its own is changed without the instance.
+    assert rds_api.lock_objections(one, {"a": rds_api.Guarded(one)}) == []
+    default = [{"db_parameter_group_name": "default.mysql8.0"}]
+    one = rds_api.database(
+        "x", "orders", [instance("orders", pending_modified_values=WAITING, db_parameter_groups=default)], []
+    )
+    (objection,) = rds_api.lock_objections(one, {"a": rds_api.Guarded(one)})
+    assert "maintenance window of orders: ca_certificate_identifier, engine_version. Apply or" in objection
+    assert rds_api.lock_objections(one, {"a": rds_api.Guarded(one, required=True)}) == []
+
+
+@pytest.mark.parametrize("status", ["modifying", "storage-full", "stopped", "deleting", "backing-up", None])
+def test_an_instance_that_aws_does_not_change_now(status: str | None) -> None:
+    one = rds_api.database("x", "orders", [instance("orders", db_instance_status=status)], [])
+    said = [f"The instance orders is {status}, not available. Run the playbook again later."]
+    assert rds_api.rotation_objections(one, "rds-ca-rsa2048-g1", [], at_once=False, reboot=False) == said
+    assert rds_api.lock_objections(one, {"a": rds_api.Guarded(one)}) == said
+    # Nothing has to be changed.
+    assert rds_api.lock_objections(one, {"a": rds_api.Guarded(one, required=True)}) == []
+    done = one | {"ca": "rds-ca-rsa2048-g1"}
+    assert rds_api.rotation_objections(done, "rds-ca-rsa2048-g1", [], at_once=True, reboot=False) == []
+
+
+def test_a_new_ca_that_is_going_to_be_replaced() -> None:
+    more = {"ca_certificate_identifier": "rds-ca-rsa2048-g1", "pending_modified_values": WAITING}
+    one = rds_api.database("x", "orders", [instance("orders", **more)], [])
+    (objection,) = rds_api.rotation_objections(one, "rds-ca-rsa2048-g1", [], at_once=True, reboot=False)
+    assert "orders uses rds-ca-rsa2048-g1, but waits for its maintenance window to use rds-ca-ecc384-g1." in objection
+
+
 def test_a_restart_that_was_not_accepted() -> None:
     one = rds_api.database("x", "orders", [instance("orders")], [])
-    for versions in ([], [{"supports_certificate_rotation_without_restart": False}]):
+    unknown: dict[str, t.Any] = {}
+    for versions, words in (([], "may restart"), ([unknown], "restarts")):
         (objection,) = rds_api.rotation_objections(one, "rds-ca-rsa2048-g1", versions, at_once=True, reboot=False)
-        assert "restarts to change its certificate" in objection
+        assert f"mysql 8.0.36 {words} to change its certificate." in objection
+        assert words in rds_api.restarts(versions)
     assert rds_api.rotation_objections(one, "rds-ca-rsa2048-g1", [], at_once=False, reboot=False) == []
     (wrong,) = rds_api.rotation_objections(one, "rds-ca-2019", [], at_once=False, reboot=False)
     assert wrong.startswith("mysql_tls_rotate_to is rds-ca-2019 and has to be one of: ")

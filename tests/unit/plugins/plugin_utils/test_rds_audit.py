@@ -124,6 +124,7 @@ def test_what_is_denied_stops_nothing() -> None:
     [
         ("db.example.com", {}, None, None),
         ("db.example.com", {"mysql_tls_region": "eu-central-1"}, None, None),
+        ("db.example.com", {"mysql_tls_region": "eu-central-1", "mysql_tls_db_identifier": ""}, None, None),
         ("db.example.com", {}, "rds", "The AWS region of db.example.com is not known: set mysql_tls_region."),
         (
             "db.example.com",

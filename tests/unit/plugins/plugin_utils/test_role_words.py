@@ -126,9 +126,9 @@ def test_results_of_the_role_alone() -> None:
     assert is_in_role({"ansible_role_name": "dbtls.rds_mysql.mysql_tls"})
     assert not is_in_role({"ansible_role_name": "mine"})
     assert not is_in_role({})
-    result = {"msg": "Set ca_cert.", "warnings": ["Set ca_cert."], "path": "ca_cert"}
+    result = {"msg": "Set ca_cert.", "warnings": ["Set ca_cert."], "lines": ["Set ca_cert."], "path": "ca_cert"}
     told = "Set mysql_tls_ca_cert."
-    assert reworded(result) == {"msg": told, "warnings": [told], "path": "ca_cert"}
+    assert reworded(result) == {"msg": told, "warnings": [told], "lines": [told], "path": "ca_cert"}
 
 
 def test_what_to_do_about_findings() -> None:

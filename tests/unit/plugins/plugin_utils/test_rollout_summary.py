@@ -182,3 +182,10 @@ def test_check_mode_counts_once() -> None:
     assert told["message"][0] == "1 account on 1 server would change, 3 not checked"
     assert told["totals"] == "4 servers: 1 would change, 3 not checked"
     assert told["message"][1:] == [told["lines"]]
+
+
+def test_totals_of_check_mode_count_accounts_of_any_name() -> None:
+    """A plan in a file cannot hold this name; a roll-out without one changes the account."""
+    account = {"user": "evil\u202etxt", "host": "%", "before": {"ssl_type": ""}, "after": {"ssl_type": "ANY"}}
+    plan = {"identity": {"hostname": "db"}, "accounts": [account], "require_secure_transport": None}
+    assert rollout_summary.planned({"db": {"changed": True, "plan": plan}}, {}) == "1 account on 1 server would change"

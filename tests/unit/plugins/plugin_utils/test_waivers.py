@@ -128,6 +128,38 @@ def test_one_that_matches_nothing_is_said() -> None:
     assert said.endswith("matches no finding. Remove it, or correct its patterns.")
 
 
+def test_several_for_one_finding() -> None:
+    """Each of them matches it; the first that holds is the one that counts, and an expired one is no longer needed."""
+    expired, broad = {**RULE, "expires": "2027-01-01", "owner": "old"}, {**RULE, "server": "*", "owner": "dba"}
+    waivers = read_waivers([expired, broad, RULE], TODAY)
+    (made,) = waivers.apply([server(ACCOUNT)])
+    assert made.findings[0].waiver == model.Waiver("dba", "The driver is old.", "2027-03-31")
+    (said,) = waivers.warnings()
+    assert said.endswith("for ERP@% (old) expired on 2027-01-01. Others cover its findings; remove it.")
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    [
+        replace(server(), state=model.UNREACHABLE, verdict=None, message="Gone."),
+        replace(server(), accounts=None, verdict="undecided"),
+    ],
+)
+def test_what_was_not_seen_may_still_be_there(unseen: model.Server) -> None:
+    """A waiver whose server could not be checked is not to be removed."""
+    waivers = read_waivers([RULE, {**RULE, "server": "shop-*"}], TODAY)
+    waivers.apply([unseen, server(name="shop-1")])
+    (said,) = waivers.warnings()
+    assert "on shop-* for" in said
+
+
+def test_a_bracket_is_no_pattern() -> None:
+    (made,) = waived(server(ACCOUNT, name="legacy-[1]"), rules=[{**RULE, "server": "legacy-[1]"}])
+    assert made.verdict == "compliant"
+    (made,) = waived(server(ACCOUNT, name="legacy-1"), rules=[{**RULE, "server": "legacy-[1]"}])
+    assert made.verdict == "non_compliant"
+
+
 def test_coming_back_is_new() -> None:
     """A finding whose waiver has expired was not among those that counted at the last check."""
     (before,) = waived(server(ACCOUNT))
@@ -186,6 +218,7 @@ def test_an_account_is_only_of_findings_about_accounts() -> None:
         (["x"], "waivers, number 1: a waiver has to be a dictionary."),
         ([RULE, {**RULE, "until": 1}], "waivers, number 2: the waiver has an unknown key: until."),
         ([{**RULE, "server": ""}], "waivers, number 1: the waiver has no server."),
+        ([{**RULE, "server": ["a", "b"]}], "waivers, number 1: server has to be one text; write a waiver for each."),
         ([{**RULE, "account": None}], "waivers, number 1: the waiver has no account."),
         (
             [{**RULE, "expires": "2027-03-311"}],

@@ -81,7 +81,11 @@ def test_of_rds_api(api: dict[str, t.Any], status: dict[str, t.Any], kind: str |
     for one in found:
         assert said in one.message
         (command,) = one.commands
-        assert "--region eu-central-1" in command
+        assert "--region eu-central-1 -" in command
+        # Elsewhere it could be applied to an instance of the same name.
+        (other,) = next(of_rds_api({**API, **api}, {**STATUS, **status}, "my profile")).commands
+        assert "--region eu-central-1 --profile 'my profile' -" in other
+        assert ("--apply-immediately" in command) == (one.id == "rds-change-pending")
         assert one.severity == BY_ID[one.id].severity
 
 
