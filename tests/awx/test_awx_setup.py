@@ -203,7 +203,10 @@ def test_check_mode_makes_nothing(ansible: Ansible, awx: Awx) -> None:
             "There are no such settings: awx_setup_limits, awx_setup_x. All",
         ),
         (
-            {"awx_setup_survey_defaults": {"mysql_tls_plain": "kill"}, "awx_setup_extra_vars": {"mysql_tls_only_ready": "yes"}},
+            {
+                "awx_setup_survey_defaults": {"mysql_tls_plain": "kill"},
+                "awx_setup_extra_vars": {"mysql_tls_only_ready": "yes"},
+            },
             "or takes as an answer: mysql_tls_only_ready: yes, mysql_tls_plain: kill.",
         ),
         ({"awx_setup_report_dir": ""}, "awx_setup_report_dir to a directory that lasts"),
