@@ -9,7 +9,7 @@ ARGS ?=
 NOX := nox=$$($(PYTHON) -B tests/tools/environments.py nox) && PYTHONDONTWRITEBYTECODE=1 exec "$$nox/bin/nox" --non-interactive
 RESULTS := build/results
 GATES := lint unit functional browser awx sanity ansible-lint docs changelog build galaxy-importer
-OTHERS := demo pictures bench bench-bundle bench-require format environments
+OTHERS := demo servers pictures bench bench-bundle bench-require format environments
 
 .DEFAULT_GOAL := help
 .PHONY: help test test-all $(GATES) integration $(OTHERS) stage clean
@@ -44,6 +44,7 @@ $(GATES):
 integration: functional  ## The same as functional.
 
 demo:  ## Show the collection at work against real servers.
+servers:  ## Real servers for your own experiments. ARGS=list, ARGS='run mariadb-11.8'.
 pictures:  ## Take the README's pictures of what make demo has left.
 bench:  ## Measure whole playbook runs beside ansible.mysql. ARGS='--hosts 50,200 --forks 10 --rounds 3 --json FILE'.
 bench-bundle:  ## Measure rds_ca_bundle beside get_url: time and bytes on the wire. ARGS='--rounds 9 --json FILE'.

@@ -298,6 +298,7 @@ def _program(name: str, venv: str, *commands: str) -> None:
 
 
 _program("demo", "runtime", "python -m demo")
+_program("servers", "runtime", "python -m tests.servers")
 _program("pictures", "browser", "python -m demo.pictures")
 _program("bench", "bench", "python -m tests.bench.fleet")
 _program("bench-bundle", "test", "python -m tests.bench.bundle")

@@ -22,6 +22,7 @@ options:
   history_days:
     description:
       - How many days the history and the observations are kept. Older files are removed.
+        A longer pause between two runs counts as a tenth of that, so that a clock that is ahead removes little.
     type: int
     default: 400
 """

@@ -696,7 +696,9 @@ reason:
   description:
     - V(changed_since_plan) where the server, an account or the server-wide switch is neither what O(plan) says of
       before nor what it says of after.
-  returned: only in that case
+    - V(refused) where the server was checked, and a guard stopped the task or what is asked for cannot be had.
+    - In both cases nothing was changed.
+  returned: only in these cases
   type: str
   version_added: 0.2.0
   sample: changed_since_plan

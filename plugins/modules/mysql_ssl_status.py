@@ -113,7 +113,8 @@ options:
     version_added: 0.2.0
   fail_on:
     description:
-      - Fail, after everything has been gathered, when there is a finding of at least this severity.
+      - Fail, after everything has been gathered, when there is a finding of at least this severity. Without a login, or
+        with one that may not read accounts, there are no findings about accounts.
       - The failed task still returns RV(mysql_ssl).
       - With O(endpoints), an endpoint that could not be checked fails the task as well, unless this is V(none).
     type: str

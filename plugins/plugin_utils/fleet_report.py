@@ -27,7 +27,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.places import Plac
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.judge import Rules
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.observed import MINUTES_OF_DAY
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report import build, from_results, labels, model
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import problem_lines
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.console import problem_lines, servers_named
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.text import all_visible, clip, counted, visible
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.report.waivers import failing
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.run_identity import run_of
@@ -150,6 +150,7 @@ def report_of(
     clients = _clients(request.history, written.report.servers, places)
     result.update(_outcome(written, clients))
     result["failing"] = failing(written.report.servers, limits)
+    result["warnings"] += not_decided(written.report.servers, limits, request.fail_on)
     failures = [
         *_failures(written.report, request.fail_on),
         *_new_failures(written.report, None if options["fail_on_new"] == "none" else options["fail_on_new"]),
@@ -160,6 +161,25 @@ def report_of(
         # What is published with it is published all the same, where the task itself does not fail.
         result["failure"] = result["msg"]
     return result
+
+
+def not_decided(servers: t.Iterable[model.Server], limits: t.Mapping[str, str], fail_on: str | None) -> list[str]:
+    """The warning for servers that could be checked, and whose accounts can fail nothing, as they are not known.
+
+    They do not fail the run: a check without a login may be meant, and fails for certificates.
+    """
+    names = [
+        server.name
+        for server in servers
+        if (fail_on or limits.get(server.inventory_hostname, "none") != "none")
+        and (server.in_run, server.state, server.message, server.accounts) == (True, model.CHECKED, None, None)
+        and not (server.tls and server.tls.require_secure_transport)
+    ]
+    said = (
+        f"fail_on: the accounts of {servers_named(names)} are not known, so accounts without TLS there fail nothing. "
+        "Log in with a user that may read them (SELECT on mysql.*)."
+    )
+    return [visible(said)] if names else []
 
 
 def _clients(history: History, servers: t.Iterable[model.Server], places: Places) -> list[str]:

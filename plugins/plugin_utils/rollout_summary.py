@@ -28,6 +28,8 @@ _ORDER = (
 )
 
 _MOST_ACCOUNTS = 10
+# The reason that mysql_require_ssl returns.
+_REFUSED = "refused"
 
 Results = t.Mapping[str, t.Mapping[str, t.Any]]
 
@@ -38,7 +40,9 @@ def registered(hosts: t.Iterable[str], hostvars: t.Any, variable: str) -> dict[s
     Registered results are data and no templates, so that the templating engine has nothing to do with them.
     """
     read = getattr(hostvars, "raw_get", hostvars.get)
-    return {str(host): plain(read(host).get(variable) or {}) for host in hosts}
+    found = {str(host): plain(read(host).get(variable) or {}) for host in hosts}
+    # What was refused fails in a task of its own, which prints the reason alone.
+    return {host: {**one, "failed": True} if one.get("reason") == _REFUSED else one for host, one in found.items()}
 
 
 def checked(hosts: t.Iterable[str], hostvars: t.Any) -> dict[str, t.Any]:

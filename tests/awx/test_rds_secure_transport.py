@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -186,7 +187,10 @@ def undo(record: dict[str, Any]) -> str:
     """Run the command of a record, and return it."""
     (command,) = record["undo"]
     program, *arguments = shlex.split(command)
-    subprocess.run([str(Path(sys.executable).with_name(program)), *arguments], check=True, capture_output=True)
+    # The command line keeps what it got for a role there, which the next AWS on loopback would not know.
+    home = {**os.environ, "HOME": str(Path(os.environ["AWS_CONFIG_FILE"]).parent)}
+    command_line = str(Path(sys.executable).with_name(program))
+    subprocess.run([command_line, *arguments], check=True, capture_output=True, env=home)
     return str(command)
 
 

@@ -102,6 +102,7 @@ def test_both_forms_report_the_same(inventory: Inventory) -> None:
         where = ("-e", f"mysql_tls_report_dir={way}", "-e", f"mysql_tls_state_dir=state-of-{way}")
         run = inventory.audit(*arguments, *where, "-e", "mysql_tls_fail_on=high", "--check")
         assert run.status == 2, run.output
+        assert "mysql_tls_fail_on: the accounts of no-login are not known" in " ".join(run.output.split())
         recap = run.recap()
         assert len(recap) == (1 if way == "fleet" else len(inventory.hosts))
         ways[way] = stable(inventory.report(way))

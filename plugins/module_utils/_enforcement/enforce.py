@@ -26,7 +26,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.kill_
     kill_statements,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plan import Plan, make_plan
-from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.planned import Planned
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.planned import REFUSED, Planned
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.request import (
     EnforcementError,
     Request,
@@ -149,13 +149,14 @@ def _enforce(
         try:
             plan = change_log.restoring_plan(control, dialect, known, request) or make(control, dialect, known, request)
         except (EnforcementError, secure_transport.SwitchUnavailable) as e:
-            e.details.setdefault("accounts", [])  # They were read, so the server was checked.
+            # The accounts were read, so the server was checked.
+            e.details.update({"accounts": [], "reason": REFUSED, **e.details})
             raise
         try:
             guard(control, dialect, plan, request)
         except RdsMysqlError as e:
             # What the server is; what it was to become is in the plan.
-            e.details.update(plan.describe({}, switched=False))
+            e.details.update(plan.describe({}, switched=False), reason=REFUSED)
             raise
         killing = kill_statements(control, plan, request)
         if check_mode or not plan.writes:

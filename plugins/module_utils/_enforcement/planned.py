@@ -28,8 +28,8 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.in_memory i
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.secure_transport import SwitchChange, SwitchState
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._mysql.session import Session
 
-# The return value reason.
-CHANGED_SINCE_PLAN = "changed_since_plan"
+# Values of the return value reason.
+CHANGED_SINCE_PLAN, REFUSED = "changed_since_plan", "refused"
 
 
 @dataclass(frozen=True)

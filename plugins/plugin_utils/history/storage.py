@@ -241,20 +241,30 @@ def check_whole(path: Path, access: Access) -> None:
             _dictionary(_line(file))
 
 
-def remove_older(directory: Path, days: int, now: dt.datetime) -> None:
-    """Remove the runs that started so many days ago or earlier. What cannot be removed stays.
+def first_kept(known: t.Iterable[dt.date], today: dt.date, days: int) -> dt.date:
+    """The first day of which anything is kept, of those that have something.
 
-    Ago is before the last run of another day: on the first day of a clock that is ahead everything would be too old.
+    A pause between two of them counts as a tenth of ``days`` at most. On a clock that is ahead everything would be too
+    old, and from its second day on nothing tells its days from others but the pause before them.
     """
-    known = names(directory)
-    others = [name[: len("20270131")] for name in known if not name.startswith(f"{now:%Y%m%d}")]
-    if not others:
-        return
-    with contextlib.suppress(ValueError):  # a name that is no time
-        now = min(now, dt.datetime.strptime(max(others), "%Y%m%d").replace(tzinfo=now.tzinfo) + dt.timedelta(days=1))
-    limit = (now - dt.timedelta(days=days)).strftime(_NAME_TIME)
-    for name in known:
-        if name[: len(limit)] < limit:
+    longest, age, kept = max(1, days // 10), 0, today
+    for day in sorted({day for day in known if day < today}, reverse=True):
+        age += min((kept - day).days, longest)
+        if age > days:
+            break
+        kept = day
+    return kept
+
+
+def remove_older(directory: Path, days: int, now: dt.datetime) -> None:
+    """Remove the runs of so many days ago and earlier. What cannot be removed stays, as what has no date."""
+    dates = {}
+    for name in names(directory):
+        with contextlib.suppress(ValueError):
+            dates[name] = dt.date.fromisoformat(name[: len("20270131")])
+    first = first_kept(dates.values(), now.date(), days)
+    for name, date in dates.items():
+        if date < first:
             with contextlib.suppress(OSError):
                 (directory / name).unlink()
 

@@ -30,7 +30,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.files import
     read_bounded,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.time import iso8601
-from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.storage import Access
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.history.storage import Access, first_kept
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.readiness.observed import (
     Logins,
     Reading,
@@ -117,7 +117,7 @@ def record(
                 add_pass(known, before.last if before else None, one.seen, at)
                 known.changes.update(dict.fromkeys(one.changed, since))
             access.write(path, _encode(servers))
-            _prune(directory, at, keep_days)
+            _prune(directory, at.date(), keep_days)
     except BlockingIOError as e:
         raise RdsMysqlError(
             f"mysql_tls_state_dir: another run has been writing to {directory} for {_LOCK_SECONDS:g} seconds."
@@ -204,15 +204,14 @@ def _latest(directory: Path, own: Path, access: Access, wanted: set[str]) -> dic
     return found
 
 
-def _prune(directory: Path, at: dt.datetime, keep_days: int) -> None:
-    """Count from the last day before: on the first day of a clock that is ahead everything would be too old."""
-    known = _files(directory)
-    before = max((date for _path, date in known if date < f"{at:%Y-%m-%d}"), default="")
-    with contextlib.suppress(ValueError):  # none, or one that is no date
-        at = min(at, dt.datetime.strptime(before, "%Y-%m-%d").replace(tzinfo=at.tzinfo) + dt.timedelta(days=1))
-    oldest = f"{at - dt.timedelta(days=keep_days):%Y-%m-%d}"
-    for path, date in known:
-        if date < oldest:
+def _prune(directory: Path, today: dt.date, keep_days: int) -> None:
+    dates = {}
+    for path, text in _files(directory):
+        with contextlib.suppress(ValueError):
+            dates[path] = dt.date.fromisoformat(text)
+    first = first_kept(dates.values(), today, keep_days)
+    for path, date in dates.items():
+        if date < first:
             path.unlink(missing_ok=True)
 
 

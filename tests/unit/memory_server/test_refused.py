@@ -39,5 +39,6 @@ def test_what_cannot_be_had_is_refused(release: str, params: dict[str, t.Any], m
     with core.at_work_on(Network(server.clock, server)), pytest.raises(core.errors.RdsMysqlError, match=message) as e:
         core.run({**LOGIN, "tls_min_version": "TLSv1", **params}, check_mode=True)
     result = {**e.value.details, "failed": True, "msg": e.value.message}
+    assert result["reason"] == "refused"
     assert [each.outcome for each in servers_of({"db": result})] == ["refused"]
     assert outcome(result, {}) == REFUSED

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -63,3 +64,15 @@ def test_second_demo_in_one_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: 
                 pass
     with demo.alone():
         pass
+
+
+def test_commands_for_contributors_are_targets_of_make() -> None:
+    """Which bring what they need; a Python of the system has none of the libraries."""
+    root = ENVIRONMENTS.parents[2]
+    makefile = (root / "Makefile").read_text("utf-8")
+    for name in ("README.md", "CONTRIBUTING.md"):
+        text = (root / name).read_text("utf-8")
+        targets = set(re.findall(r"(?:`|\$ |&& |python3\.13 )make ([a-z-]+)", text))
+        assert targets
+        assert not [each for each in targets if not re.search(rf"^{each}:.*## ", makefile, re.MULTILINE)]
+        assert not re.search(r"python3? -m (?:tests|demo|docs)\b", text)

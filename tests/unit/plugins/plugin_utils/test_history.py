@@ -40,6 +40,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import strategies as st
 
 TODAY = utc_now().replace(hour=3, minute=0, second=0)
 OPEN = model.Account("app", "%", "NONE")
@@ -435,21 +437,45 @@ def test_permissions_and_retention(site: Site) -> None:
     assert stat.S_IMODE(first.stat().st_mode) == 0o600
     assert {stat.S_IMODE(path.stat().st_mode) for path in (site.state, site.state.parent)} == {0o700}
     (site.state / "notes.txt").write_text("mine")
-    site.written(day(80), checked("auth", day(80)), history=replace(site.history(), days=30))
+    site.written(day(80), checked("auth", day(80)), history=replace(site.history(), days=1))
     assert not first.exists()
     assert len(list(site.state.iterdir())) == 2
 
 
 def test_retention_and_a_clock_that_is_ahead(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All that was ever recorded would be too old."""
+    """All that was ever recorded would be too old, also on the second day."""
     site.report(day(1), checked("shop", day(1)))
     site.report(day(89), checked("shop", day(89)))
-    ahead = TODAY + dt.timedelta(days=500)
-    monkeypatch.setattr(storage, "utc_now", lambda: ahead)
-    monkeypatch.setattr(f"{History.__module__}.utc_now", lambda: ahead)
-    for _run in range(2):
+    for days in (500, 501, 502):
+        ahead = TODAY + dt.timedelta(days=days)
+        monkeypatch.setattr(storage, "utc_now", lambda ahead=ahead: ahead)
+        monkeypatch.setattr(f"{History.__module__}.utc_now", lambda ahead=ahead: ahead)
         site.report(iso8601(ahead), checked("shop", iso8601(ahead)))
-    assert len(list(site.state.iterdir())) == 4
+    assert len(list(site.state.iterdir())) == 5
+
+
+@given(
+    st.sets(st.integers(0, 600), max_size=60),
+    st.integers(1, 500),
+    st.integers(1, 3000),
+    st.integers(1, 20),
+)
+def test_how_much_a_clock_that_is_ahead_removes(runs: set[int], keep: int, ahead: int, wrong: int) -> None:
+    """A tenth of the days more than a right clock, however far it is ahead and however long."""
+    start = dt.date(2026, 1, 1)
+    days = {start + dt.timedelta(days=run) for run in runs}
+    right = today = start + dt.timedelta(days=600)
+    left = set(days)
+    for number in range(wrong):
+        today = right + dt.timedelta(days=ahead + number)
+        left.add(today)
+        left = {day for day in left if day >= storage.first_kept(left, today, keep)}
+    missing = days - left
+    # By a right clock on its last of these days, and with no pause that counts less.
+    assert all((right - day).days + wrong > keep - max(1, keep // 10) for day in missing)
+    # Where runs are close together it is exact.
+    daily = {right - dt.timedelta(days=number) for number in range(1, 600)}
+    assert storage.first_kept(daily, right, keep) == right - dt.timedelta(days=keep)
 
 
 def test_a_group(site: Site) -> None:

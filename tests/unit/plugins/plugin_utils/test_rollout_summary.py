@@ -135,6 +135,11 @@ def test_hosts_that_the_rollout_leaves_out() -> None:
     variables["b"] = {"mysql_tls_change": {"failed": True, "msg": "No."}}
     told = summarize(["a", "b"], variables, most_failures=25, planned=planned)
     assert told["stop"] == "Roll-out stopped: 1 of 2 servers failed (limit 25 %): b"
+    # Its task prints the reason alone, and so does not fail itself.
+    variables["b"] = {"mysql_tls_change": {"failed": False, "reason": "refused", "accounts": [], "msg": "Clients."}}
+    refused = summarize(["a", "b"], variables, most_failures=25, planned=planned)
+    assert refused["stop"] == told["stop"]
+    assert refused["lines"]["b"] == "nothing changed: Clients."
     # With nothing to change anywhere, no batch comes.
     told = summarize([], variables, batch=[], check_mode=True, planned=planned)
     assert told["message"] == [planned["msg"], {}]
