@@ -159,6 +159,12 @@ def test_the_workflow_applies_exactly_what_was_approved(jobs: Jobs, fleet: dict[
             == "successful"
         )
 
+    # Another prefix with the same directory would take it from these jobs.
+    another = {**storage, "mysql_tls_state_marker": "dbtls-another"}
+    refused = jobs.run("Check storage", {"awx_setup_step": "write"}, template_vars=another, hosts=hosts)
+    assert refused.status == "failed"
+    assert "is of another set of job templates" in refused.output
+
     def execute(node: str, extra: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         if node == "approval":
             late.append(database.create("awx_app_late", "%"))
@@ -176,7 +182,7 @@ def test_the_workflow_applies_exactly_what_was_approved(jobs: Jobs, fleet: dict[
     planned = flow.artifacts["plan"]["mysql_tls_planned"]
     assert planned["summary"] == "1 account on 1 server would change"
     assert planned["lines"] == [f"{name}: change: awx_app@%: NONE -> ANY"]
-    assert planned["job"] == "https://awx.example.org/#/jobs/playbook/3"
+    assert planned["job"] == "https://awx.example.org/#/jobs/playbook/4"
     assert Path(planned["html"]).is_file()
     # The audit finds the account that is not in the plan.
     assert flow.statuses["audit"] == "failed"
