@@ -42,6 +42,7 @@ from .aws import (
     after_all_others,
     aws_on_loopback,
     client,
+    denied,
     instance,
     of_profiles,
     permissions,
@@ -284,6 +285,21 @@ def test_from_check_mode_to_rollback(fleet: Fleet) -> None:
     # In the other account there could be a group of the same name.
     assert f" --profile {PROFILE} " in undo(records["archive"])
     assert aws.value("archive-tls", OTHER_ACCOUNT) == "0"
+
+
+def test_the_way_back_is_told_when_aws_says_nothing_more(fleet: Fleet) -> None:
+    """After the change, as with a session that has expired. The server has not got it yet."""
+
+    def no_more(_parameters: Parameters) -> None:
+        fleet.aws.answers["DescribeDBInstances"] = lambda _parameters: denied("rds:DescribeDBInstances")
+
+    fleet.aws.after["ModifyDBParameterGroup"] = [no_more]
+    run = fleet.run("orders,stock", "-e", "mysql_tls_rds_wait=0")
+    assert run.status == 2
+    said = words(run)
+    assert "require_secure_transport is set in shared, but is not in force on orders." in said
+    (record,) = fleet.records().values()
+    assert f"To undo it: {record['undo'][0]}" in said
 
 
 def test_somebody_else_uses_the_group_meanwhile(fleet: Fleet) -> None:

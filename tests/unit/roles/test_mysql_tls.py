@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 import yaml
+from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import rds_api
 
 from docs.tools.role_readme import entry_points, readme
 
@@ -112,3 +113,9 @@ def test_no_configured_strategy_counts_for_a_playbook() -> None:
     for path in (ROLE.parents[1] / "playbooks").glob("*.yml"):
         plays = yaml.safe_load(path.read_text("utf-8"))
         assert {play["strategy"] for play in plays if "hosts" in play} == {"linear"}, path
+
+
+def test_states_of_instances() -> None:
+    """The role waits for those that the action takes."""
+    variables = yaml.safe_load((ROLE / "vars" / "main.yml").read_text("utf-8"))
+    assert tuple(variables["__mysql_tls_rds_usable"]) == rds_api.USABLE
