@@ -41,7 +41,7 @@ class ActionModule(ControllerAction):
                 role_variables.OtherStorage(),
                 role_variables.WrongNames(),
                 role_variables.WrongValues(),
-                role_variables.WrongWaivers(),
+                role_variables.WrongWaivers(one_report=options["check"] == "per_host"),
             ]
             if options["check"] == "per_host":
                 checks.append(role_variables.RdsApiPerHost())
