@@ -150,6 +150,9 @@ options:
         V(kill) fail when any client of these accounts is connected, and when the login lacks the privilege C(PROCESS)
         to see that. V(warn) continues with a warning. Without C(SELECT) on C(mysql.proxies_priv) on MySQL,
         any client without TLS may be one who acts as these accounts, and counts.
+      - V(fail) and V(kill) also fail, and V(warn) warns, where members could not join their cluster again. Members of a
+        replication group log in to each other then, without TLS where C(group_replication_recovery_use_ssl) is
+        V(OFF). On a Galera node with C(wsrep_sst_auth), it is about accounts of its own machine that have C(RELOAD).
     type: str
     choices: [fail, warn, allow, kill]
     default: fail

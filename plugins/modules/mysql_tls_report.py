@@ -149,7 +149,7 @@ options:
   fail_on:
     description:
       - Fail, after everything is written, when there is a finding of at least this severity, or a server that could not
-        be checked. A warning names servers whose accounts are not known: those without TLS fail nothing there.
+        be checked. A warning names servers whose accounts are not known, so that none without TLS fails it.
       - What C(set_stats) would publish is then only in the result of the task, because Ansible takes no statistics
         from a task that has failed.
     type: str

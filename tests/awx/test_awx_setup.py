@@ -203,8 +203,11 @@ def test_check_mode_makes_nothing(ansible: Ansible, awx: Awx) -> None:
             "There are no such settings: awx_setup_limits, awx_setup_x. All",
         ),
         (
-            {"awx_setup_survey_defaults": {"mysql_tls_plain": "kill", "mysql_tls_only_ready": "yes"}},
-            "or takes as an answer: mysql_tls_plain: kill, mysql_tls_only_ready: yes.",
+            {
+                "awx_setup_survey_defaults": {"mysql_tls_plain": "kill"},
+                "awx_setup_extra_vars": {"mysql_tls_only_ready": "yes"},
+            },
+            "or takes as an answer: mysql_tls_only_ready: yes, mysql_tls_plain: kill.",
         ),
         ({"awx_setup_report_dir": ""}, "awx_setup_report_dir to a directory that lasts"),
         ({"awx_setup_login_password": ""}, "awx_setup_login_password is empty"),
@@ -228,7 +231,7 @@ def test_settings_reach_the_templates_and_additions_stay(ansible: Ansible, awx: 
     mail = store.add("notification_templates", {"name": "DBA mail", "organization": organization})
     settings: dict[str, Any] = {
         "awx_setup_accounts": ["app@*", "web@*"],
-        "awx_setup_extra_vars": {"mysql_tls_region": "eu-central-1"},
+        "awx_setup_extra_vars": {"mysql_tls_region": "eu-central-1", "mysql_tls_exclude": ["legacy@%"]},
         "awx_setup_limit": "prod",
         "awx_setup_forks": 20,
         "awx_setup_instance_groups": ["databases"],
@@ -285,6 +288,8 @@ def test_settings_reach_the_templates_and_additions_stay(ansible: Ansible, awx: 
     assert (launched["mysql_tls_only_ready"], launched["mysql_tls_canary"]) == ("true", "2")
     assert launched["mysql_tls_plaintext_sessions"] == "kill"
     assert launched["mysql_tls_region"] == "eu-central-1"
+    # The survey's default counts for more than an extra variable of the template, and would be that nobody is left out.
+    assert launched["mysql_tls_exclude"] == store.launch(flow, {})["mysql_tls_exclude"] == "legacy@%"
     assert store.launch(audit, {})["mysql_tls_fail_on"] == "none"
     # So that it also holds where AWX does not fill in what its survey says.
     assert json.loads(enforce["extra_vars"])["mysql_tls_canary"] == "2"

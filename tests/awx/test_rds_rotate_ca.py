@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -80,7 +81,12 @@ class Rotation:
         self.inventory = ansible.directory / "inventory.yml"
         names = ("orders", "trio", "stock")
         hosts = {name: {**variables, "mysql_tls_db_identifier": name} for name in names}
-        self.inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
+        there = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        clients = {
+            "app2": {**there, "mysql_tls_bundle_dest": str(self.both)},
+            "app3": {**there, "mysql_tls_bundle_dest": str(directory / "nothing.pem")},
+        }
+        self.inventory.write_text(json.dumps({"all": {"hosts": {**hosts, **clients}}}))
 
     def _install(self, authority: Pki, endpoint: str) -> None:
         files = authority.server(also=endpoint)
@@ -173,7 +179,11 @@ def test_from_2019_to_g1(rotation: Rotation) -> None:
     assert misspelled.status == 2
     assert "mysql_tls_client_hosts: no host matches 'applicatoins'." in words(misspelled)
     assert rotation.aws.calls == set()
-    rehearsal = rotation.run("orders", "--check", at_once=False).ok()
+    unread = rotation.run("orders", "-e", "mysql_tls_client_hosts=app2,app3")
+    assert unread.status == 2
+    assert "the remote file does not exist" in words(unread)
+    assert rotation.aws.calls == set()
+    rehearsal = rotation.run("orders", "-e", "mysql_tls_client_hosts=app2", "--check", at_once=False).ok()
     assert f"orders: rds-ca-2019 -> {TARGET}, in the maintenance window " in words(rehearsal)
     assert "the server restarts" in words(rehearsal)
     assert f"orders: would be changed to {TARGET}" in words(rehearsal)

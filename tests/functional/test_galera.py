@@ -106,3 +106,29 @@ def test_nodes_of_a_play_are_checked_together(nodes: Nodes, ansible: Ansible) ->
     done = site.run("enforce", f"mysql_tls_accounts={app.user}").ok()
     assert "2 servers: 1 changed, 1 nothing to change" in done.output
     assert one.ssl_type(app) == two.ssl_type(app) == "ANY"
+
+
+def test_nodes_that_could_not_join(nodes: Nodes, modules: Modules) -> None:
+    """The program that sends them all data logs in on the machine of the node that has it."""
+    one, two = nodes
+    me = one.administrator()
+    sst = one.create(one.name_of("sst"), host="localhost", grants="RELOAD ON *.*")
+    options = one.options(me, user=sst.user, include_local=True, members=[address(two)])
+    assert modules.require(**options, check=True).ok()["changed"]
+    two.query("SET GLOBAL wsrep_sst_method = 'mariabackup'")
+    two.query("SET GLOBAL wsrep_sst_auth = %s", f"{sst.user}:a-password")
+    try:
+        refused = modules.require(**options)
+        assert refused.failed
+        assert (
+            f"wsrep_sst_method=mariabackup of {address(two)} logs in without TLS, perhaps as {sst.user}@localhost"
+            in refused.msg
+        )
+        assert "a-password" not in refused.msg
+        warned = modules.require(**options, plaintext_sessions="warn", check=True).ok()
+        assert "nodes would be unable to join" in warned.warnings
+        two.query("SET GLOBAL wsrep_sst_method = 'rsync'")
+        assert modules.require(**options, check=True).ok()["changed"]
+    finally:
+        two.query("SET GLOBAL wsrep_sst_auth = ''")
+        two.query("SET GLOBAL wsrep_sst_method = 'rsync'")

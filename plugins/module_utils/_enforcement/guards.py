@@ -145,6 +145,8 @@ def _guard_sessions(control: Session, plan: Plan, request: Request) -> None:
             "Nothing was changed. Name these servers in members, or make sure that all clients use TLS and set "
             "plaintext_sessions to warn."
         )
+    if request.plaintext_sessions in ("fail", "kill") and check.joining:
+        raise EnforcementError(f"{' '.join(check.joining)} Or set plaintext_sessions to warn. Nothing was changed.")
     elsewhere = [session for session in check.sessions if session.server]
     if request.plaintext_sessions == "kill" and elsewhere:
         raise EnforcementError(
@@ -199,6 +201,8 @@ def session_warnings(plan: Plan, request: Request) -> tuple[str, ...]:
         warnings.append(
             f"{' '.join(check.unseen)} Clients that are connected there without TLS will be unable to reconnect."
         )
+    if warns and check.joining:
+        warnings += check.joining
     if check.encrypted and request.plaintext_sessions != "allow":
         warnings.append(
             "Servers do not show which clients have a certificate. Clients that are connected with TLS will be unable "

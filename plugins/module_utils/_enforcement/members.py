@@ -10,6 +10,7 @@ import re
 from dataclasses import replace
 
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import OptionError, RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.joining import joining_without_tls
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._enforcement.plaintext_sessions import (
     SessionCheck,
     WhoHasToUseTls,
@@ -50,11 +51,12 @@ def parse_member(text: str) -> tuple[str, int | None]:
 def with_members(
     control: Session, dialect: Dialect, who: WhoHasToUseTls, request: Request, check: SessionCheck
 ) -> SessionCheck:
-    """The same check, with the clients of other members of the cluster.
+    """The same check, with the clients of other members of the cluster, and with what members are to each other.
 
     :raises OptionError: for a member that is not an endpoint.
     """
     endpoints = [parse_member(text) for text in request.members]
+    check = replace(check, joining=joining_without_tls(control, dialect, who))
     accounts = replace(who, everybody=False)
     if not accounts:
         return check
@@ -69,6 +71,7 @@ def with_members(
                     continue
                 counted = request.readiness.counted_on(identity.data)
                 its = find_plaintext_sessions(session, its_dialect, accounts, counted)
+                joining = joining_without_tls(session, its_dialect, accounts)
         except RdsMysqlError as e:
             found.unseen.append(f"The sessions of {options.endpoint} could not be checked: {e.message}")
             continue
@@ -76,7 +79,12 @@ def with_members(
             tuple(replace(session, server=options.endpoint) for session in sessions)
             for sessions in (its.sessions, its.encrypted)
         )
-        check = replace(check, sessions=check.sessions + sessions, encrypted=check.encrypted + encrypted)
+        check = replace(
+            check,
+            sessions=check.sessions + sessions,
+            encrypted=check.encrypted + encrypted,
+            joining=check.joining + joining,
+        )
         if its.obstacle and (its.blind or sessions):
             found.unseen.append(f"{its.obstacle}. {its.remedy.rstrip(',')}.")
     return replace(check, unseen=(*found.unseen, *found.not_checked()), members=found.others())

@@ -73,7 +73,7 @@ class SessionCheck:
     ``obstacle`` says why it is not known which sessions use TLS, and ``remedy`` what would show it; ``sessions`` are
     then all that may be concerned. ``blind``: not even these can be seen. ``encrypted``: clients that use TLS, perhaps
     without the certificate that they will need. ``unseen``: what could not be seen of other members of the cluster, and
-    ``members``: who these are.
+    ``members``: who these are. ``joining``: members that could not join the cluster again, in sentences.
     """
 
     sessions: tuple[PlaintextSession, ...] = ()
@@ -83,6 +83,7 @@ class SessionCheck:
     encrypted: tuple[PlaintextSession, ...] = ()
     unseen: tuple[str, ...] = ()
     members: tuple[Member, ...] = ()
+    joining: tuple[str, ...] = ()
 
 
 def find_plaintext_sessions(

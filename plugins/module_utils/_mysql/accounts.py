@@ -63,6 +63,11 @@ class Account:
     def __str__(self) -> str:
         return f"{self.user}@{self.host}"
 
+    @property
+    def local(self) -> bool:
+        """Whether it can be used only on the server's own machine."""
+        return self.host.lower() in _LOCAL_HOSTS or self.host.startswith(_LOCAL_NETWORK)
+
 
 @dataclass(frozen=True)
 class Requirement:
@@ -110,7 +115,7 @@ class AccountState:
     @property
     def local(self) -> bool:
         """Whether the account can be used only on the server's own machine."""
-        return self.account.host.lower() in _LOCAL_HOSTS or self.account.host.startswith(_LOCAL_NETWORK)
+        return self.account.local
 
     @property
     def by_socket(self) -> bool:
