@@ -163,7 +163,8 @@ class ActionModule(ControllerAction):
             one, target, versions, at_once=options["apply_immediately"], reboot=options["reboot"]
         )
         if target in rds_api.AUTHORITIES:
-            found += rds_api.bundle_objections(target, options["ca_cert"], options["client_bundles"], looks)
+            reference, bundles = options["ca_cert"], options["client_bundles"]
+            found += rds_api.bundle_objections(target, one["region"], reference, bundles, looks)
             found += self._recorded(options, variables, one) if one["ca"] != target else []
             certificate = next((r["mysql_ssl"]["certificate"] for r in looks.values() if r.get("mysql_ssl")), None)
             wrong = rds_api.another_server(rds_api.endpoints_of(certificate), one)
@@ -177,7 +178,7 @@ class ActionModule(ControllerAction):
         self, options: dict[str, t.Any], variables: dict[str, t.Any], one: t.Mapping[str, t.Any]
     ) -> list[str]:
         """What the bundles lack that the playbook bundle has installed, as far as they were not read in this run."""
-        wanted = rds_api.roots_of(options["ca_cert"], options["target"])
+        wanted = rds_api.roots_of(options["ca_cert"], options["target"], one["region"])
         found = bundles_without(history_of(options), one["region"], str(one["ca"]), wanted)
         gone = {name.strip() for name in options["clients_gone"]}
         # What was read in this run is newer.

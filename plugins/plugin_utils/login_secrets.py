@@ -20,12 +20,13 @@ profile=place.profile or none, on_missing='skip', on_denied='skip') }}"""
 
 def secret_of_host(values: HostVariables) -> dict[str, str] | None:
     """The secret of AWS Secrets Manager that a host's login is in; an ARN names its region."""
-    name = values.value("mysql_tls_secret")
-    if name is None:
+    name = str(values.value("mysql_tls_secret") or "")
+    if not name:
         return None
-    region = str(name).split(":")[3] if str(name).startswith("arn:") else str(values.value("mysql_tls_region") or "")
+    # arn:aws:secretsmanager:eu-central-1:123456789012:secret:login
+    region = name.split(":")[3] if name.count(":") >= 6 else str(values.value("mysql_tls_region") or "")
     profile = str(values.value("mysql_tls_aws_profile") or "")
-    return {"name": str(name), "region": "" if region == "global" else region, "profile": profile}
+    return {"name": name, "region": "" if region == "global" else region, "profile": profile}
 
 
 class LoginSecrets:

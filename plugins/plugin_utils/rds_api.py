@@ -15,6 +15,7 @@ from ansible_collections.dbtls.rds_mysql.plugins.module_utils._rds import (
     is_region,
     parse_endpoint,
     rds_authority,
+    rds_region,
 )
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls.certificates import parse_pem
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils.role_variables import listed
@@ -321,9 +322,10 @@ def restarts(engine_versions: t.Sequence[_Data]) -> str:
     return WITHOUT_RESTART if supported else "the server restarts"
 
 
-def roots_of(path: str, target: str) -> dict[str, str]:
+def roots_of(path: str, target: str, region: str | None = None) -> dict[str, str]:
     """The self-signed certificates of an RDS CA in a bundle: subject by fingerprint.
 
+    :arg region: Only that of this region, where there is one: the bundle may be that of all regions.
     :raises RdsMysqlError: where the file is not a bundle.
     """
     try:
@@ -331,16 +333,14 @@ def roots_of(path: str, target: str) -> dict[str, str]:
             content = handle.read()
     except OSError as e:
         raise RdsMysqlError(f"{path}: {e.strerror}.") from e
-    certificates = parse_pem(content, path)
-    return {
-        certificate.fingerprint_sha256: certificate.subject
-        for certificate in certificates
-        if certificate.self_signed and rds_authority(certificate) == target
-    }
+    roots = [one for one in parse_pem(content, path) if one.self_signed and rds_authority(one) == target]
+    # AWS's preview environment, in us-east-2, has one of its own.
+    own = [one for one in roots if region and rds_region(one) == region and "preview" not in one.subject.lower()]
+    return {one.fingerprint_sha256: one.subject for one in own or roots}
 
 
 def bundle_objections(
-    target: str, reference: str, bundles: t.Sequence[str], checks: t.Mapping[str, t.Any]
+    target: str, region: str, reference: str, bundles: t.Sequence[str], checks: t.Mapping[str, t.Any]
 ) -> list[str]:
     """What the clients' bundles lack, in sentences.
 
@@ -349,7 +349,7 @@ def bundle_objections(
     """
     if not bundles:
         return [_NO_BUNDLES]
-    wanted = roots_of(reference, target)
+    wanted = roots_of(reference, target, region)
     if not wanted:
         return [f"{reference} has no root certificate of {target}."]
     found = []

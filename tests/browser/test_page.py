@@ -228,8 +228,8 @@ def test_names_from_right_to_left(make_report: MakeReport, looks: dict[str, Look
             })""",
             name,
         )
-        assert len([text for text, _ in places if text.startswith("ALTER USER")]) == 1
-        assert len([text for text, _ in places if text.startswith(f"{name}@10.%")]) == 1
+        assert len([text for text, _lefts in places if text.startswith("ALTER USER")]) == 1
+        assert len([text for text, _lefts in places if text.startswith(f"{name}@10.%")]) == 1
         for text, lefts in places:
             assert lefts == sorted(lefts), text
 

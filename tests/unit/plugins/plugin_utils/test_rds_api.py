@@ -7,10 +7,14 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible_collections.dbtls.rds_mysql.plugins.module_utils._core.errors import RdsMysqlError
+from ansible_collections.dbtls.rds_mysql.plugins.module_utils._tls import certificates as x509
 from ansible_collections.dbtls.rds_mysql.plugins.plugin_utils import rds_api
+
+from tests.servers import SSL_PROFILES, ServerUnavailable, published_certificates
 
 
 def instance(name: str, **more: t.Any) -> dict[str, t.Any]:
@@ -206,3 +210,32 @@ def test_a_restart_that_was_not_accepted() -> None:
     assert rds_api.rotation_objections(one, "rds-ca-rsa2048-g1", [], at_once=False, reboot=False) == []
     (wrong,) = rds_api.rotation_objections(one, "rds-ca-2019", [], at_once=False, reboot=False)
     assert wrong.startswith("mysql_tls_rotate_to is rds-ca-2019 and has to be one of: ")
+
+
+@pytest.mark.parametrize("region", ["eu-central-1", "us-east-1", "us-east-2"])
+def test_clients_need_the_root_of_their_region(tmp_path: Path, region: str) -> None:
+    """With AWS's own certificates. mysql_tls_region is global by default, and the bundle that of all regions."""
+    try:
+        published = published_certificates(SSL_PROFILES)
+    except ServerUnavailable as e:
+        pytest.skip(str(e))
+    everywhere, here, elsewhere = (tmp_path / name for name in ("global.pem", "here.pem", "elsewhere.pem"))
+    everywhere.write_bytes(b"".join(published))
+    target = "rds-ca-rsa2048-g1"
+    # Regions have a root each.
+    ours = rds_api.roots_of(str(everywhere), target, region)
+    assert len(ours) == 1
+    assert len(rds_api.roots_of(str(everywhere), target)) > 20
+    for path, wanted in ((here, True), (elsewhere, False)):
+        digests = [x509.parse_pem(pem, "-")[0].fingerprint_sha256 for pem in published]
+        path.write_bytes(b"".join(pem for pem, own in zip(published, digests, strict=True) if (own in ours) is wanted))
+    looks = {str(path): {"mysql_ssl": {"certificate": {"trusted": True}}} for path in (everywhere, here, elsewhere)}
+
+    def objections(reference: Path, client: Path) -> list[str]:
+        return rds_api.bundle_objections(target, region, str(reference), [str(client)], looks)
+
+    assert objections(everywhere, here) == objections(here, everywhere) == objections(here, here) == []
+    assert objections(everywhere, elsewhere) == [f"{elsewhere} lacks the new CA: {next(iter(ours.values()))}."]
+    # As where AWS would not name the region: any of them is needed.
+    (several,) = objections(elsewhere, here)
+    assert several.startswith(f"{here} lacks the new CA: ")
