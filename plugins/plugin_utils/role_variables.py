@@ -344,37 +344,22 @@ class OtherStorage:
 
 
 class WrongWaivers:
-    """Waivers that cannot be read, as it would be too late to say so after a change.
+    """Waivers that cannot be read, as it would be too late to say so after a change."""
 
-    :arg one_report: Whether there will be one report of all hosts. It takes one list, and whose waiver is not limited
-        to servers would count for those of other hosts.
-    """
-
-    def __init__(self, *, one_report: bool = False) -> None:
+    def __init__(self) -> None:
         self._today = utc_now().date()
-        self._one_report = one_report
-        self._hosts: dict[str, list[str]] = {}
         self._problems: dict[str, str | None] = {}
 
     def look(self, host: str, variables: HostVariables) -> None:
         """Take in one host."""
-        value = self._value(variables)
-        if value is None:
+        del host  # Most have the same waivers.
+        try:
+            value = plain(variables.value("mysql_tls_waivers"))
+        except AnsibleError:
             return  # The host's own task says what cannot be evaluated.
         key = repr(value)
-        self._hosts.setdefault(key, []).append(host)
         if value and key not in self._problems:
             self._problems[key] = self._problem(value)
-
-    def same(self, variables: HostVariables) -> bool:
-        """Whether another host has the waivers of those that were taken in."""
-        return repr(self._value(variables)) in self._hosts
-
-    def _value(self, variables: HostVariables) -> t.Any:
-        try:
-            return plain(variables.value("mysql_tls_waivers")) or []
-        except AnsibleError:
-            return None
 
     def _problem(self, value: t.Any) -> str | None:
         try:
@@ -384,15 +369,47 @@ class WrongWaivers:
         return None
 
     def sentences(self) -> list[str]:
-        """One for each problem, and one where hosts differ."""
-        found = [problem for problem in self._problems.values() if problem]
-        if self._one_report and len(self._hosts) > 1:
-            one, other = list(self._hosts.values())[:2]
-            found.append(
-                f"mysql_tls_waivers is not the same for {listed(one)} and for {listed(other)}, and there is one report "
-                "of all. Set one list for all hosts, and name in each waiver its server."
-            )
-        return found
+        """One for each problem."""
+        return [problem for problem in self._problems.values() if problem]
+
+
+class OneReport:
+    """Hosts that differ in what one report of all of them goes by.
+
+    It would be that of the first host: a waiver for the servers of one group counts for all others then, and new
+    findings fail nothing where another group says that they do.
+    """
+
+    _EMPTY: t.ClassVar[dict[str, t.Any]] = {"mysql_tls_waivers": [], "mysql_tls_fail_on_new": "none"}
+
+    def __init__(self) -> None:
+        self._hosts: dict[str, dict[str, list[str]]] = {name: {} for name in self._EMPTY}
+
+    def look(self, host: str, variables: HostVariables) -> None:
+        """Take in one host."""
+        for name, hosts in self._hosts.items():
+            value = self._value(name, variables)
+            if value is not None:
+                hosts.setdefault(value, []).append(host)
+
+    def same_waivers(self, variables: HostVariables) -> bool:
+        """Whether another host has the waivers of those that were taken in."""
+        return self._value("mysql_tls_waivers", variables) in self._hosts["mysql_tls_waivers"]
+
+    def _value(self, name: str, variables: HostVariables) -> str | None:
+        try:
+            return repr(plain(variables.value(name)) or self._EMPTY[name])
+        except AnsibleError:
+            return None  # The host's own task says what cannot be evaluated.
+
+    def sentences(self) -> list[str]:
+        """One for each variable."""
+        differ = [(name, *list(hosts.values())[:2]) for name, hosts in self._hosts.items() if len(hosts) > 1]
+        return [
+            f"{name} is not the same for {listed(one)} and for {listed(other)}, and there is one report of all. Set it "
+            "once for all hosts."
+            for name, one, other in differ
+        ]
 
 
 class MissingDestination:
