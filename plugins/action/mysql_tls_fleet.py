@@ -47,11 +47,13 @@ class ActionModule(ControllerAction):
         hosts = hosts_of(options, variables, "ansible_play_hosts_all")
         fleet = Fleet(self._task, variables, self._loader)
         bundles, rds, places = CaBundles(), RdsAudit(), Places(variables["hostvars"])
+        one_report = role_variables.OneReport()
         checks: tuple[role_variables.Check, ...] = (
             role_variables.UnknownVariables(role_variables.known()),
             role_variables.MissingCredentials(),
             role_variables.WrongValues(),
             role_variables.WrongWaivers(),
+            one_report,
             rds,
             places,
         )
@@ -95,6 +97,7 @@ class ActionModule(ControllerAction):
                     places,
                     whole_fleet=options["hosts"] is None,
                     limits=limits,
+                    same_waivers=lambda host: one_report.same_waivers(fleet.of(host)),
                     interrupted=lambda: bool(interrupts.received),
                 )
             else:

@@ -44,7 +44,7 @@ class ActionModule(ControllerAction):
                 role_variables.WrongWaivers(),
             ]
             if options["check"] == "per_host":
-                checks.append(role_variables.RdsApiPerHost())
+                checks += [role_variables.RdsApiPerHost(), role_variables.OneReport()]
             if options["check"] == "scope":
                 checks.append(role_variables.MissingScope())
                 # Before anything else happens; each server's own record is written before its first statement.

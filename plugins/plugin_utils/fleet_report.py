@@ -103,6 +103,7 @@ def report_of(
     whole_fleet: bool,
     limits: t.Mapping[str, str],
     interrupted: t.Callable[[], bool] = lambda: False,
+    same_waivers: t.Callable[[str], bool] = lambda _host: True,
     merge: Merge | None = None,
 ) -> dict[str, t.Any]:
     """Record the checks, compare each server with its own last good check, write the report; what a task returns.
@@ -114,6 +115,7 @@ def report_of(
     :arg places: What the inventory says about their servers.
     :arg limits: By host from which severity on a finding fails it. Waived ones do not.
     :arg interrupted: Asked once there are no more results.
+    :arg same_waivers: Whether a host that the run does not check has the waivers of those that it does.
     :arg whole_fleet: Whether servers of other inventory hosts are reported as their last check has found them.
     :arg merge: Slices whose servers are reported, with all others of the history, also those of no inventory host.
     """
@@ -137,6 +139,7 @@ def report_of(
             previous=Path(options["previous"]).absolute() if options["previous"] else None,
             fail_on=None if options["fail_on"] == "none" else options["fail_on"],
             waivers=options["waivers"],
+            same_waivers=same_waivers,
             rules=rules_of(options),
         )
         own: list[model.Server] = []

@@ -373,6 +373,45 @@ class WrongWaivers:
         return [problem for problem in self._problems.values() if problem]
 
 
+class OneReport:
+    """Hosts that differ in what one report of all of them goes by.
+
+    It would be that of the first host: a waiver for the servers of one group counts for all others then, and new
+    findings fail nothing where another group says that they do.
+    """
+
+    _EMPTY: t.ClassVar[dict[str, t.Any]] = {"mysql_tls_waivers": [], "mysql_tls_fail_on_new": "none"}
+
+    def __init__(self) -> None:
+        self._hosts: dict[str, dict[str, list[str]]] = {name: {} for name in self._EMPTY}
+
+    def look(self, host: str, variables: HostVariables) -> None:
+        """Take in one host."""
+        for name, hosts in self._hosts.items():
+            value = self._value(name, variables)
+            if value is not None:
+                hosts.setdefault(value, []).append(host)
+
+    def same_waivers(self, variables: HostVariables) -> bool:
+        """Whether another host has the waivers of those that were taken in."""
+        return self._value("mysql_tls_waivers", variables) in self._hosts["mysql_tls_waivers"]
+
+    def _value(self, name: str, variables: HostVariables) -> str | None:
+        try:
+            return repr(plain(variables.value(name)) or self._EMPTY[name])
+        except AnsibleError:
+            return None  # The host's own task says what cannot be evaluated.
+
+    def sentences(self) -> list[str]:
+        """One for each variable."""
+        differ = [(name, *list(hosts.values())[:2]) for name, hosts in self._hosts.items() if len(hosts) > 1]
+        return [
+            f"{name} is not the same for {listed(one)} and for {listed(other)}, and there is one report of all. Set it "
+            "once for all hosts."
+            for name, one, other in differ
+        ]
+
+
 class MissingDestination:
     """Hosts for which it was not said where their CA bundle goes. Ansible's own message has every variable there is."""
 

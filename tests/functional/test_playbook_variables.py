@@ -178,7 +178,7 @@ def test_a_mirror_with_a_password(fleet: Fleet, ansible: Ansible, mirror: Mirror
     variables.write_text(json.dumps({"mysql_tls_base_url": mirror.url.replace("://", f"://reader:{secret}@")}))
     refused = ansible.run(*fleet.command("audit"), "-vvv", "-e", f"@{variables}")
     assert refused.status != 0
-    assert "Set url_username and url_password instead" in refused.output
+    assert "Set mysql_tls_url_username and mysql_tls_url_password instead" in refused.output
     assert mirror.requests == []
 
     for password in ("pw-that-is-wrong", secret):

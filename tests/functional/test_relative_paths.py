@@ -17,7 +17,15 @@ from tests.servers import Pki
 from .plays import Ansible
 
 REPORT = "dbtls.rds_mysql.mysql_tls_report"
-WAIVER = [{"finding": "weak-protocol", "owner": "dba", "reason": "Replaced soon.", "expires": "2020-01-01"}]
+WAIVER = [
+    {
+        "finding": "weak-protocol",
+        "server": "elsewhere",
+        "owner": "dba",
+        "reason": "Replaced soon.",
+        "expires": "2020-01-01",
+    }
+]
 
 
 @pytest.fixture

@@ -37,6 +37,8 @@ class ReportRequest:
     ``merged`` are servers that other runs have checked and whose histories are in this one, and those that they could
     not check, with the time of their reports. ``left`` are the names of those that interrupted runs have not checked.
 
+    ``waivers`` count for the hosts of the run, and for others where ``same_waivers`` says so.
+
     ``openmetrics`` is the file for node_exporter, None for no such file. ``fleet`` are the inventory hosts whose
     servers are reported from the history where this run does not check them.
     """
@@ -54,6 +56,7 @@ class ReportRequest:
     previous: Path | None = None
     fail_on: str | None = None
     waivers: t.Any = None
+    same_waivers: t.Callable[[str], bool] = lambda _host: True
     rules: Rules = field(default_factory=Rules)
 
     @property
@@ -153,7 +156,19 @@ def _servers(
         history.record(request.run, AUDIT, {**this_run, **{server.name: server for server in checked}}.values())
     except HistoryError as e:
         history.warn(e.message)
-    return from_results.with_known(checked, waivers.apply(list(known.values())), baselines), baselines
+    others = _waived(list(known.values()), waivers, request.same_waivers)
+    return from_results.with_known(checked, others, baselines), baselines
+
+
+def _waived(known: list[model.Server], waivers: Waivers, same_waivers: t.Callable[[str], bool]) -> list[model.Server]:
+    """Last checks with the waivers of this run, or of the run that made them, where their hosts have others."""
+    if not waivers.rules and not any(finding.waiver for server in known for finding in server.findings):
+        return known
+    same = {host: same_waivers(host) for host in {server.inventory_hostname for server in known}}
+    these, others = (
+        [server for server in known if same[server.inventory_hostname] is wanted] for wanted in (True, False)
+    )
+    return [*waivers.apply(these), *Waivers((), waivers.today).apply(others, keep=True)]
 
 
 def _run(request: ReportRequest, servers: t.Iterable[model.Server]) -> model.Run:

@@ -128,6 +128,22 @@ def test_a_limited_run_between_two_full_ones(site: Site) -> None:
     assert full.summary.earlier == 0
 
 
+def test_waivers_of_a_limited_run_are_for_its_hosts(site: Site) -> None:
+    """Those of the other hosts may be others, which the run that has checked them had."""
+    waiver = {"finding": "account-without-tls", "owner": "o", "reason": "r", "expires": "9999-01-01"}
+
+    def waived(name: str, at: str, rules: list[dict[str, str]]) -> dict[str, bool]:
+        known: t.Any = {"fleet": FLEET, "waivers": rules, "same_waivers": lambda host: host == name}
+        found = site.report(at, checked(name, at, FINDING, verdict="non_compliant"), **known)
+        return {server.name: bool(server.findings[0].waiver) for server in found.servers}
+
+    assert waived("shop", day(1), []) == {"shop": False}
+    assert waived("auth", day(2), [waiver]) == {"auth": True, "shop": False}
+    assert waived("shop", day(3), []) == {"auth": True, "shop": False}
+    again = site.report(day(4), checked("shop", day(4)), fleet=FLEET)
+    assert [bool(finding.waiver) for finding in again.servers[0].findings] == [False]
+
+
 def test_servers_that_the_inventory_has_no_more(site: Site) -> None:
     """Each is told once, also after a run that was not about it."""
 

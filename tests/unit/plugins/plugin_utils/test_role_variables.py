@@ -212,6 +212,21 @@ def test_waivers_that_cannot_be_read(tmp_path: Path) -> None:
     ]
 
 
+def test_one_report_goes_by_one_value() -> None:
+    """That of one host, as a group's variables give it, would count for all others, or not at all."""
+    waiver = {"finding": "weak-protocol", "owner": "o", "reason": "r", "expires": "2027-01-01"}
+    waived = values(mysql_tls_waivers=[waiver], mysql_tls_fail_on_new="none")
+    fleet = [("a", waived), ("b", values()), ("c", values(mysql_tls_waivers="", mysql_tls_fail_on_new=""))]
+    told = "is not the same for a and for b, c, and there is one report of all. Set it once for all hosts."
+    assert role_variables.checked(fleet, role_variables.OneReport()) == [f"mysql_tls_waivers {told}"]
+    assert role_variables.checked(fleet[1:], role_variables.OneReport()) == []
+    fleet = [("a", values()), ("b", values(mysql_tls_fail_on_new="low")), ("c", values(mysql_tls_fail_on_new="low"))]
+    assert role_variables.checked(fleet, role_variables.OneReport()) == [f"mysql_tls_fail_on_new {told}"]
+    seen = role_variables.OneReport()
+    seen.look("a", waived)
+    assert [seen.same_waivers(variables) for variables in (waived, values())] == [True, False]
+
+
 def test_where_a_bundle_goes() -> None:
     fleet = [("a", values()), ("b", values(mysql_tls_bundle_dest="/b.pem")), ("c", values(mysql_tls_bundle_dest=""))]
     told = "mysql_tls_bundle_dest is not set for a, c. Set it to the path of the CA bundle on these hosts."
