@@ -23,9 +23,11 @@ in threads and must write nothing but what is about its own server.
 
 from __future__ import annotations
 
+import collections
+import threading
 import time
 import typing as t
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass, field
 
 from ansible.errors import AnsibleError
@@ -56,6 +58,8 @@ _FEW = 8
 _AT_ONCE = 32
 # Those that do not answer, besides, in all processes.
 _MOST_WAITING = 1000
+# Hosts of one server or proxy that a process checks at a time. Hundreds would take the connections of its clients.
+_AT_ONE_SERVER = 8
 # Files that the process has open for other reasons.
 _OTHER_FILES = 64
 _PROGRESS_SECONDS = 5.0
@@ -152,8 +156,12 @@ def run(
         told.count(result)
         yield host, result
 
+    shared = _shared(prepared.options.values())
+
     def work(host: str) -> Result:
-        return _done(job, prepared.options[host])
+        options = prepared.options[host]
+        with shared.get(_server(options), nullcontext()):
+            return _done(job, options)
 
     pool = _pool(len(prepared.options), work)
     with closing(pool.run(prepared.options)) as found:
@@ -172,6 +180,16 @@ def _pool(servers: int, work: t.Callable[[str], Result]) -> Pool[str, Result] | 
     if count == 1:
         return Pool(work, _AT_ONCE, most, _FEW)
     return processes.Processes(work, _lost, _AT_ONCE, most, _FEW, count)
+
+
+def _server(options: Options) -> tuple[str, ...]:
+    return str(options.get("login_host")).lower(), str(options.get("login_port"))
+
+
+def _shared(hosts: t.Iterable[Options]) -> dict[tuple[str, ...], AbstractContextManager[t.Any]]:
+    """What lets only so many hosts of a server be checked at a time, where it has more than that."""
+    counts = collections.Counter(map(_server, hosts))
+    return {server: threading.BoundedSemaphore(_AT_ONE_SERVER) for server, n in counts.items() if n > _AT_ONE_SERVER}
 
 
 def _lost(host: str) -> Result:

@@ -124,6 +124,30 @@ def test_it_can_be_stopped() -> None:
     assert len(found) == 7
 
 
+def test_hosts_that_are_one_server_do_not_take_its_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor do they hold up others."""
+    monkeypatch.setattr(fleet_check, "_FEW", fleet_check._AT_ONCE)
+    lock, running, most, alone = threading.Lock(), [0], [0], threading.Semaphore(0)
+
+    def work(options: dict[str, t.Any]) -> dict[str, t.Any]:
+        if options["login_host"] != "Proxy":
+            alone.release()
+            return {}
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        assert alone.acquire(timeout=60)  # there are as many of the others
+        with lock:
+            running[0] -= 1
+        return {}
+
+    proxy = {"mysql_tls_login_host": "Proxy"}
+    found = results(Fleet(**{f"a{number}": proxy for number in range(20)}, **{f"b{n}": {} for n in range(20)}), work)
+    assert len(found) == 40
+    assert not any(result.get("failed") for result in found.values())
+    assert 1 < most[0] <= fleet_check._AT_ONE_SERVER
+
+
 def test_it_says_how_far_it_is_and_who_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fleet_check, "_PROGRESS_SECONDS", 0.0)
     monkeypatch.setattr(fleet_check, "_LONG_SECONDS", 0.0)
