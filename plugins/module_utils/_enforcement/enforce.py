@@ -149,16 +149,16 @@ def _enforce(
         try:
             plan = change_log.restoring_plan(control, dialect, known, request) or make(control, dialect, known, request)
         except (EnforcementError, secure_transport.SwitchUnavailable) as e:
-            # The accounts were read, so the server was checked.
-            e.details.update({"accounts": [], "reason": REFUSED, **e.details})
+            e.details.update({"accounts": [], "reason": REFUSED, **e.details})  # they were read
             raise
         try:
             guard(control, dialect, plan, request)
+            killing = kill_statements(control, plan, request)
         except RdsMysqlError as e:
-            # What the server is; what it was to become is in the plan.
-            e.details.update(plan.describe({}, switched=False), reason=REFUSED)
+            # What the server is; what it was to become is in the plan. A query that fails is no refusal.
+            reason = {} if isinstance(e, QueryFailed) else {"reason": REFUSED}
+            e.details.update({**plan.describe({}, switched=False), **reason})
             raise
-        killing = kill_statements(control, plan, request)
         if check_mode or not plan.writes:
             result = replace(planned_result(control, dialect, plan, request, notes, killing), change_log=change_log)
             return result if check_mode else _verify_unchanged(control, dialect, result, request)

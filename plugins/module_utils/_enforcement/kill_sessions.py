@@ -43,19 +43,18 @@ def kill_statements(control: Session, plan: Plan, request: Request) -> tuple[str
         "SELECT 1 FROM information_schema.routines WHERE ROUTINE_SCHEMA = 'mysql' AND ROUTINE_NAME = 'rds_kill'"
     )
     if not by_procedure:
-        _check_numbers(control, plan)
+        _check_numbers(control)
     form = "CALL mysql.rds_kill({})" if by_procedure else "KILL {}"
     return tuple(form.format(found.session.connection_id) for found in plan.plaintext_sessions)
 
 
-def _check_numbers(control: Session, plan: Plan) -> None:
+def _check_numbers(control: Session) -> None:
     """ProxySQL and MaxScale carry out KILL themselves, by their own numbers of connections; Router greets with 0."""
     if control.connection_id in (0, SessionIdentity.of(control, make_nonce()).connection_id):
         return
     raise EnforcementError(
         f"A proxy in front of {control.options.endpoint} numbers connections in its own way, and KILL could end "
-        "another client's. Nothing was changed. For plaintext_sessions: kill, connect to the server itself.",
-        **plan.describe({}, switched=False),
+        "another client's. Nothing was changed. For plaintext_sessions: kill, connect to the server itself."
     )
 
 

@@ -71,7 +71,7 @@ def _in_order(text: str) -> str | Markup:
     """
     if text.isascii():
         return text
-    return Markup(_RIGHT_TO_LEFT.sub(r"<bdi>\g<0></bdi>", str(escape(visible(text)))))  # noqa: S704  escaped before
+    return Markup(_RIGHT_TO_LEFT.sub(r"<bdi>\g<0></bdi>", str(escape(visible(text)))))  # noqa: S704  it is escaped
 
 
 def _finalize(value: t.Any) -> t.Any:

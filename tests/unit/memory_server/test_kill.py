@@ -11,7 +11,7 @@ import pytest
 from . import core, model
 from .clock import Clock
 from .model import Entry
-from .network import Network
+from .network import CUT_BEFORE, Fault, Network
 from .server import MemoryServer
 
 LOGIN = {"login_user": "admin", "login_password": "one", "ssl_mode": "required"}
@@ -38,7 +38,17 @@ def test_a_proxy_with_numbers_of_its_own(network: Network, *, answers: bool, che
     assert "Nothing was changed" in e.value.message
     assert network.first_write is None
     assert [each["before"] for each in e.value.details["accounts"]] == ["NONE"]
+    assert e.value.details["reason"] == "refused"
     assert any(session.user == "app" for session in network.server.sessions.values())
+
+
+def test_a_lost_session_refuses_nothing(network: Network) -> None:
+    """Nobody has said no; what is returned of the accounts is what was read."""
+    network.fault = lambda exchange: Fault(CUT_BEFORE) if "routines" in (exchange.statement or "") else None
+    with core.at_work_on(network), pytest.raises(core.errors.RdsMysqlError, match="Lost connection") as e:
+        core.run(KILL, check_mode=False)
+    assert "reason" not in e.value.details
+    assert [each["before"] for each in e.value.details["accounts"]] == ["NONE"]
 
 
 def test_the_procedure_of_rds_is_carried_out_by_the_server(network: Network) -> None:
